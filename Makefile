@@ -1,0 +1,41 @@
+# `make` lists what there is. Everything runs in .venv, which is made on first use.
+
+PYTHON ?= python3
+PY := .venv/bin/python
+EPOCHS ?=
+
+help:
+	@echo "make s6          build, train and inspect the network: _out/S6.html (EPOCHS=1 for a quick look)"
+	@echo "make test        check everything, as before a commit"
+	@echo "make lab         open the course in JupyterLab"
+	@echo "make notebooks   after an edit: export, run all notebooks, clean, README"
+	@echo "make readme      build README.md from nbs/index.ipynb"
+	@echo "make bench       measure again what the course says about speed and accuracy"
+	@echo
+	@echo "make TARGET PYTHON=python3.12   makes .venv with that Python"
+
+s6: .venv/.installed
+	@$(if $(EPOCHS),S6_EPOCHS=$(EPOCHS)) $(PY) tools/run_notebook.py --report _out nbs/S6.ipynb
+
+test: .venv/.installed
+	@$(PY) tools/run_tests.py
+
+lab: .venv/.installed
+	@$(PY) -m jupyterlab nbs/index.ipynb
+
+notebooks: .venv/.installed
+	.venv/bin/nbdev_export
+	$(PY) tools/run_notebook.py --inplace nbs/*.ipynb
+	$(PY) tools/readme.py
+
+readme: .venv/.installed
+	$(PY) tools/readme.py
+
+bench: .venv/.installed
+	$(PY) bench/loaders.py
+	$(PY) bench/s6.py
+
+.venv/.installed: settings.ini setup.py pyproject.toml
+	@bash tools/install.sh $(PYTHON)
+
+.PHONY: help s6 test lab notebooks readme bench

@@ -1,0 +1,226 @@
+"""Run notebooks from a fresh kernel, showing live what their cells print.
+
+    python tools/run_notebook.py --report _out nbs/S6.ipynb   # a report to read: _out/S6.html
+    python tools/run_notebook.py --inplace nbs/*.ipynb        # outputs to commit
+"""
+
+import argparse
+import os
+import re
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import nbformat
+from ipykernel.kernelspec import RESOURCES, get_kernel_dict
+from jinja2 import DictLoader
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbconvert import HTMLExporter
+from nbdev.clean import nbdev_clean
+from nbformat import NotebookNode
+
+ROOT = Path(__file__).resolve().parent.parent
+WIDGET = "application/vnd.jupyter.widget-view+json"
+ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # colours and cursor moves
+BARS = {"TQDM_NCOLS": "80", "TQDM_NROWS": "20"}  # tqdm would fit its bars to this terminal
+
+# JupyterLab's page without the three scripts it would fetch: require.js, MathJax, Mermaid.
+REPORT_TEMPLATE = """{% extends 'lab/index.html.j2' %}
+{% block html_head_js %}{% endblock %}
+{% block html_head_js_mathjax %}{% endblock %}
+{% block html_head_js_mermaidjs %}{% endblock %}"""
+
+
+class ThisPython(KernelSpecManager):
+    """Knows one kernel: the Python that runs this script, whatever else is installed."""
+
+    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+        """The kernel of this Python; of its own log only errors are shown."""
+        quiet = get_kernel_dict(extra_arguments=["--log-level=ERROR"])
+        return KernelSpec(resource_dir=str(RESOURCES), **quiet)
+
+
+class LiveClient(NotebookClient):
+    """Runs a notebook and shows, as they come, its H2 headings and what its cells print.
+
+    What the last code cell prints to stdout is held back: it is the run's closing line.
+    """
+
+    def __init__(self, nb: NotebookNode, folder: Path) -> None:
+        super().__init__(nb, timeout=None, resources={"metadata": {"path": str(folder)}})
+        self.closing_cell = closing_cell(nb)
+        self.position = 0  # of the cell being run; the notebook's first cell is 1
+
+    def create_kernel_manager(self) -> AsyncKernelManager:
+        """Start kernels of this very Python."""
+        self.km = AsyncKernelManager(kernel_spec_manager=ThisPython())
+        return self.km
+
+    async def _async_cleanup_kernel(self) -> None:
+        """End the kernel once: after Ctrl-C nbclient asks for it twice, and stumbles."""
+        if self.km:
+            await super()._async_cleanup_kernel()
+
+    async def async_execute_cell(self, cell: NotebookNode, cell_index: int, **kwargs) -> NotebookNode:
+        """Run one cell; of a markdown cell show the H2 headings."""
+        self.position = cell_index + 1
+        if cell.cell_type == "markdown":
+            for title in re.findall(r"^## +(.+)$", cell.source, flags=re.MULTILINE):
+                print(f"\n## {title}", flush=True)
+        return await super().async_execute_cell(cell, cell_index, **kwargs)
+
+    def process_message(self, msg: dict, cell: NotebookNode, cell_index: int) -> NotebookNode | None:
+        """Handle one message of the kernel; echo what a cell printed."""
+        if msg["msg_type"] == "stream":
+            name, text = msg["content"]["name"], msg["content"]["text"]
+            if not (name == "stdout" and cell is self.closing_cell):
+                print(text, end="", flush=True, file=sys.stderr if name == "stderr" else sys.stdout)
+        return super().process_message(msg, cell, cell_index)
+
+
+def closing_cell(nb: NotebookNode) -> NotebookNode | None:
+    """The last code cell that is not empty."""
+    code = [cell for cell in nb.cells if cell.cell_type == "code" and cell.source.strip()]
+    return code[-1] if code else None
+
+
+def closing_lines(nb: NotebookNode) -> list[str]:
+    """The non-empty lines that the last code cell printed to stdout."""
+    cell = closing_cell(nb)
+    outputs = cell.get("outputs", []) if cell else []
+    printed = "".join(out.text for out in outputs if out.get("name") == "stdout")
+    return [line for line in final_text(printed).splitlines() if line.strip()]
+
+
+def final_text(text: str) -> str:
+    """What a terminal shows in the end of `text`: progress bars redraw themselves after each `\\r`.
+
+    >>> final_text("  0%|          |\\r100%|##########|\\ndone\\n")
+    '100%|##########|\\ndone\\n'
+    """
+    lines = []
+    for line in ANSI.sub("", text).replace("\r\n", "\n").split("\n"):
+        shown = ""
+        for redrawn in line.split("\r"):
+            shown = redrawn + shown[len(redrawn) :]
+        lines.append(shown.rstrip() if "\r" in line else shown)
+    return "\n".join(lines)
+
+
+def hide_machine(text: str) -> str:
+    """Make paths relative to the project, and name a cell's temporary file `<cell>`."""
+    cell_file = re.escape(tempfile.gettempdir()) + r"/ipykernel_\d+/\d+\.py"
+    text = re.sub(cell_file, "<cell>", text)
+    return text.replace(f"{ROOT}/", "").replace(f"{Path.home()}/", "~/")
+
+
+def join_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """Join neighbouring pieces of the same stream: how a print was cut up is chance."""
+    joined: list[NotebookNode] = []
+    for out in outputs:
+        if out.output_type == "stream" and joined and joined[-1].get("name") == out.name:
+            joined[-1].text += out.text
+        else:
+            joined.append(out)
+    return joined
+
+
+def tidy_output(out: NotebookNode) -> NotebookNode | None:
+    """The output as it is saved, or None if nothing of it lasts."""
+    if out.output_type == "stream":
+        out.text = hide_machine(final_text(out.text))
+        return out if out.text.strip() else None
+    if out.output_type == "error":
+        out.traceback = [hide_machine(line) for line in out.traceback]
+        return out
+    if WIDGET in out.data:  # it needs a live kernel, and the text beside it is a mere repr
+        out.data = {mime: it for mime, it in out.data.items() if mime not in (WIDGET, "text/plain")}
+    for mime, content in out.data.items():
+        if mime.startswith("text/"):
+            out.data[mime] = hide_machine(content)
+    return out if out.data else None
+
+
+def tidy(nb: NotebookNode) -> None:
+    """Keep of a run what outlives it: no redrawn progress, no widget state, no machine's paths."""
+    nb.metadata.pop("widgets", None)
+    for cell in nb.cells:
+        if cell.cell_type == "code":
+            kept = [tidy_output(out) for out in join_streams(cell.outputs)]
+            cell.outputs = [out for out in kept if out]
+
+
+def execute(path: Path) -> tuple[NotebookNode, bool]:
+    """Run `path` top to bottom in its folder: the notebook as far as it got, and whether all went well."""
+    nb = nbformat.read(path, as_version=4)
+    for cell in nb.cells:
+        if cell.cell_type == "code":
+            cell.outputs = []  # of an earlier run
+    client = LiveClient(nb, path.parent)
+    try:
+        client.execute(env=os.environ | BARS)
+    except CellExecutionError as error:
+        shown = error.traceback if sys.stdout.isatty() else ANSI.sub("", error.traceback)
+        print(f"\n{shown.rstrip()}\n\n{path} cell {client.position} failed, see above", flush=True)
+        return nb, False
+    except DeadKernelError:
+        remedy = "if nobody stopped it, free memory (close other notebooks) and run again"
+        print(f"\n{path} cell {client.position}: its Python is gone; {remedy}", flush=True)
+        return nb, False
+    return nb, True
+
+
+def write_report(nb: NotebookNode, path: Path, folder: Path) -> Path:
+    """Write the executed notebook and a page that opens without a network; return the page's path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    nbformat.write(nb, folder / path.name)
+    loader = DictLoader({"report.html.j2": REPORT_TEMPLATE})
+    exporter = HTMLExporter(extra_loaders=[loader], template_file="report.html.j2", embed_images=True)
+    about = {"metadata": {"path": str(path.parent), "name": path.stem}}
+    page, _ = exporter.from_notebook_node(nb, resources=about)
+    target = folder / f"{path.stem}.html"
+    target.write_text(page, encoding="utf-8")
+    return target
+
+
+def run(path: Path, report: Path | None) -> bool:
+    """Run one notebook, save it in place or as a report in the folder `report`; True if it went well."""
+    start = time.perf_counter()
+    print(f"== {path}", flush=True)
+    nb, ok = execute(path)
+    lines = closing_lines(nb)
+    tidy(nb)
+    if report:
+        page = f"report {write_report(nb, path, report)}"
+        lines = [*lines[:-1], f"{lines[-1]} · {page}"] if lines else [page]
+    elif ok:
+        nbformat.write(nb, path)
+        nbdev_clean(str(path))
+        lines.append(f"saved {path} ({time.perf_counter() - start:.0f} s)")
+    else:
+        lines.append(f"{path} left as it was")
+    print("\n".join(["", *lines]), flush=True)
+    return ok
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the notebooks named on the command line; 1 if a cell failed."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    mode = parser.add_mutually_exclusive_group(required=True)
+    mode.add_argument("--report", type=Path, metavar="FOLDER", help="write the run and a page there")
+    mode.add_argument("--inplace", action="store_true", help="save outputs into the notebooks, clean")
+    parser.add_argument("notebooks", nargs="+", type=Path)
+    args = parser.parse_args(argv)
+    for path in args.notebooks:
+        if not path.is_file():
+            parser.error(f"no notebook {str(path)!r}: give the path of an .ipynb file, such as nbs/S6.ipynb")
+    results = [run(path, args.report) for path in args.notebooks]
+    return 0 if all(results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
