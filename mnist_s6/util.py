@@ -162,7 +162,7 @@ def progress_bar(
         except ImportError: pass   # no ipywidgets here
     return tqdm(**options)
 
-# %% ../nbs/02_util.ipynb #33eb387c
+# %% ../nbs/02_util.ipynb #5e7bcdf4
 def fit(
     model: nn.Module, # Returns logits (N, 10); trained in place
     train_loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # Has a length
@@ -171,6 +171,7 @@ def fit(
     max_lr: float = 0.02, # The highest learning rate of the one cycle
     weight_decay: float = 0.01, # Of AdamW
     device: str | None = None, # See `get_device`; None takes the fastest there is
+    on_epoch: Callable[[nn.Module, History], None] | None = None, # Called after each epoch
 ) -> History:
     "Train with AdamW (Loshchilov and Hutter 2019) in one cycle (Smith 2018); raises `ValueError` on bad numbers."
     if not isinstance(epochs, int) or epochs < 1: raise ValueError(f'epochs is {epochs!r}; expected a whole number, at least 1')
@@ -189,6 +190,7 @@ def fit(
             history.add(train(model, train_loader, optimizer, scheduler, show), evaluate(model, test_loader),
                         scheduler.get_last_lr()[0], time.perf_counter() - start)
             bar.clear(); print(_epoch_line(history, epochs), flush=True)
+            if on_epoch: on_epoch(model, history)
     return history
 
 def _epoch_line(history: History, epochs: int) -> str:
