@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['MNIST_FILES', 'MEAN', 'STD', 'read_idx', 'write_atomically', 'unpack_data', 'plot_images', 'Augmentation',
-           'train_transforms', 'test_transforms', 'SeededLoader', 'augment_batch', 'draw_augmentation', 'BatchedLoader',
-           'stratified_split', 'load_data']
+           'train_transforms', 'test_transforms', 'SeededLoader', 'augment_batch', 'draw_augmentation', 'check_whole',
+           'BatchedLoader', 'stratified_split', 'load_data']
 
 # %% ../nbs/00_datasets.ipynb #378e70af
 import hashlib, lzma, math, operator, os, struct, tempfile, warnings
@@ -23,7 +23,7 @@ from torchvision.datasets import MNIST
 
 if TYPE_CHECKING: from matplotlib.figure import Figure
 
-# %% ../nbs/00_datasets.ipynb #fa2bcac5
+# %% ../nbs/00_datasets.ipynb #987ae296
 def read_idx(
     path: str | Path, # An IDX file of bytes, not compressed
 ) -> torch.Tensor: # Its numbers, uint8, in the shape its header gives
@@ -32,12 +32,12 @@ def read_idx(
     start = 4 + 4*data[3] if len(data) > 3 else 4
     if data[:3] != b'\0\0\x08' or data[3:4] == b'\0' or len(data) < start:
         raise ValueError(f'{path} starts with {data[:4]!r}: that is no IDX file of bytes. Expected 0, 0, 8, '
-                         'the number of dimensions, and their sizes. Delete it and call unpack_data again.')
+                         'the number of dimensions, and their sizes. Delete it and let load_data put the real one there.')
     shape = struct.unpack(f'>{data[3]}I', data[4:start])
     if len(data) != start + math.prod(shape):
         raise ValueError(f'{path} has {len(data):,} bytes, but a header for {start + math.prod(shape):,} '
-                         f'(shape {shape}): it is damaged. Delete it and call unpack_data again.')
-    return torch.tensor(bytearray(data[start:]), dtype=torch.uint8).reshape(shape)
+                         f'(shape {shape}): it is damaged. Delete it and let load_data put the real one there.')
+    return torch.frombuffer(bytearray(data), dtype=torch.uint8)[start:].reshape(shape)
 
 # %% ../nbs/00_datasets.ipynb #3b335cf3
 #: The four MNIST files and the SHA-256 of each
@@ -65,7 +65,19 @@ def write_atomically(
         os.unlink(temporary)
         raise
 
-# %% ../nbs/00_datasets.ipynb #19627940
+# %% ../nbs/00_datasets.ipynb #2f11ca48
+def _packed(name: str, digest: str) -> bytes:
+    "One MNIST file out of the package; raises `RuntimeError` if the package is damaged."
+    try:
+        data = lzma.decompress((files('mnist_s6')/'data'/f'{name}.xz').read_bytes())
+    except (lzma.LZMAError, FileNotFoundError) as error:
+        data = repr(error).encode()
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise RuntimeError(f'the data file {name}.xz inside mnist_s6 is damaged or missing. '
+                           'Reinstall it: pip install --force-reinstall mnist_s6')
+    return data
+
+# %% ../nbs/00_datasets.ipynb #b66824e8
 def unpack_data(
     root: str | Path = '../data', # The folder that torchvision's `MNIST` is given
 ) -> Path: # `root/MNIST/raw`, with the four files, each checked
@@ -83,17 +95,6 @@ def unpack_data(
             raise type(error)(error.errno, f"can't put MNIST in root {str(root)!r} ({error.strerror}). Pass a "
                               f"folder that you can write to, such as root='data'", str(path)) from error
     return raw
-
-def _packed(name: str, digest: str) -> bytes:
-    "One MNIST file out of the package; raises `RuntimeError` if the package is damaged."
-    try:
-        data = lzma.decompress((files('mnist_s6')/'data'/f'{name}.xz').read_bytes())
-    except (lzma.LZMAError, FileNotFoundError) as error:
-        data = repr(error).encode()
-    if hashlib.sha256(data).hexdigest() != digest:
-        raise RuntimeError(f'the data file {name}.xz inside mnist_s6 is damaged or missing. '
-                           'Reinstall it: pip install --force-reinstall mnist_s6')
-    return data
 
 # %% ../nbs/00_datasets.ipynb #9ac6128d
 def plot_images(
@@ -171,7 +172,7 @@ class SeededLoader(DataLoader):
                 self.random_state = torch.get_rng_state()
             yield batch
 
-# %% ../nbs/00_datasets.ipynb #1ec34e07
+# %% ../nbs/00_datasets.ipynb #22639db3
 def augment_batch(
     images: torch.Tensor, # (N, 1, H, W), background 0
     cropped: torch.Tensor, # (N,), True where the image is cropped
@@ -185,8 +186,9 @@ def augment_batch(
     window[..., edge:edge + crop_size, edge:edge + crop_size] = 1   # a crop loses what is outside
     images = torch.where(cropped[:, None, None, None], images*window, images)
     zoom = torch.where(cropped, crop_size/size, 1.)
-    cos, sin, zero = zoom*angles.deg2rad().cos(), zoom*angles.deg2rad().sin(), torch.zeros_like(angles)
-    matrices = torch.stack([cos, -sin, zero, sin, cos, zero], 1).view(-1, 2, 3)
+    shift = torch.where(cropped, (2*edge + crop_size - size)/size, 0.)   # an odd crop is half a pixel off the middle
+    cos, sin = zoom*angles.deg2rad().cos(), zoom*angles.deg2rad().sin()
+    matrices = torch.stack([cos, -sin, shift, sin, cos, shift], 1).view(-1, 2, 3)
     grid = F.affine_grid(matrices, list(images.shape), align_corners=False)   # (N, H, W, 2)
     return F.grid_sample(images, grid, align_corners=False)
 
@@ -201,22 +203,50 @@ def draw_augmentation(
     angles = augmentation.degrees * (2*torch.rand(n, generator=generator) - 1)
     return cropped, angles
 
-# %% ../nbs/00_datasets.ipynb #ed0bc76b
+# %% ../nbs/00_datasets.ipynb #afdc7599
+def _tensors(dataset: MNIST | Subset) -> tuple[torch.Tensor, torch.Tensor]: # (n, 28, 28) uint8, (n,)
+    "The images and labels behind a dataset, before any transform; raises `TypeError` for another kind."
+    if isinstance(dataset, Subset):
+        images, labels = _tensors(dataset.dataset)
+        return images[dataset.indices], labels[dataset.indices]
+    if not isinstance(dataset, MNIST): raise TypeError(f'dataset is {dataset!r}; expected an MNIST, or a Subset of one')
+    return dataset.data, dataset.targets
+
+# %% ../nbs/00_datasets.ipynb #dbff0299
+def check_whole(
+    name: str, # What the number is, for the message
+    value: int, # Also NumPy's whole numbers; not a bool
+    low: int, # The smallest allowed
+    high: int, # The largest allowed
+) -> int:
+    "`value` as an int; raises `TypeError` if it's no whole number and `ValueError` if it's out of range."
+    try:
+        if isinstance(value, bool): raise TypeError
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f'{name} is {value!r}; expected a whole number from {low:,} to {high:,}') from None
+    if not low <= number <= high:
+        raise ValueError(f'{name} is {value!r}; expected a whole number from {low:,} to {high:,}')
+    return number
+
+# %% ../nbs/00_datasets.ipynb #7510a114
 class BatchedLoader:
-    "A `DataLoader`'s protocol over images in memory: a whole batch is drawn, augmented and normalised at once."
+    "Batches of images in memory, augmented and normalised at once, in place of the dataset's transform; raises `ValueError` on bad numbers."
 
     def __init__(self,
         dataset: MNIST | Subset, # An `MNIST`, or a subset of one
         batch_size: int, # Images in a batch
-        augmentation: Augmentation | None = None, # None: images unchanged and in fixed order
+        augmentation: Augmentation | None = None, # None: not augmented and not shuffled
         seed: int = 0, # Fixes the order and the draws, of all epochs
         device: str | torch.device = 'cpu', # Where images are held and augmented
     ):
-        self.dataset, self.batch_size, self.augmentation = dataset, batch_size, augmentation
         images, labels = _tensors(dataset)
+        if not len(images): raise ValueError('the dataset holds no images; expected at least one')
+        self.dataset, self.augmentation = dataset, augmentation
+        self.batch_size = check_whole('batch_size', batch_size, 1, 60_000)
         self.images = images[:, None].to(device) # (n, 1, 28, 28), uint8
         self.labels = labels.to(device) # (n,)
-        self.generator = torch.Generator().manual_seed(seed)
+        self.generator = torch.Generator().manual_seed(check_whole('seed', seed, 0, 2**63 - 1))
 
     def __len__(self) -> int: # Batches in an epoch
         return math.ceil(len(self.images)/self.batch_size)
@@ -231,13 +261,6 @@ class BatchedLoader:
                 images = augment_batch(images, *(d.to(images.device) for d in draws), self.augmentation.crop_size)
             yield images.sub_(MEAN).div_(STD), self.labels[indices]
 
-def _tensors(dataset: MNIST | Subset) -> tuple[torch.Tensor, torch.Tensor]: # (n, 28, 28) uint8, (n,)
-    "The images and labels behind a dataset, before any transform."
-    if isinstance(dataset, Subset):
-        images, labels = _tensors(dataset.dataset)
-        return images[dataset.indices], labels[dataset.indices]
-    return dataset.data, dataset.targets
-
 # %% ../nbs/00_datasets.ipynb #c772db62
 def stratified_split(
     labels: torch.Tensor, # (n,)
@@ -250,7 +273,7 @@ def stratified_split(
     chosen[order[torch.arange(held_out)*len(labels)//held_out]] = True
     return (~chosen).nonzero()[:, 0], chosen.nonzero()[:, 0]
 
-# %% ../nbs/00_datasets.ipynb #f24bb228
+# %% ../nbs/00_datasets.ipynb #c314cb45
 def load_data(
     batch_size: int, # Images in a batch, 1 to as many as are trained on
     root: str | Path = '../data', # Where the data is, or is unpacked to
@@ -263,10 +286,10 @@ def load_data(
     device: str | torch.device = 'cpu', # Where batches are made (only with batched=True)
 ) -> tuple[SeededLoader, SeededLoader] | tuple[BatchedLoader, BatchedLoader]:
     "The training loader, and the test (or validation) loader; raises `ValueError`, `TypeError` or `OSError` on bad input."
-    held_out = 5000 if validation is True else _whole('validation', int(validation) if validation is False else validation, 0, 59_999)
-    batch_size = _whole('batch_size', batch_size, 1, 60_000 - held_out)
-    num_workers = _whole('num_workers', num_workers, 0, 256)
-    seed = torch.randint(2**62, ()).item() if seed is None else _whole('seed', seed, 0, 2**63 - 1)
+    held_out = {True: 5000, False: 0}[validation] if isinstance(validation, bool) else check_whole('validation', validation, 0, 59_999)
+    batch_size = check_whole('batch_size', batch_size, 1, 60_000 - held_out)
+    num_workers = check_whole('num_workers', num_workers, 0, 256)
+    seed = torch.randint(2**62, ()).item() if seed is None else check_whole('seed', seed, 0, 2**63 - 1)
     if batched and num_workers: raise ValueError(f'num_workers is {num_workers}, but batched=True works in this process: leave it out')
     if not batched and str(device) != 'cpu': raise ValueError(f'device is {str(device)!r}, but image-by-image batches are made on the CPU: pass batched=True')
     unpack_data(root)
@@ -279,14 +302,3 @@ def load_data(
         return BatchedLoader(train_set, batch_size, augmentation, seed, device), BatchedLoader(test_set, batch_size, device=device)
     return (SeededLoader(train_set, seed, batch_size=batch_size, shuffle=True, num_workers=num_workers),
             SeededLoader(test_set, seed, batch_size=batch_size, num_workers=num_workers))
-
-def _whole(name: str, value: int, low: int, high: int) -> int:
-    "`value` as an int; raises `TypeError` if it's no whole number and `ValueError` if it's out of range."
-    try:
-        if isinstance(value, bool): raise TypeError
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f'{name} is {value!r}; expected a whole number from {low:,} to {high:,}') from None
-    if not low <= number <= high:
-        raise ValueError(f'{name} is {value!r}; expected a whole number from {low:,} to {high:,}')
-    return number

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-# %% ../nbs/01_model.ipynb #85801c87
+# %% ../nbs/01_model.ipynb #4abec7b7
 @dataclass(frozen=True)
 class ReceptiveField:
     "Which input pixels the values of a layer see."
     size: int = 1 # Pixels on each side of the window that one value sees
-    stride: int = 1 # Pixels between the windows of neighbouring values
+    step: int = 1 # Pixels between the windows of neighbouring values
     start: int = 0 # First row and column that value (0, 0) sees; negative inside the padding
 
     def window(self,
@@ -27,36 +27,44 @@ class ReceptiveField:
         column: int,
     ) -> tuple[int, int, int, int]: # (top, left, bottom, right) in input pixels, the last two not included
         "The input pixels that the value at `row`, `column` sees; may reach outside the image."
-        top, left = self.start + row*self.stride, self.start + column*self.stride
+        top, left = self.start + row*self.step, self.start + column*self.step
         return top, left, top + self.size, left + self.size
 
+# %% ../nbs/01_model.ipynb #7b55bf3e
+def _side(layer: nn.Module, name: str) -> int:
+    "A size that is the same for rows and columns; raises `ValueError` where it isn't one number."
+    value = getattr(layer, name, 1)   # AvgPool2d has no dilation
+    if value == 'valid': return 0
+    if value == 'same': return layer.dilation[0]*(layer.kernel_size[0] - 1)//2
+    sides = {value} if isinstance(value, int) else set(value)
+    if len(sides) > 1: raise ValueError(f'{name} of {layer} is {value!r}; expected the same number for rows and columns')
+    return sides.pop()
+
+# %% ../nbs/01_model.ipynb #3eb6df58
 #: Layers in which a value sees only its own place
-POINTWISE = (nn.BatchNorm2d, nn.ReLU, nn.Dropout, nn.Dropout2d, nn.Identity, nn.LeakyReLU, nn.GELU, nn.SiLU)
+POINTWISE = (nn.BatchNorm2d, nn.ReLU, nn.Dropout, nn.Dropout2d, nn.Identity, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU,
+             nn.Hardswish, nn.Sigmoid, nn.Tanh)
 
 def receptive_field(
-    layers: Iterable[nn.Module], # In the order they run; may hold `nn.Sequential`
+    layers: nn.Module | Iterable[nn.Module], # One layer, or several in the order they run; may hold `nn.Sequential`
 ) -> ReceptiveField: # Of the values after the last layer
-    "The receptive field through convolutions and poolings; raises `ValueError` for other layers."
+    "The receptive field through convolutions and poolings; raises `ValueError` for layers without a sliding window."
     found = ReceptiveField()
-    for layer in (leaf for outer in layers for leaf in outer.modules() if not list(leaf.children())):
+    for layer in _flat(layers):
         if isinstance(layer, (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)):
             kernel, stride, padding, dilation = (_side(layer, name) for name in ('kernel_size', 'stride', 'padding', 'dilation'))
-            found = ReceptiveField(found.size + (kernel - 1)*dilation*found.stride, found.stride*stride,
-                                   found.start - padding*found.stride)
+            found = ReceptiveField(found.size + (kernel - 1)*dilation*found.step, found.step*stride, found.start - padding*found.step)
         elif not isinstance(layer, POINTWISE):
             raise ValueError(f'{layer} has no window that slides: expected convolutions, poolings and layers '
                              'that keep each value in its place. Leave it out, and all after it')
     return found
 
-def _side(layer: nn.Module, name: str) -> int:
-    "A size that is the same for rows and columns; raises `ValueError` where it isn't one number."
-    value = getattr(layer, name, 1)   # AvgPool2d has no dilation
-    sides = set(value) if isinstance(value, tuple) else {value}
-    if len(sides) > 1 or not isinstance(value := sides.pop(), int):
-        raise ValueError(f'{name} of {layer} is {getattr(layer, name)!r}; expected the same whole number for rows and columns')
-    return value
+def _flat(layers: nn.Module | Iterable[nn.Module]) -> list[nn.Module]:
+    "The layers inside all `nn.Sequential`, in order."
+    if isinstance(layers, nn.Module) and not isinstance(layers, nn.Sequential): return [layers]
+    return [leaf for layer in layers for leaf in _flat(layer)]
 
-# %% ../nbs/01_model.ipynb #405b1510
+# %% ../nbs/01_model.ipynb #c912ca95
 def conv_block(
     in_channels: int, # Channels in
     out_channels: int, # Channels out
@@ -64,24 +72,22 @@ def conv_block(
     pool: bool = False, # Max-pool 2×2 after the convolution
 ) -> nn.Sequential: # (N, in_channels, H, W) → (N, out_channels, H', W')
     "A valid convolution without bias, a pooling if wanted, batch norm (Ioffe and Szegedy 2015) and ReLU."
-    return nn.Sequential(
-        nn.Conv2d(in_channels, out_channels, kernel_size, bias=False),
-        *[nn.MaxPool2d(2)]*pool,
-        nn.BatchNorm2d(out_channels),
-        nn.ReLU(inplace=True),
-    )
+    layers: list[nn.Module] = [nn.Conv2d(in_channels, out_channels, kernel_size, bias=False)]
+    if pool: layers.append(nn.MaxPool2d(2))
+    layers += [nn.BatchNorm2d(out_channels), nn.ReLU(inplace=True)]
+    return nn.Sequential(*layers)
 
-# %% ../nbs/01_model.ipynb #5ccca159
+# %% ../nbs/01_model.ipynb #7a8c5636
 class S6Net(nn.Module):
     "The course's network: four convolutions and a linear layer; returns logits, for `F.cross_entropy`."
 
     def __init__(self) -> None:
         super().__init__()
         self.features = nn.Sequential(            # (N,  1, 28, 28)
-            conv_block(1, 16, 5, pool=True),      # (N, 16, 12, 12): strokes and edges
-            conv_block(16, 24, 3),                # (N, 24, 10, 10): corners and bends
-            conv_block(24, 24, 3, pool=True),     # (N, 24,  4,  4): parts of digits
-            conv_block(24, 32, 3),                # (N, 32,  2,  2): nearly whole digits
+            conv_block(1, 16, 5, pool=True),      # (N, 16, 12, 12), each value sees 6×6 pixels
+            conv_block(16, 24, 3),                # (N, 24, 10, 10), 10×10
+            conv_block(24, 24, 3, pool=True),     # (N, 24,  4,  4), 16×16
+            conv_block(24, 32, 3),                # (N, 32,  2,  2), 24×24
         )
         self.classifier = nn.Linear(32*2*2, 10)   # (N, 10): a score for each digit
 
@@ -94,7 +100,7 @@ class S6Net(nn.Module):
                              'For one image of shape (28, 28), pass image[None, None]')
         return self.classifier(self.features(images).flatten(1))
 
-# %% ../nbs/01_model.ipynb #3672cf9e
+# %% ../nbs/01_model.ipynb #f1112c21
 @dataclass(frozen=True)
 class LayerSummary:
     "One row of the table: a layer and what it costs for one image."
@@ -104,22 +110,22 @@ class LayerSummary:
     kernel: str # As in `5×5`; empty if it has none
     parameters: int # Learned numbers
     multiply_adds: int # For one image, in convolutions and linear layers
-    receptive_field: int | None # Pixels on each side; None from the first layer that slides no window
+    receptive_field: int | None # Pixels on each side; None from the first layer without a sliding window
 
     @property
     def cells(self) -> tuple[str, ...]: # 7 texts
         "The row's texts."
         return (self.name, self.kind, '×'.join(map(str, self.output_shape)), self.kernel, f'{self.parameters:,}',
-                f'{self.multiply_adds:,}', 'all' if self.receptive_field is None else str(self.receptive_field))
+                f'{self.multiply_adds:,}', '–' if self.receptive_field is None else str(self.receptive_field))
 
-# %% ../nbs/01_model.ipynb #2b85dfbf
+# %% ../nbs/01_model.ipynb #87de1740
 def multiply_adds(
     layer: nn.Module, # One layer
     output: torch.Tensor, # What it puts out for one image, (1, …)
 ) -> int: # 0 for layers that are neither convolution nor linear
     "The multiply-adds of one layer for one image."
     if isinstance(layer, nn.Conv2d): return layer.weight[0].numel()*output[0].numel()
-    return layer.weight.numel() if isinstance(layer, nn.Linear) else 0
+    return layer.in_features*output[0].numel() if isinstance(layer, nn.Linear) else 0
 
 # %% ../nbs/01_model.ipynb #7c3ccee2
 @dataclass(frozen=True)
@@ -151,12 +157,12 @@ class ModelSummary:
         header, *body = self.cells
         return f"<table><thead>{line(header, 'th')}</thead><tbody>{''.join(line(c, 'td') for c in body)}</tbody></table>"
 
-# %% ../nbs/01_model.ipynb #2215f8f0
+# %% ../nbs/01_model.ipynb #201ac6bd
 def model_summary(
     model: nn.Module, # Any network of one input; left as it was
     input_shape: tuple[int, ...] = (1, 28, 28), # Of one image, without the batch dimension
 ) -> ModelSummary: # A row per layer, in the order they ran
-    "Send one image of zeros through and note each layer; raises `ValueError` where the network can't take it."
+    "Send one image of zeros through and note each layer; raises `ValueError` where the network can't take it. The receptive field assumes layers that run one after the other."
     ran: list[tuple[str, nn.Module, torch.Tensor]] = []
     handles = [layer.register_forward_hook(lambda layer, _, output, name=name: ran.append((name or 'model', layer, output)))
                for name, layer in model.named_modules() if not list(layer.children())]
@@ -165,7 +171,9 @@ def model_summary(
         image = torch.zeros(1, *input_shape, dtype=parameter.dtype, device=parameter.device)
         with torch.no_grad(): model.eval()(image)
     except (RuntimeError, ValueError) as error:
-        raise ValueError(f'the network takes no input of shape {tuple(input_shape)}: {error}. Pass input_shape=…') from error
+        last = f'after {ran[-1][0]}' if ran else 'in its first layer'
+        raise ValueError(f'the network stopped {last} on an input of shape {tuple(input_shape)}: {error}. '
+                         'Pass another input_shape, or mend the layer that does not fit the one before it') from error
     finally:
         for handle in handles: handle.remove()
         for module, training in modes: module.training = training

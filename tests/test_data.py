@@ -1,0 +1,82 @@
+"""Unpacking MNIST when several processes do it at once, when one is killed, and when the package is damaged."""
+
+import hashlib
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from mnist_s6 import datasets
+from mnist_s6.datasets import MNIST_FILES, load_data, unpack_data
+
+UNPACK = "import sys; from mnist_s6.datasets import unpack_data; unpack_data(sys.argv[1])"
+
+
+def start_unpacking(root: Path) -> subprocess.Popen:
+    """Unpack in a process of its own."""
+    return subprocess.Popen([sys.executable, "-W", "error", "-c", UNPACK, str(root)])
+
+
+def damaged(root: Path) -> list[str]:
+    """The files under their real names that are not whole."""
+    present = [(root / "MNIST" / "raw" / name, digest) for name, digest in MNIST_FILES.items()]
+    return [path.name for path, digest in present if path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() != digest]
+
+
+def test_two_processes_at_once_leave_whole_files(tmp_path: Path) -> None:
+    processes = [start_unpacking(tmp_path) for _ in range(2)]
+    assert [process.wait(timeout=120) for process in processes] == [0, 0]
+    assert sorted(path.name for path in (tmp_path / "MNIST" / "raw").iterdir()) == sorted(MNIST_FILES)
+    assert damaged(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", list(MNIST_FILES))
+def test_a_kill_in_the_middle_leaves_no_half_file(tmp_path: Path, name: str) -> None:
+    process = start_unpacking(tmp_path)
+    raw = tmp_path / "MNIST" / "raw"
+    deadline = time.monotonic() + 120
+    while not list(raw.glob(f"*{name}*")) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.0005)  # until the file, or what will become it, is there
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert damaged(tmp_path) == []
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # nothing that was there needed to be replaced
+        unpack_data(tmp_path)
+    assert damaged(tmp_path) == []
+
+
+def test_a_read_only_root_with_whole_data_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unpack_data(tmp_path)
+    monkeypatch.setattr(datasets, "write_atomically", lambda *_: pytest.fail("nothing needs to be written"))
+    train_loader, test_loader = load_data(64, tmp_path, batched=True)
+    assert (len(train_loader.dataset), len(test_loader.dataset)) == (60_000, 10_000)
+
+
+def test_a_full_disk_is_named_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_space(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(datasets.os, "fsync", no_space)
+    with pytest.raises(OSError, match="No space left on device.*Pass a folder that you can write to"):
+        unpack_data(tmp_path)
+    assert list((tmp_path / "MNIST" / "raw").iterdir()) == []
+
+
+@pytest.mark.parametrize("packed", [b"", b"not xz", "cut", "altered"])
+def test_a_damaged_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packed: bytes | str) -> None:
+    name = "t10k-labels-idx1-ubyte"
+    whole = (files("mnist_s6") / "data" / f"{name}.xz").read_bytes()
+    content = {"cut": whole[:-100], "altered": whole[:2000] + b"\0" + whole[2001:]}.get(packed, packed)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / f"{name}.xz").write_bytes(content)
+    monkeypatch.setattr(datasets, "files", lambda _: tmp_path)
+    monkeypatch.setattr(datasets, "MNIST_FILES", {name: MNIST_FILES[name]})
+    with pytest.raises(RuntimeError, match=f"{name}.xz inside mnist_s6 is damaged or missing. Reinstall it"):
+        unpack_data(tmp_path)
+    assert list(tmp_path.rglob("*ubyte*.tmp")) == []
