@@ -3,8 +3,8 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 EPOCHS ?=
-# PyTorch's threads sleep while they wait for each other: spinning, they crawl as soon as another program runs.
-export OMP_WAIT_POLICY ?= passive
+# PyTorch's threads wait for each other only briefly before they sleep: with another program running, long waits are a crawl.
+export GOMP_SPINCOUNT ?= 3000
 
 help:
 	@echo "make s6          build, train and inspect the network: _out/S6.html (EPOCHS=1 for a quick look)"
