@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['MNIST_FILES', 'MEAN', 'STD', 'read_idx', 'write_atomically', 'unpack_data', 'plot_images', 'Augmentation',
            'train_transforms', 'test_transforms', 'SeededLoader', 'sampling_grid', 'augment_batch', 'draw_augmentation',
-           'check_whole', 'BatchedLoader', 'stratified_split', 'load_data']
+           'check_whole', 'BatchedLoader', 'stratified_split', 'load_data', 'ink_box', 'centre_of_mass',
+           'PreparedDigit', 'prepare_steps', 'prepare_digit']
 
 # %% ../nbs/00_datasets.ipynb #378e70af
 import hashlib, lzma, math, operator, os, struct, tempfile, warnings
@@ -312,3 +313,89 @@ def load_data(
         return BatchedLoader(train_set, batch_size, augmentation, seed, device), BatchedLoader(test_set, batch_size, device=device)
     return (SeededLoader(train_set, seed, batch_size=batch_size, shuffle=True, num_workers=num_workers),
             SeededLoader(test_set, seed, batch_size=batch_size, num_workers=num_workers))
+
+# %% ../nbs/00_datasets.ipynb #6b2a8252
+from typing import NamedTuple
+
+# %% ../nbs/00_datasets.ipynb #05963af8
+def ink_box(
+    image: torch.Tensor, # (H, W), no ink where it's 0
+) -> tuple[int, int, int, int]: # First row, first column, last row + 1, last column + 1
+    "The smallest box around all ink; the whole image if there is none."
+    ink = image.nonzero()   # (n, 2): row and column of each pixel with ink
+    if not len(ink): return 0, 0, *image.shape
+    (top, left), (bottom, right) = (ends.tolist() for ends in ink.aminmax(dim=0))
+    return top, left, bottom + 1, right + 1
+
+def centre_of_mass(
+    image: torch.Tensor, # (H, W), no ink where it's 0
+) -> tuple[float, float]: # Row and column, counted from 0 at the middle of the first pixel
+    "The mean place of the ink, weighted by its grey; the middle of the image if there is none."
+    ink = image.nonzero()   # (n, 2)
+    if not len(ink): return (image.shape[0] - 1)/2, (image.shape[1] - 1)/2
+    weights = image[ink.unbind(1)].double()   # (n,)
+    row, column = (weights @ ink.double() / weights.sum()).tolist()
+    return row, column
+
+# %% ../nbs/00_datasets.ipynb #f32efe1a
+def _grey(
+    image: torch.Tensor, # (H, W), uint8, or floats from 0 to 1
+) -> torch.Tensor: # (H, W), float, 0 to 1
+    "The image as floats; raises `TypeError` or `ValueError` if it's no grey image."
+    if not isinstance(image, torch.Tensor) or not (image.dtype == torch.uint8 or image.is_floating_point()):
+        kind = f'a tensor of {image.dtype}' if isinstance(image, torch.Tensor) else f'of type {type(image).__name__}'
+        raise TypeError(f'image is {kind}; expected a tensor of torch.uint8, or of floats from 0 to 1')
+    if image.ndim != 2 or not image.numel():
+        raise ValueError(f'image has shape {tuple(image.shape)}; expected (H, W), H and W at least 1. '
+                         'Prepare one image at a time, without a channel dimension: image[0, 0]')
+    if image.dtype == torch.uint8: return image/255
+    low, high = image.detach().aminmax()
+    if not (low >= 0 and high <= 1):   # catches not-a-number too
+        raise ValueError(f'image has values from {low:.3g} to {high:.3g}; expected 0 (black) to 1 (white). '
+                         'Divide bytes by 255; undo a normalisation with image*STD + MEAN')
+    return image.detach().float()
+
+# %% ../nbs/00_datasets.ipynb #4acdc07b
+class PreparedDigit(NamedTuple):
+    "A digit on its way to the network: one image for each step, all from 0 to 1."
+    drawn: torch.Tensor # (H, W) As it came
+    cropped: torch.Tensor # (h, w) Cut to the ink
+    scaled: torch.Tensor # Longest side 20, the other in proportion
+    centred: torch.Tensor # (28, 28) In place
+
+def prepare_steps(
+    image: torch.Tensor, # (H, W) white ink on black, uint8, or floats from 0 to 1; ink is all above 0
+    crop: bool = True, # Cut to the ink, or keep the whole image
+    scale: bool = True, # Longest side to 20 pixels, or shrink it as the whole image to 28
+    centre: bool = True, # Centre of mass to the middle of pixel 14, or just the middle of the box
+) -> PreparedDigit:
+    "Prepare a digit as MNIST was, keeping each step; raises `TypeError` or `ValueError` for anything but a grey image."
+    drawn = _grey(image)
+    top, left, bottom, right = ink_box(drawn) if crop else (0, 0, *drawn.shape)
+    cropped = drawn[top:bottom, left:right]
+    factor = 20/max(cropped.shape) if scale else 28/max(drawn.shape)
+    size = [max(1, round(factor*side)) for side in cropped.shape]
+    scaled = F.interpolate(cropped[None, None], size, mode='bilinear', antialias=True)[0, 0].clamp(0, 1)
+    return PreparedDigit(drawn, cropped, scaled, _place(scaled, centre))
+
+def _place(
+    digit: torch.Tensor, # (h, w), neither above 28
+    by_mass: bool, # Which middle: of its mass, or of its box
+) -> torch.Tensor: # (28, 28)
+    "Put a digit on a black image, moved by whole pixels; no ink is lost."
+    height, width = digit.shape
+    middles = centre_of_mass(digit) if by_mass else ((height - 1)/2, (width - 1)/2)
+    box = ink_box(digit)
+    y, x = (math.ceil(13.5 - middle - 1e-6) for middle in middles)   # then 13.5 ≤ middle + shift < 14.5
+    y, x = min(max(y, -box[0]), 28 - box[2]), min(max(x, -box[1]), 28 - box[3])
+    return F.pad(digit, (x, 28 - width - x, y, 28 - height - y))
+
+# %% ../nbs/00_datasets.ipynb #22433944
+def prepare_digit(
+    image: torch.Tensor, # (H, W) white ink on black, uint8, or floats from 0 to 1; ink is all above 0
+    crop: bool = True, # Cut to the ink, or keep the whole image
+    scale: bool = True, # Longest side to 20 pixels, or shrink it as the whole image to 28
+    centre: bool = True, # Centre of mass to the middle of pixel 14, or just the middle of the box
+) -> torch.Tensor: # (28, 28), 0 to 1; normalise it before a network sees it
+    "Prepare a digit as MNIST was; without ink, all zeros. Raises `TypeError` or `ValueError` for anything but a grey image."
+    return prepare_steps(image, crop, scale, centre).centred

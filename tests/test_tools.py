@@ -281,3 +281,41 @@ def test_every_step_runs_and_the_last_line_counts_them(capsys: pytest.CaptureFix
     assert run_tests.main(steps) == 1
     assert ran == ["good", "bad", "last"]
     assert capsys.readouterr().out.splitlines()[-1] == "2 passed, 1 failed"
+
+
+def test_a_step_that_did_not_run_says_why(capsys: pytest.CaptureFixture[str]) -> None:
+    """It neither passes nor fails, and cannot be overlooked."""
+    assert run_tests.main({"good": lambda: True, "idle": lambda: "no tool for it"}) == 0
+    *_, good, idle, why, count = capsys.readouterr().out.splitlines()
+    assert good.startswith("pass") and idle.startswith("----")
+    assert (why, count) == ("no tool for it", "1 passed, 0 failed, 1 NOT RUN")
+
+
+def test_chromium_is_found_by_name_or_by_the_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without one there is no browser test: loudly at home, in red in CI."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CHROMIUM", raising=False)
+    assert run_tests.find_chromium() is None
+    for name in ("chromium", "mine"):
+        (tmp_path / name).touch(mode=0o755)
+    assert run_tests.find_chromium() == str(tmp_path / "chromium")
+    monkeypatch.setenv("CHROMIUM", "mine")
+    assert run_tests.find_chromium() == str(tmp_path / "mine")
+
+
+@pytest.mark.parametrize(
+    ("found", "passed", "result"),
+    [
+        ("chromium", True, True),
+        ("chromium", False, False),
+        (None, True, run_tests.NO_CHROMIUM),  # at home: they were skipped
+        (None, False, False),  # in CI: they failed
+    ],
+)
+def test_browser_tests_without_a_browser_do_not_count_as_passed(
+    found: str | None, passed: bool, result: bool | str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Skipped tests are told as such."""
+    monkeypatch.setattr(run_tests, "find_chromium", lambda: found)
+    monkeypatch.setattr(run_tests, "run", lambda *command: passed)
+    assert run_tests.browser_tests() == result

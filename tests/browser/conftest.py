@@ -1,0 +1,102 @@
+"""A browser and JupyterLab, once for all browser tests; loud words where there is no browser."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent.parent / "tools")]
+
+import lab  # noqa: E402
+from run_tests import NO_CHROMIUM, find_chromium  # noqa: E402
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip these tests where no Chromium is found, but not in CI, which has to have one."""
+    if find_chromium() is None and not os.environ.get("CI"):
+        for item in items:
+            if HERE in item.path.parents:
+                item.add_marker(pytest.mark.skip(reason=NO_CHROMIUM))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say at the end, where it cannot be overlooked, that these tests did not run."""
+    if find_chromium() is None:
+        terminalreporter.section("WARNING", sep="!", red=True, bold=True)
+        terminalreporter.write_line(NO_CHROMIUM, red=True, bold=True)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[lab.Server]:
+    """JupyterLab on a copy of the course."""
+    with lab.serve(tmp_path_factory.mktemp("course")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The machine's own Chromium, without a window."""
+    path = find_chromium()
+    if path is None:
+        pytest.fail(NO_CHROMIUM)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=lab.CHROMIUM_FLAGS)
+        yield chromium
+        chromium.close()
+
+
+class Tabs:
+    """The notebooks that the test modules name in `NOTEBOOK`, each in its tab; the next one runs ahead."""
+
+    def __init__(self, browser: Browser, server: lab.Server, names: list[str]) -> None:
+        self.browser, self.server, self.waiting = browser, server, names
+        self.started: dict[str, lab.Notebook] = {}
+
+    def open(self, name: str) -> lab.Notebook:
+        """The notebook with all cells run; the one after it is started before waiting."""
+        self.waiting = [name, *(other for other in self.waiting if other != name)]
+        for other in self.waiting[:2]:
+            if other not in self.started:
+                page = self.browser.new_page(viewport={"width": 1500, "height": 1000})
+                self.started[other] = lab.Notebook(page, self.server, other)
+                self.started[other].start()
+        self.waiting.remove(name)
+        self.started[name].wait_until_run()
+        return self.started[name]
+
+
+@pytest.fixture(scope="session")
+def tabs(request: pytest.FixtureRequest, browser: Browser, server: lab.Server) -> Tabs:
+    """The tabs of all notebooks, in the order of the tests."""
+    names = [getattr(item.module, "NOTEBOOK", None) for item in request.session.items]
+    return Tabs(browser, server, [name for name in dict.fromkeys(names) if name])
+
+
+@pytest.fixture(scope="module")
+def notebook(request: pytest.FixtureRequest, tabs: Tabs) -> Iterator[lab.Notebook]:
+    """The notebook of the test module, open and run; its page may fetch nothing from outside."""
+    name = request.module.NOTEBOOK
+    try:
+        opened = tabs.open(name)
+        yield opened
+    except Exception:
+        tabs.started[name].keep("did not open")
+        raise
+    finally:
+        tabs.started[name].page.close()
+        tabs.server.stop_kernel(name)
+    assert not opened.outside, f"the page fetched from outside: {opened.outside}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Iterator[None]:
+    """Keep a picture of the whole tab where a test failed."""
+    report = yield
+    opened = getattr(item, "funcargs", {}).get("notebook")
+    if report.failed and opened:
+        opened.keep(f"failed {item.name}")
+    return report

@@ -1,0 +1,338 @@
+"""Drive the course in JupyterLab, in a real browser: a server, a notebook's tab, an explorer in it."""
+
+import hashlib
+import json
+import os
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image
+from playwright.sync_api import Locator, Page, Request, expect
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SCREENSHOTS = ROOT / "_out/screenshots"
+PATIENCE = 60_000  # milliseconds that one step may take, on a machine that has other work too
+LOCAL = re.compile(r"(https?|wss?)://127\.0\.0\.1[:/]|blob:|data:")
+CHROMIUM_FLAGS = [  # without them Chromium looks up its maker's hosts at every start
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+# How far the rightmost word or picture reaches.
+RIGHTMOST = """output => {
+    const end = node => {
+        const range = document.createRange();
+        range.selectNodeContents(node);
+        return range.getBoundingClientRect().right;
+    };
+    const shown = Array.from(output.querySelectorAll("img, canvas, button, select, input, .widget-inline-hbox, p"));
+    return Math.max(...shown.map(it =>
+        !it.matches("p") ? it.getBoundingClientRect().right : it.textContent ? end(it) : 0
+    )) - output.getBoundingClientRect().left;
+}"""
+NEWS = "jupyter/settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
+
+
+class Server(NamedTuple):
+    """A running JupyterLab."""
+
+    address: str  # such as http://127.0.0.1:8888
+    token: str
+    notebooks: Path  # the folder of the copied notebooks
+
+    def ask(self, path: str, method: str = "GET") -> bytes:
+        """What the server's API answers; raises `OSError` if it does not."""
+        address = f"{self.address}/api/{path}?token={self.token}"
+        with urllib.request.urlopen(urllib.request.Request(address, method=method), timeout=60) as reply:
+            return reply.read()
+
+    def stop_kernel(self, name: str) -> None:
+        """End the kernel of a notebook, which holds a network and a data set."""
+        for session in json.loads(self.ask("sessions")):
+            if session["path"] == f"{name}.ipynb":
+                self.ask(f"sessions/{session['id']}", "DELETE")
+
+
+@contextmanager
+def serve(folder: Path) -> Iterator[Server]:
+    """Run JupyterLab on copies of the notebooks in `folder`; what they write goes there, not here."""
+    shutil.copytree(ROOT / "nbs", folder / "nbs", ignore=shutil.ignore_patterns(".*", "data"))
+    if (ROOT / "bench/results").is_dir():  # S6 reads the benchmark's results beside it
+        shutil.copytree(ROOT / "bench/results", folder / "bench/results")
+    (folder / NEWS).parent.mkdir(parents=True)
+    (folder / NEWS).write_text('{"fetchNews": "false"}')  # else it asks, in a box above the notebook
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = Server(f"http://127.0.0.1:{port}", secrets.token_hex(16), folder / "nbs")
+    command = [
+        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}"),
+        *("--ServerApp.port_retries=0", f"--IdentityProvider.token={server.token}"),
+        *(f"--ServerApp.root_dir={server.notebooks}", "--LabApp.news_url=None"),
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    ]
+    log = folder / "jupyterlab.log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment(folder), stdin=subprocess.DEVNULL, stdout=output, stderr=output
+        )
+        try:
+            wait_for(lambda: answers(server, process), "JupyterLab did not start:\n", log.read_text)
+            yield server
+        finally:
+            process.terminate()  # the server ends its kernels
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """The server's: this checkout's library, one epoch, and none of the user's own Jupyter settings."""
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    names = ("CONFIG_DIR", "DATA_DIR", "RUNTIME_DIR")
+    return os.environ | {
+        "PYTHONPATH": path,
+        "S6_EPOCHS": "1",
+        "JUPYTER_PREFER_ENV_PATH": "1",
+        **{f"JUPYTER_{name}": str(folder / "jupyter") for name in names},
+        "JUPYTERLAB_SETTINGS_DIR": str(folder / "jupyter/settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(folder / "jupyter/workspaces"),
+        "IPYTHONDIR": str(folder / "ipython"),
+    }
+
+
+def answers(server: Server, process: subprocess.Popen) -> bool:
+    """Whether the server is up; raises if it has ended."""
+    if process.poll() is not None:
+        raise RuntimeError(f"JupyterLab ended with status {process.returncode}")
+    try:
+        return bool(server.ask("status"))
+    except OSError:
+        return False
+
+
+def wait_for(condition: Callable[[], bool], complaint: str, details: Callable[[], str], seconds: float = 120) -> None:
+    """Ask again and again until `condition` holds; raises `TimeoutError` with the details."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError(complaint + details())
+        time.sleep(0.2)
+
+
+class Notebook:
+    """A notebook of the course in a browser's tab."""
+
+    def __init__(self, page: Page, server: Server, name: str) -> None:
+        self.page, self.server, self.name = page, server, name
+        self.outside: list[str] = []  # addresses asked for that are not this machine
+        page.set_default_timeout(PATIENCE)
+        page.on("request", self.note_request)
+
+    def start(self) -> None:
+        """Open it and run all cells by the menu, as a reader does; does not wait for their end."""
+        page, server = self.page, self.server
+        page.goto(f"{server.address}/lab/tree/{self.name}.ipynb?token={server.token}&reset")
+        # The dot in the toolbar says idle too early, and Run All would be lost.
+        expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible(timeout=2 * PATIENCE)
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_text("Run All Cells", exact=True).click()
+
+    def note_request(self, request: Request) -> None:
+        """Keep the addresses that are not on this machine."""
+        if not LOCAL.match(request.url):
+            self.outside.append(request.url)
+
+    def wait_until_run(self, minutes: float = 5) -> None:
+        """Wait until every cell has its number; raises `AssertionError` with the traceback of a cell that failed."""
+        prompts = self.page.locator(".jp-CodeCell .jp-InputPrompt")
+        failed = self.page.locator('[data-mime-type="application/vnd.jupyter.error"]')
+        end = time.monotonic() + 60 * minutes
+        while not re.fullmatch(r"(\[\d+\]:)+", "".join(prompts.all_text_contents())):
+            if failed.count():
+                raise AssertionError(f"{self.name} has a cell that fails:\n{failed.first.text_content()}")
+            if time.monotonic() > end:
+                raise TimeoutError(f"{self.name} is not done after {minutes} min: {prompts.all_text_contents()}")
+            self.page.wait_for_timeout(250)
+
+    def run(self, code: str) -> None:
+        """Write a new cell below all others, as a reader does, and run it."""
+        keyboard, cells = self.page.keyboard, self.page.locator(".jp-Notebook .jp-Cell")
+        count = cells.count()
+        cells.last.locator(".jp-InputPrompt").click()
+        keyboard.press("b")
+        expect(cells).to_have_count(count + 1)
+        expect(cells.last).to_have_class(re.compile("jp-mod-active"))
+        keyboard.press("Enter")
+        expect(cells.last.locator(".cm-content")).to_be_focused()
+        keyboard.insert_text(code)
+        keyboard.press("Control+Enter")
+        self.wait_until_run()
+
+    def keep(self, name: str) -> None:
+        """Keep a picture of the whole tab in _out/screenshots/."""
+        self.page.screenshot(path=SCREENSHOTS / f"{self.name} {name}.png")
+
+    def explorer(self, label: str, nth: int = 0) -> "ExplorerOnPage":
+        """The explorer that has a control, or a button, called `label`; of several, number `nth`."""
+        named = self.page.locator(".widget-label, .widget-label-basic, .widget-button", has_text=exactly(label))
+        sentence = self.page.locator('p[aria-live="polite"]')
+        output = self.page.locator(".jp-OutputArea-output").filter(has=named).filter(has=sentence).nth(nth)
+        expect(output, f"{self.name} shows no explorer with {label!r}").to_be_attached(timeout=PATIENCE)
+        return ExplorerOnPage(self.page, output)
+
+    def explorer_saying(self, words: str) -> "ExplorerOnPage":
+        """The last explorer whose sentence begins with these words; it is remembered, whatever it says later."""
+        sentence = self.page.locator('p[aria-live="polite"]', has_text=re.compile(f"^{re.escape(words)}"))
+        output = self.page.locator(".jp-OutputArea-output").filter(has=sentence).last
+        expect(output, f"{self.name} shows no explorer that says {words!r}").to_be_attached(timeout=PATIENCE)
+        mark = secrets.token_hex(4)
+        output.evaluate("(element, mark) => { element.dataset.mark = mark; }", mark)
+        return ExplorerOnPage(self.page, self.page.locator(f"[data-mark='{mark}']"))
+
+
+class ExplorerOnPage:
+    """One explorer: its controls as a hand or a keyboard reaches them, its picture and its words."""
+
+    def __init__(self, page: Page, output: Locator) -> None:
+        self.page, self.output = page, output
+        self.sentence = output.locator('p[aria-live="polite"]')
+        self.error = output.get_by_role("alert")
+        self.image = output.locator("img")
+
+    def control(self, label: str) -> Locator:
+        """The element of the control with this description."""
+        named = self.page.locator(".widget-label, .widget-label-basic", has_text=exactly(label))
+        return self.output.locator(".widget-inline-hbox, .widget-toggle-buttons").filter(has=named)
+
+    def press(self, label: str, *keys: str) -> None:
+        """Focus the control, as Tab does, and press keys."""
+        focusable = "[tabindex='0'], input, select, button"
+        self.control(label).locator(focusable).first.focus()
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def drag(self, label: str, fraction: float) -> None:
+        """Drag a slider's handle with the mouse to a fraction of its way."""
+        slider = self.control(label)
+        handle, track = box(slider.locator(".noUi-handle")), box(slider.locator(".noUi-base"))
+        x, y = track["x"] + fraction * track["width"], handle["y"] + handle["height"] / 2
+        self.page.mouse.move(handle["x"] + handle["width"] / 2, y)
+        self.page.mouse.down()
+        self.page.mouse.move(x, y, steps=8)
+        self.page.mouse.up()
+
+    def click_track(self, label: str, fraction: float) -> None:
+        """Click a slider's track at a fraction of its length."""
+        size = box(self.control(label).locator(".noUi-base"))
+        self.page.mouse.click(size["x"] + fraction * size["width"], size["y"] + size["height"] / 2)
+
+    def readout(self, label: str) -> float:
+        """The number that stands beside a slider."""
+        return float(self.control(label).locator(".widget-readout").inner_text())
+
+    def reads(self, label: str, value: float) -> None:
+        """Wait until this number stands beside a slider."""
+        number = re.compile(rf"{value:g}(\.0*)?" if value == int(value) else rf"{value:g}0*")
+        expect(self.control(label).locator(".widget-readout")).to_have_text(number, timeout=PATIENCE)
+
+    def choose(self, label: str, option: str) -> None:
+        """Choose an option of a dropdown, or press one of the toggle buttons."""
+        control = self.control(label)
+        if control.locator("select").count():
+            control.locator("select").select_option(option)
+        else:
+            control.get_by_role("button", name=option, exact=True).click()
+
+    def tick(self, label: str) -> None:
+        """Click a checkbox."""
+        self.control(label).locator("input").click()
+
+    def stroke(self, *points: tuple[float, float]) -> None:
+        """Draw a line on the canvas with the mouse, through points given as fractions from its upper left."""
+        size = box(self.output.locator("canvas"))
+        places = [(size["x"] + x * size["width"], size["y"] + y * size["height"]) for x, y in points]
+        self.page.mouse.move(*places[0])
+        self.page.mouse.down()
+        for place in places[1:]:
+            self.page.mouse.move(*place, steps=4)
+        self.page.mouse.up()
+
+    def button(self, text: str) -> Locator:
+        """The button with this text."""
+        return self.output.get_by_role("button", name=text, exact=True)
+
+    def click_picture(self, x: float, y: float) -> None:
+        """Click into the picture, at fractions of its width and height from the upper left."""
+        self.image.scroll_into_view_if_needed()
+        size = box(self.image)
+        self.image.click(position={"x": x * size["width"], "y": y * size["height"]})
+
+    def says(self, sentence: str) -> None:
+        """Wait until this is the sentence."""
+        self.fits(re.escape(sentence))
+
+    def fits(self, pattern: str) -> re.Match:
+        """Wait until the sentence fits the regular expression from end to end; returns the match."""
+        end = time.monotonic() + PATIENCE / 1000
+        while not (found := re.fullmatch(pattern, text := self.sentence.text_content() or "")):
+            if time.monotonic() > end:
+                raise AssertionError(f"the sentence is\n{text!r} {self.error.text_content()}\nand not\n{pattern!r}")
+            self.page.wait_for_timeout(50)
+        return found
+
+    def shows_error(self, message: str) -> None:
+        """Wait until the widget shows an error that begins so; '' for none."""
+        expected = re.compile(f"^⚠ {re.escape(message)}") if message else ""
+        expect(self.error).to_have_text(expected, timeout=PATIENCE)
+
+    def differs_from(self, sentence: str) -> str:
+        """Wait until the sentence is another one; returns it."""
+        expect(self.sentence).not_to_have_text(sentence, timeout=PATIENCE)
+        return self.sentence.inner_text()
+
+    def picture(self) -> str:
+        """A fingerprint of the image that the browser shows; raises if it shows none."""
+        data = self.image.evaluate(
+            """async image => {
+                await image.decode();
+                return Array.from(new Uint8Array(await (await fetch(image.src)).arrayBuffer()));
+            }"""
+        )
+        assert bytes(data[:4]) == b"\x89PNG", "the picture is no PNG image"
+        return hashlib.sha256(bytes(data)).hexdigest()
+
+    def screenshot(self, name: str) -> None:
+        """Keep a picture of the explorer, without the empty space at its right, in _out/screenshots/."""
+        path = SCREENSHOTS / f"{name}.png"
+        self.output.screenshot(path=path)
+        width = self.output.evaluate(RIGHTMOST)
+        with Image.open(path) as image:
+            image.crop((0, 0, min(round(width) + 8, image.width), image.height)).save(path)
+
+
+def exactly(text: str) -> re.Pattern:
+    """Matches this text and nothing around it but blanks."""
+    return re.compile(rf"^\s*{re.escape(text)}\s*$")
+
+
+def box(locator: Locator) -> dict[str, float]:
+    """Where an element is in the window."""
+    locator.scroll_into_view_if_needed()
+    found = locator.bounding_box()
+    assert found, f"{locator} is not visible"
+    return found

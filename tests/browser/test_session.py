@@ -1,0 +1,294 @@
+"""The session, S6: the live view of the training, the browser of mistakes, and the sheet to draw on."""
+
+import math
+import re
+from typing import NamedTuple
+
+import pytest
+from lab import ExplorerOnPage, Notebook
+from playwright.sync_api import expect
+from torchvision.datasets import MNIST
+
+from mnist_s6.widgets import MATRIX_BOX, PAGE_BOX, PAGE_COLUMNS, PAGE_SIZE
+
+NOTEBOOK = "S6"
+LABEL, PREDICTION, MISTAKE = "label", "prediction", "mistake"
+CROP, SCALE, CENTRE, CLEAR, EXAMPLE = "crop to the ink", "longest side to 20", "mass to the middle", "clear", "example"
+DIGIT = {None: r"\d", **{digit: str(digit) for digit in range(10)}}
+NOTHING = "Nothing is drawn yet."
+
+
+# ------------------------------------------------------------- the training
+
+
+def test_the_training_was_shown(notebook: Notebook) -> None:
+    """After its last epoch the view tells what the notebook finds again when it evaluates the network."""
+    live = notebook.explorer_saying("After epoch 1 ")
+    found = live.fits(
+        r"After epoch 1 the loss is training \d\.\d{4}, test \d\.\d{4}, "
+        r"and the accuracy training \d\d\.\d\d%, test (\d\d\.\d\d%); "
+        r"the first convolution, features\.0\.0, has 16 kernels of 5×5 with weights from [-−]0\.\d+ to 0\.\d+\."
+    )
+    live.picture()
+    live.screenshot("training")
+    assert notebook.page.get_by_text(f"{found[1]} of the test images are right").count() == 1
+
+
+def test_the_training_is_shown_while_it_runs(notebook: Notebook) -> None:
+    """The view waits, then follows; what goes wrong in it stands in it, and goes away."""
+    notebook.run(
+        "from contextlib import suppress\n"
+        "from mnist_s6.util import History\n"
+        "from mnist_s6.widgets import LiveTraining\n"
+        "second = LiveTraining()\n"
+        "second"
+    )
+    live = notebook.explorer_saying("The training has not ended its first epoch yet")
+    waiting = live.picture()
+    notebook.run("second(S6Net(), History([0.5], [0.75], [0.25], [0.875]))")
+    accuracy = "and the accuracy training 75.00%, test 87.50%"
+    live.fits(rf"After epoch 1 the loss is training 0\.5000, test 0\.2500, {accuracy}; the first convolution.*")
+    assert live.picture() != waiting
+    notebook.run("with suppress(AttributeError): second(S6Net(), None)")
+    live.shows_error("AttributeError: ")
+    notebook.run("second(S6Net(), History([0.5, 0.4], [0.75, 0.8], [0.25, 0.2], [0.875, 0.9]))")
+    live.fits(r"After epoch 2 the loss is training 0\.4000, test 0\.2000, .*")
+    live.shows_error("")
+
+
+# ------------------------------------------------------------- the mistakes
+
+
+class Mistake(NamedTuple):
+    """What the sentence tells of one mistake."""
+
+    number: int
+    count: int
+    index: int  # in the test set
+    label: int
+    prediction: int
+    confidence: float  # percent
+
+
+@pytest.fixture(scope="module")
+def labels(notebook: Notebook) -> list[int]:
+    """The labels of the test images that the notebook has unpacked."""
+    return MNIST(notebook.server.notebooks.parent / "data", train=False).targets.tolist()
+
+
+@pytest.fixture
+def mistakes(notebook: Notebook) -> ExplorerOnPage:
+    """The explorer at the first of all mistakes."""
+    explorer = notebook.explorer(MISTAKE)
+    explorer.choose(LABEL, "any")
+    explorer.choose(PREDICTION, "any")
+    explorer.press(MISTAKE, "Home")
+    tells(explorer, number=1)
+    return explorer
+
+
+def tells(
+    explorer: ExplorerOnPage, number: int, label: int | None = None, prediction: int | None = None
+) -> Mistake:
+    """Wait for the mistake with this number among those chosen, and take its sentence apart."""
+    labelled = "any label" if label is None else f"label {label}"
+    predicted = "any prediction" if prediction is None else f"prediction {prediction}"
+    found = explorer.fits(
+        rf"Mistake {number} of (\d+) \({labelled}, {predicted}\): test image (\d+) shows an? ({DIGIT[label]}), "
+        rf"the network says ({DIGIT[prediction]}) with (\d+\.\d)%, and gives \3 only \d+\.\d%; .*\."
+    )
+    count, index, shown, said = map(int, found.groups()[:4])
+    return Mistake(number, count, index, shown, said, float(found[5]))
+
+
+def test_keys_walk_through_the_mistakes(mistakes: ExplorerOnPage, labels: list[int]) -> None:
+    """From the surest to the least sure; each is a test image, and no image comes twice."""
+    first = tells(mistakes, 1)
+    mistakes.press(MISTAKE, "ArrowRight")
+    second = tells(mistakes, 2)
+    mistakes.press(MISTAKE, "End")
+    last = tells(mistakes, first.count)
+    mistakes.press(MISTAKE, "ArrowLeft")
+    before = tells(mistakes, first.count - 1)
+    seen = [first, second, before, last]
+    assert [labels[mistake.index] for mistake in seen] == [mistake.label for mistake in seen]
+    assert all(mistake.label != mistake.prediction for mistake in seen)
+    assert first.confidence >= second.confidence >= before.confidence >= last.confidence
+    assert len({mistake.index for mistake in seen}) == 4
+    mistakes.press(MISTAKE, "Home")
+    assert tells(mistakes, 1) == first
+    mistakes.screenshot("mistakes")
+
+
+def test_the_mouse_drags_through_the_mistakes(mistakes: ExplorerOnPage) -> None:
+    """To the last one, and to the one whose number stands beside the slider."""
+    count = tells(mistakes, 1).count
+    mistakes.drag(MISTAKE, 1)
+    tells(mistakes, count)
+    mistakes.click_track(MISTAKE, 0.5)
+    mistakes.differs_from(mistakes.sentence.inner_text())
+    number = int(mistakes.readout(MISTAKE))
+    assert 0.4 < number / count < 0.6
+    tells(mistakes, number)
+
+
+def test_dropdowns_choose_a_pair_of_digits(mistakes: ExplorerOnPage) -> None:
+    """With the mouse and with the keys; the mistakes of all labels are all mistakes."""
+    everything = tells(mistakes, 1)
+    mistakes.choose(LABEL, str(everything.label))
+    with_label = tells(mistakes, 1, everything.label)
+    assert with_label == everything._replace(count=with_label.count)
+    mistakes.choose(PREDICTION, str(everything.prediction))
+    with_both = tells(mistakes, 1, everything.label, everything.prediction)
+    assert with_both == everything._replace(count=with_both.count)
+    assert 1 <= with_both.count <= with_label.count < everything.count
+    mistakes.press(PREDICTION, "Home")  # any
+    tells(mistakes, 1, everything.label)
+    mistakes.press(LABEL, "Home")
+    assert tells(mistakes, 1) == everything
+    counts = []
+    for digit in range(10):
+        mistakes.press(LABEL, "ArrowDown")
+        found = mistakes.fits(rf"(?:Mistake 1 of (\d+)|No mistakes) \(label {digit}, any prediction\): .*")
+        counts.append(int(found[1] or 0))
+    assert sum(counts) == everything.count
+
+
+def click(explorer: ExplorerOnPage, box: tuple[float, ...], across: float, down: float) -> None:
+    """Click into a part of the sheet, which is 9 by 5.5 inches."""
+    left, top, width, height = box
+    explorer.click_picture((left + across * width) / 9, (top + down * height) / 5.5)
+
+
+def test_clicks_choose_a_pair_and_a_mistake(mistakes: ExplorerOnPage) -> None:
+    """A cell of the confusion matrix, an image on the page, and a place where nothing is."""
+    first = tells(mistakes, 1)
+    click(mistakes, PAGE_BOX, 2.5 / PAGE_COLUMNS, 1.3 / (PAGE_SIZE // PAGE_COLUMNS))
+    tells(mistakes, PAGE_COLUMNS + 3)
+    click(mistakes, MATRIX_BOX, (first.prediction + 0.5) / 10, (first.label + 0.5) / 10)
+    tells(mistakes, 1, first.label, first.prediction)
+    click(mistakes, MATRIX_BOX, 0.35, 0.35)
+    mistakes.fits(r"No mistakes \(label 3, prediction 3\): 3 read as 3 is right\..*")
+
+
+def test_a_mistake_that_cannot_be_shown_is_told(notebook: Notebook) -> None:
+    """The message stands in the widget for as long as it fails."""
+    notebook.run(
+        "from mnist_s6.widgets import mistake_explorer\n"
+        "some = [batch for _, batch in zip(range(8), load_data(batch_size, batched=True)[1])]\n"
+        "spoilt = mistake_explorer(S6Net(), some, some)\n"
+        "nearest = spoilt.book.nearest\n"
+        "def lost(place, digit):\n"
+        "    if place == 1: raise OSError('the training images are gone')\n"
+        "    return nearest(place, digit)\n"
+        "spoilt.book.nearest = lost\n"
+        "spoilt"
+    )
+    explorer = notebook.explorer(MISTAKE, nth=1)
+    tells(explorer, 1)
+    explorer.press(MISTAKE, "ArrowRight")
+    explorer.shows_error("OSError: the training images are gone")
+    explorer.press(MISTAKE, "ArrowRight")
+    tells(explorer, 3)
+    explorer.shows_error("")
+
+
+# -------------------------------------------------------- the sheet to draw on
+
+
+RING = [(0.5 - 0.2 * math.sin(turn / 6 * math.pi), 0.5 - 0.3 * math.cos(turn / 6 * math.pi)) for turn in range(13)]
+STROKES = {0: RING, 1: [(0.53, 0.18), (0.47, 0.82)], 7: [(0.28, 0.22), (0.72, 0.22), (0.46, 0.82)]}
+
+
+@pytest.fixture
+def sheet(notebook: Notebook) -> ExplorerOnPage:
+    """The sheet, empty, with all steps of the preparation."""
+    explorer = notebook.explorer(CROP)
+    for label in (CROP, SCALE, CENTRE):
+        explorer.control(label).locator("input").check()
+    explorer.button(CLEAR).click()
+    explorer.says(NOTHING)
+    return explorer
+
+
+def reads(explorer: ExplorerOnPage, digit: int, but: str = "") -> float:
+    """Wait until the drawing is read as this digit first; returns with how many percent."""
+    found = explorer.fits(
+        rf"The drawing{but} reads as {digit} with (\d+\.\d)%; next are (\d) with (\d+\.\d)% and (\d) with (\d+\.\d)%\."
+    )
+    assert float(found[1]) >= float(found[3]) >= float(found[5])
+    assert len({str(digit), found[2], found[4]}) == 3
+    return float(found[1])
+
+
+@pytest.mark.parametrize("digit", STROKES)
+def test_a_digit_drawn_with_the_mouse_is_read(sheet: ExplorerOnPage, digit: int) -> None:
+    """The right answer comes first, and the mouse can wipe the sheet."""
+    empty = sheet.picture()
+    sheet.stroke(*STROKES[digit])
+    reads(sheet, digit)
+    sheet.screenshot(f"draw_{digit}")
+    sheet.button(CLEAR).click()
+    sheet.says(NOTHING)
+    assert sheet.picture() == empty
+
+
+def test_a_digit_drawn_with_the_keys_is_read(sheet: ExplorerOnPage) -> None:
+    """The arrow keys move the pen, Space puts it down: a 1, and no cell of the notebook moves."""
+    keyboard = sheet.page.keyboard
+    sheet.output.locator("canvas").focus()
+    for key in ["ArrowUp"] * 9 + ["Space"] + ["ArrowDown"] * 18 + ["Space"]:
+        keyboard.press(key)
+    reads(sheet, 1)
+    expect(sheet.output.locator("canvas")).to_be_focused()
+    sheet.button(CLEAR).focus()
+    keyboard.press("Enter")
+    sheet.says(NOTHING)
+
+
+@pytest.mark.parametrize(
+    ("label", "but"), [(CROP, ", not cropped,"), (SCALE, ", not scaled,"), (CENTRE, ", not centred,")]
+)
+def test_each_step_can_be_left_out(sheet: ExplorerOnPage, label: str, but: str) -> None:
+    """A small 7 in a corner: by mouse and by key, and back."""
+    sheet.stroke(*[(0.02 + x / 3, 0.02 + y / 3) for x, y in STROKES[7]])
+    with_all = reads(sheet, 7)
+    sheet.tick(label)
+    anything = r"The drawing{but} reads as \d with .*"
+    without = sheet.fits(anything.format(but=but))[0]
+    sheet.press(label, "Space")
+    assert reads(sheet, 7) == with_all
+    sheet.press(label, "Space")
+    assert sheet.fits(anything.format(but=but))[0] == without
+
+
+def test_stored_digits_can_be_put_on_the_sheet(sheet: ExplorerOnPage) -> None:
+    """By mouse and by keys; to draw on makes it no example any more."""
+    options = [option.get_attribute("value") for option in sheet.control(EXAMPLE).locator("option").all()]
+    assert [option[:4] for option in options] == ["none", *(f"a {digit} " for digit in range(10))]
+    for digit in (0, 7):
+        sheet.choose(EXAMPLE, options[1 + digit])
+        reads(sheet, digit)
+    sheet.press(EXAMPLE, "Home", *["ArrowDown"] * 2)
+    reads(sheet, 1)
+    chosen = sheet.control(EXAMPLE).locator("select")
+    expect(chosen).to_have_value(options[2])
+    sheet.stroke((0.1, 0.9), (0.2, 0.9))
+    expect(chosen).to_have_value("none")
+
+
+def test_a_network_that_cannot_answer_is_told(notebook: Notebook) -> None:
+    """Weights that are no numbers, as after a training that went wrong; an empty sheet needs no network."""
+    notebook.run(
+        "from mnist_s6.widgets import draw_explorer\n"
+        "broken = S6Net()\n"
+        "torch.nn.init.constant_(broken.classifier.weight, float('nan'))\n"
+        "draw_explorer(broken)"
+    )
+    explorer = notebook.explorer(CROP, nth=1)
+    explorer.says(NOTHING)
+    explorer.stroke(*STROKES[7])
+    explorer.shows_error("ValueError: the network returned scores of shape (1, 10)")
+    explorer.button(CLEAR).click()
+    explorer.says(NOTHING)
+    explorer.shows_error("")
