@@ -133,7 +133,7 @@ def train(
     if not seen: raise ValueError('the loader holds no images; expected at least one')
     return Score(total_loss/seen, correct/seen)
 
-# %% ../nbs/02_util.ipynb #21cd49de
+# %% ../nbs/02_util.ipynb #f9ae3e4e
 @dataclass
 class History:
     "The numbers of one training, one entry per epoch."
@@ -171,8 +171,7 @@ class History:
             last = f'{values[-1]:.2%}' if 'accuracy' in name else f'{values[-1]:.4f}'
             axes.plot(range(1, len(self) + 1), values, marker='o', markersize=3)
             axes.set(title=f'{name}: {last} at the end', xlabel='epoch' if 'accuracy' in name else '')
-            axes.xaxis.get_major_locator().set_params(integer=True)
-            axes.grid(alpha=0.3)
+            axes.xaxis.get_major_locator().set_params(integer=True); axes.grid(alpha=0.3)
         for axes in grid[1]: axes.yaxis.set_major_formatter('{x:.1%}')
         return figure
 
@@ -193,7 +192,13 @@ def progress_bar(
         except ImportError: pass   # no ipywidgets here
     return tqdm(**options)
 
-# %% ../nbs/02_util.ipynb #6fc8f644
+# %% ../nbs/02_util.ipynb #d38e07be
+def _check_loader(name: str, loader: object) -> None:
+    "Raise `TypeError` for a loader without a length, `ValueError` for an empty one."
+    if not hasattr(loader, '__len__'): raise TypeError(f'{name} is a {type(loader).__name__}, without a length; pass a loader from load_data or a list of batches')
+    if not len(loader): raise ValueError(f'{name} holds no batches; expected at least one')
+
+# %% ../nbs/02_util.ipynb #d31e44af
 def fit(
     model: nn.Module, # Returns logits (N, 10); trained in place
     train_loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # Has a length
@@ -209,21 +214,17 @@ def fit(
     epochs = check_whole('epochs', epochs, 1, 10_000)
     if not isinstance(max_lr, (int, float)) or not 0 < max_lr < math.inf:
         raise ValueError(f'max_lr is {max_lr!r}; expected a positive number, such as 0.02')
-    for name, loader in ('train_loader', train_loader), ('test_loader', test_loader):
-        if not hasattr(loader, '__len__'): raise TypeError(f'{name} is a {type(loader).__name__}, without a length; pass a loader from load_data or a list of batches')
-        if not len(loader): raise ValueError(f'{name} holds no batches; expected at least one')
+    _check_loader('train_loader', train_loader); _check_loader('test_loader', test_loader)
     model.to(get_device(device), memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(model.parameters(), max_lr, weight_decay=weight_decay)
     scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr, total_steps=epochs*len(train_loader))
     history = History(test_name=test_name)
     with progress_bar(epochs*len(train_loader)) as bar:
         def show(score: Score) -> None:
-            rate = scheduler.get_last_lr()[0]
-            bar.set_postfix_str(f'loss {score.loss:.3f}, accuracy {score.accuracy:.1%}, lr {rate:.4f}', refresh=False)
+            bar.set_postfix_str(f'loss {score.loss:.3f}, accuracy {score.accuracy:.1%}, lr {scheduler.get_last_lr()[0]:.4f}', refresh=False)
             bar.update()
         for epoch in range(1, epochs + 1):
-            start = time.perf_counter()
-            bar.set_description(f'epoch {epoch}/{epochs}')
+            start = time.perf_counter(); bar.set_description(f'epoch {epoch}/{epochs}')
             history.add(train(model, train_loader, optimizer, scheduler, show), evaluate(model, test_loader),
                         scheduler.get_last_lr()[0], time.perf_counter() - start)
             bar.clear(); print(history.last_epoch(epochs), flush=True)

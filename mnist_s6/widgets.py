@@ -4,17 +4,17 @@
 
 # %% auto #0
 __all__ = ['BLUE', 'ORANGE', 'SIGNED', 'MATRIX_BOX', 'PAGE_BOX', 'PAGE_SIZE', 'PAGE_COLUMNS', 'CANVAS_SIDE', 'Picture', 'mosaic',
-           'PictureView', 'Explorer', 'update_times', 'AugmentationSteps', 'augmentation_steps', 'augmentation_picture',
-           'augmentation_explorer', 'training_picture', 'LiveTraining', 'LayerPass', 'record_layers', 'Calculation',
-           'calculate', 'filter_picture', 'RangedExplorer', 'filter_explorer', 'Letters', 'Sheet', 'nearest_images',
-           'DifferingMaps', 'differing_maps', 'plain_batches', 'Neighbours', 'MistakeBook', 'mistake_picture',
-           'place_in_box', 'choice_of_click', 'MistakeExplorer', 'mistake_explorer', 'DigitCanvas', 'canvas_image',
-           'canvas_bytes', 'draw_picture', 'draw_explorer']
+           'PictureView', 'showing_errors', 'Explorer', 'update_times', 'AugmentationSteps', 'augmentation_steps',
+           'augmentation_picture', 'augmentation_explorer', 'training_picture', 'LiveTraining', 'LayerPass',
+           'record_layers', 'Calculation', 'calculate', 'filter_picture', 'RangedExplorer', 'filter_explorer',
+           'Letters', 'Sheet', 'nearest_images', 'DifferingMaps', 'differing_maps', 'plain_batches', 'Neighbours',
+           'MistakeBook', 'mistake_picture', 'place_in_box', 'choice_of_click', 'MistakeExplorer', 'mistake_explorer',
+           'DigitCanvas', 'canvas_image', 'canvas_bytes', 'draw_picture', 'draw_explorer']
 
-# %% ../nbs/03_widgets.ipynb #2821d046
-import html, io, math, time
-from collections.abc import Callable, Sequence
-from contextlib import contextmanager
+# %% ../nbs/03_widgets.ipynb #3b1b71fd
+import html, io, math, threading, time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import NamedTuple
 
 import anywidget
@@ -62,7 +62,7 @@ def mosaic(
 BLUE, ORANGE = '#0072B2', '#E69F00' # Okabe and Ito's
 SIGNED = 'cividis' # For values around zero, always drawn with vmin = −vmax
 
-# %% ../nbs/03_widgets.ipynb #fcb9fd3a
+# %% ../nbs/03_widgets.ipynb #8d9d0419
 class PictureView(anywidget.AnyWidget):
     "An image with its sentence, for the browser; tells where it was clicked."
     _esm = '''
@@ -71,9 +71,8 @@ class PictureView(anywidget.AnyWidget):
       image.style.maxWidth = "100%"; sentence.setAttribute("aria-live", "polite");
       error.setAttribute("role", "alert"); error.style.fontWeight = "bold";
       function show() {
-        const old = image.src;
+        if (image.src) URL.revokeObjectURL(image.src);
         image.src = URL.createObjectURL(new Blob([model.get("png")], { type: "image/png" }));
-        if (old) URL.revokeObjectURL(old);
       }
       function tell() {
         image.alt = sentence.textContent = model.get("text");
@@ -92,8 +91,7 @@ class PictureView(anywidget.AnyWidget):
       }
       image.addEventListener("load", mend);
       model.on("change:png", show); model.on("change:text change:error", tell);
-      show(); tell();
-      el.append(image, sentence, error);
+      show(); tell(); el.append(image, sentence, error);
     }
     export default { render };
     '''
@@ -102,7 +100,21 @@ class PictureView(anywidget.AnyWidget):
     error = traitlets.Unicode().tag(sync=True)
     clicked = traitlets.List().tag(sync=True) # [x, y] from the upper left, 0 to 1
 
-# %% ../nbs/03_widgets.ipynb #66e8d5d5
+# %% ../nbs/03_widgets.ipynb #80c2ddc4
+@contextmanager
+def showing_errors(
+    view: PictureView, # Where the message is shown
+    lock: AbstractContextManager, # Callbacks that share it take turns
+) -> Iterator[None]:
+    "Show in `view`, and raise, what goes wrong inside; the message of an earlier error goes away."
+    with lock:
+        view.error = ''
+        try: yield
+        except Exception as error:
+            view.error = f'{type(error).__name__}: {error}'
+            raise
+
+# %% ../nbs/03_widgets.ipynb #b5bf2933
 class Explorer(widgets.VBox):
     "Controls, and the picture that `draw` makes of their values; redrawn at each change."
 
@@ -112,6 +124,7 @@ class Explorer(widgets.VBox):
         extras: Sequence[widgets.Widget] = (), # More to show between controls and picture, such as buttons
     ):
         self.draw, self.controls, self.view = draw, controls, PictureView()
+        self.lock = threading.RLock()   # JupyterLab calls from several threads; changes take turns
         for control in controls.values():
             control.style.description_width = 'initial'
             if isinstance(control, (widgets.IntSlider, widgets.FloatSlider)): control.layout.width = '26em'   # room for label and track
@@ -129,21 +142,17 @@ class Explorer(widgets.VBox):
         "Set several controls and draw once; raises `KeyError` for a control that isn't there."
         for name in values:
             if name not in self.controls: raise KeyError(f'no control is called {name!r}; there are {list(self.controls)}')
-        for control in self.controls.values(): control.unobserve(self.update, 'value')
-        try:
-            for name, value in values.items(): self.controls[name].value = value
-        finally:
-            for control in self.controls.values(): control.observe(self.update, 'value')
-        self.update()
+        with self.lock:
+            for control in self.controls.values(): control.unobserve(self.update, 'value')
+            try:
+                for name, value in values.items(): self.controls[name].value = value
+            finally:
+                for control in self.controls.values(): control.observe(self.update, 'value')
+            self.update()
 
-    @contextmanager
-    def showing_errors(self):
-        "Show in the widget, and raise, what goes wrong inside; wrap every callback in it."
-        self.view.error = ''
-        try: yield
-        except Exception as error:
-            self.view.error = f'{type(error).__name__}: {error}'
-            raise
+    def showing_errors(self) -> AbstractContextManager[None]:
+        "Wrap every callback in it: see the function of this name."
+        return showing_errors(self.view, self.lock)
 
 # %% ../nbs/03_widgets.ipynb #42ec6b12
 def update_times(
@@ -910,12 +919,13 @@ from torchvision.datasets import MNIST
 from .datasets import BatchedLoader
 from .util import classify, confusion_matrix, find_misclassified
 
-# %% ../nbs/03_widgets.ipynb #6241906b
+# %% ../nbs/03_widgets.ipynb #819aa4f6
 class Letters:
-    "The outlines of letters, each made only once."
+    "The outlines of letters and lines of text, each made only once."
 
     def __init__(self) -> None:
         self.made: dict[tuple[str, bool], tuple[np.ndarray, np.ndarray, float]] = {}
+        self.lines: dict[tuple[str, float, float, bool], tuple[np.ndarray, np.ndarray]] = {}
 
     def letter(self, letter: str, bold: bool) -> tuple[np.ndarray, np.ndarray, float]: # (k, 2) points, (k,) codes, width
         "One letter of size 1 on the line y = 0, with y downwards."
@@ -928,11 +938,14 @@ class Letters:
 
     def line(self, text: str, size: float, align: float, bold: bool) -> tuple[np.ndarray, np.ndarray]: # (k, 2), (k,)
         "A line of text; `align` 0 begins at x = 0, 0.5 has its middle there, 1 its end. Its digits are centred on y = 0."
-        letters = [self.letter(letter, bold) for letter in text]
-        widths = np.array([width for _, _, width in letters])
-        starts = np.cumsum(widths) - widths - align*widths.sum()
-        points = [outline + [start, 0.365] for (outline, _, _), start in zip(letters, starts)]
-        return np.concatenate(points)*size, np.concatenate([codes for _, codes, _ in letters])
+        if (key := (text, size, align, bold)) not in self.lines:
+            if len(self.lines) > 2000: self.lines.clear()   # it must not grow for ever
+            letters = [self.letter(letter, bold) for letter in text]
+            widths = np.array([width for _, _, width in letters])
+            starts = np.cumsum(widths) - widths - align*widths.sum()
+            points = [outline + [start, 0.365] for (outline, _, _), start in zip(letters, starts)]
+            self.lines[key] = np.concatenate(points)*size, np.concatenate([codes for _, codes, _ in letters])
+        return self.lines[key]
 
 # %% ../nbs/03_widgets.ipynb #d68a9774
 class Sheet:
@@ -1018,7 +1031,7 @@ def plain_batches(
     if isinstance(root, MNIST): return BatchedLoader(dataset, 1000)
     return loader if dataset is None else DataLoader(dataset, 1000)
 
-# %% ../nbs/03_widgets.ipynb #7199c689
+# %% ../nbs/03_widgets.ipynb #cc1ebada
 class Neighbours(NamedTuple):
     "Training images of one digit near a mistake, all read rightly, the nearest first."
     indices: torch.Tensor # (k,) Places in the training set
@@ -1042,6 +1055,7 @@ class MistakeBook:
         self.probabilities = classify(self.model, pieces)[0].softmax(1) if len(found) else torch.zeros(0, 10) # (n, classes)
         self.matrix = confusion_matrix(found.labels, found.predictions, self.probabilities.shape[1]) # Mistakes only
         self.shelves = _by_digit(train_loader, len(self.matrix))
+        self.grey = {'cmap': 'gray', 'vmin': batches[0][0].min().item(), 'vmax': batches[0][0].max().item()} # One scale for all images
         self.letters, self._nearest = Letters(), {} # What has been drawn or found once
 
     def chosen(self, label: int | None = None, prediction: int | None = None) -> torch.Tensor: # (k,) places in `mistakes`
@@ -1105,7 +1119,7 @@ def _draw_matrix(sheet: Sheet, book: MistakeBook, label: int | None, prediction:
     sheet.write(0.12, 0.15, f'{len(book.mistakes):,} of {book.tested:,} wrong: click a cell', 9, bold=True)
     sheet.write(0.12, 0.34, '↓ label'); sheet.write(left + width/2, 0.34, 'prediction →', align=0.5)
 
-# %% ../nbs/03_widgets.ipynb #49ad28e4
+# %% ../nbs/03_widgets.ipynb #869e534c
 #: Mistakes on a page, and in one of its rows
 PAGE_SIZE, PAGE_COLUMNS = 48, 12
 
@@ -1117,7 +1131,7 @@ def _draw_page(sheet: Sheet, book: MistakeBook, chosen: torch.Tensor, which: int
     h, w = found.images.shape[2:]
     tiles = torch.full((PAGE_SIZE, h + round(0.66*h), w + round(0.08*w)), math.nan)
     tiles[:len(page), :h, :w] = found.images[page, 0]
-    sheet.image(mosaic(tiles, PAGE_COLUMNS), *PAGE_BOX, **_grey_scale(book))
+    sheet.image(mosaic(tiles, PAGE_COLUMNS), *PAGE_BOX, **book.grey)
     for i, place in enumerate(page.tolist()):
         x, y = left + i%PAGE_COLUMNS*across, top + i//PAGE_COLUMNS*down
         sheet.write(x + 0.46*across, y + 0.69*down, f'{found.labels[place]}→{found.predictions[place]}', align=0.5)
@@ -1126,17 +1140,13 @@ def _draw_page(sheet: Sheet, book: MistakeBook, chosen: torch.Tensor, which: int
     title = f'Mistakes {start + 1:,} to {start + len(page):,} of {len(chosen):,}, the surest first (label→prediction): click one'
     sheet.write(left, 0.15, title, 9, bold=True)
 
-def _grey_scale(book: MistakeBook) -> dict[str, object]:
-    "How images are drawn: one grey scale for all."
-    return {'cmap': 'gray', 'vmin': book.mistakes.images.min(), 'vmax': book.mistakes.images.max()}
-
-# %% ../nbs/03_widgets.ipynb #6319203a
+# %% ../nbs/03_widgets.ipynb #be65c2eb
 def _draw_mistake(sheet: Sheet, book: MistakeBook, place: int, number: int) -> None:
     "One mistake enlarged, and its probabilities as bars."
     found, label, said = book.mistakes, book.mistakes.labels[place].item(), book.mistakes.predictions[place].item()
     sheet.write(0.12, 3.5, f'Mistake {number:,}', 9, bold=True)
     sheet.write(0.12, 3.69, f'test image {found.indices[place]}, {_with_article(label)} read as {said}')
-    sheet.image(found.images[place, 0], 0.12, 3.82, 1.6, 1.6, interpolation='nearest', **_grey_scale(book))
+    sheet.image(found.images[place, 0], 0.12, 3.82, 1.6, 1.6, interpolation='nearest', **book.grey)
     sheet.write(2.0, 3.5, 'Probabilities', 9, bold=True)
     probabilities = book.probabilities[place].tolist()
     step = 1.75/len(probabilities)
@@ -1147,7 +1157,7 @@ def _draw_mistake(sheet: Sheet, book: MistakeBook, place: int, number: int) -> N
         sheet.write(2.0, y, digit, bold=bool(role))
         sheet.write(3.42, y, f'{probability:.1%}', align=1, bold=bool(role)); sheet.write(3.42, y, role or ' ', bold=True)
 
-# %% ../nbs/03_widgets.ipynb #d1ffdcef
+# %% ../nbs/03_widgets.ipynb #3b4de350
 def _draw_neighbours(sheet: Sheet, book: MistakeBook, place: int) -> None:
     "Two rows of training images, with their places in the training set."
     found, (h, w) = book.mistakes, book.mistakes.images.shape[2:]
@@ -1158,7 +1168,7 @@ def _draw_neighbours(sheet: Sheet, book: MistakeBook, place: int) -> None:
         if not len(near.images): sheet.write(4.35, top + 0.3, 'none near it is read rightly'); continue
         tiles = torch.full((5, h, w + 1), math.nan)
         tiles[:len(near.images), :, :w] = near.images[:, 0]
-        sheet.image(mosaic(tiles, 5), 4.35, top + 0.2, 2.25, 0.43, **_grey_scale(book))
+        sheet.image(mosaic(tiles, 5), 4.35, top + 0.2, 2.25, 0.43, **book.grey)
         for i, index in enumerate(near.indices.tolist()): sheet.write(4.35 + 0.45*(i + 0.48), top + 0.72, index, align=0.5)
 
 # %% ../nbs/03_widgets.ipynb #d47233b1
@@ -1533,7 +1543,7 @@ def draw_picture(
     _show_probabilities(axes, probabilities)
     return Picture(figure, _reading(probabilities, [name for name in done if not done[name]]))
 
-# %% ../nbs/03_widgets.ipynb #29a12166
+# %% ../nbs/03_widgets.ipynb #6c0823dc
 def _examples(
     dataset: Dataset, # torchvision's `MNIST`, or a `Subset` of one
 ) -> list[tuple[str, bytes]]: # Name, and value of a canvas
@@ -1546,7 +1556,7 @@ def draw_explorer(
     model: nn.Module, # Takes (1, 1, 28, 28), normalised, and returns logits
     dataset: Dataset | None = None, # torchvision's `MNIST` or a `Subset` of one, for examples; None for none
 ) -> Explorer: # Controls: canvas, crop, scale, centre; extras, as attributes: clear, example
-    "Draw a digit and see what a network reads; raises `ValueError` for another dataset."
+    "Draw a digit and see what a network reads; raises `TypeError` or `ValueError` for a dataset that has no examples."
     def draw(canvas: bytes, **steps: bool) -> Picture: return draw_picture(model, canvas_image(canvas), **steps)
     clear = widgets.Button(description='clear')
     example = widgets.Dropdown(options=[('none', b''), *([] if dataset is None else _examples(dataset))], description='example')

@@ -277,10 +277,11 @@ class ExplorerOnPage:
         return self.output.get_by_role("button", name=text, exact=True)
 
     def click_picture(self, x: float, y: float) -> None:
-        """Click into the picture, at fractions of its width and height from the upper left."""
-        self.image.scroll_into_view_if_needed()
+        """Click into the picture, at a place in its pixels from the upper left."""
         size = box(self.image)
-        self.image.click(position={"x": x * size["width"], "y": y * size["height"]})
+        width = self.image.evaluate("image => image.naturalWidth")
+        scale = size["width"] / width  # a narrow window shrinks the picture
+        self.image.click(position={"x": x * scale, "y": y * scale})
 
     def says(self, sentence: str) -> None:
         """Wait until this is the sentence."""

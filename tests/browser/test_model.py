@@ -107,7 +107,7 @@ def test_a_deep_convolution_tells_all_its_channels(explorer: ExplorerOnPage) -> 
     explorer.press(LAYER, *["ArrowRight"] * depth)
     explorer.fits(place(depth))
     for label in (CHANNEL, ROW, COLUMN):
-        explorer.press(label, "End")
+        explorer.drag(label, 1)
     channels, rows, columns = LAYERS[depth].maps.shape
     explorer.fits(place(depth, channels - 1, rows - 1, columns - 1))
     count = len(LAYERS[depth].inputs)
@@ -136,12 +136,11 @@ def test_another_image_gives_other_numbers(explorer: ExplorerOnPage) -> None:
 
 def test_a_click_on_a_map_chooses_its_place(explorer: ExplorerOnPage) -> None:
     """In the large map a row and a column; in the small ones also the channel."""
-    size = widgets.FilterFigure.width, widgets.FilterFigure.height
     left, top, width, height = widgets._MAP
-    explorer.click_picture((left + width * 6.5 / 24) / size[0], (top + height * 20.5 / 24) / size[1])
+    explorer.click_picture(left + width * 6.5 / 24, top + height * 20.5 / 24)
     explorer.fits(place(row=20, column=6))
     x, y, scale = widgets._fit_box(widgets._MAPS, (0, 0, 4 * 25 - 1, 4 * 25 - 1))
-    explorer.click_picture((x + scale * (2 * 25 + 3.5)) / size[0], (y + scale * (25 + 8.5)) / size[1])
+    explorer.click_picture(x + scale * (2 * 25 + 3.5), y + scale * (25 + 8.5))
     explorer.fits(place(channel=6, row=8, column=3))
 
 

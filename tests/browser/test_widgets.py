@@ -90,5 +90,5 @@ def test_a_click_into_the_picture_reaches_python(notebook: Notebook) -> None:
     )
     explorer = notebook.explorer("clicks")
     explorer.says(squares(5))
-    explorer.click_picture(0.25, 0.75)
+    explorer.click_picture(80, 120)  # of 320 by 160
     explorer.says("0.25 0.75")
