@@ -134,6 +134,9 @@ def wait_for(condition: Callable[[], bool], complaint: str, details: Callable[[]
         time.sleep(0.2)
 
 
+expect.set_options(timeout=PATIENCE)
+
+
 class Notebook:
     """A notebook of the course in a browser's tab."""
 
