@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -176,9 +176,13 @@ class Notebook:
         """Write a new cell below all others, as a reader does, and run it."""
         keyboard, cells = self.page.keyboard, self.page.locator(".jp-Notebook .jp-Cell")
         count = cells.count()
-        cells.last.locator(".jp-InputPrompt").click()
-        keyboard.press("b")
-        expect(cells).to_have_count(count + 1)
+        for _ in range(6):  # a busy page may lose the key
+            cells.last.locator(".jp-InputPrompt").click()
+            keyboard.press("b")
+            with suppress(AssertionError):
+                expect(cells).to_have_count(count + 1, timeout=10_000)
+            if cells.count() > count:
+                break
         expect(cells.last).to_have_class(re.compile("jp-mod-active"))
         keyboard.press("Enter")
         expect(cells.last.locator(".cm-content")).to_be_focused()
