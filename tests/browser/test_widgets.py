@@ -79,16 +79,3 @@ def test_keys_move_a_dropdown(notebook: Notebook) -> None:
     explorer.says(squares(3))
     explorer.choose("choice", "two")
     explorer.says(squares(2))
-
-
-def test_a_click_into_the_picture_reaches_python(notebook: Notebook) -> None:
-    """As fractions of its width and height from the upper left."""
-    notebook.run(
-        "clicking = Explorer(squares, {'count': widgets.IntSlider(5, 1, 9, description='clicks')})\n"
-        "clicking.view.observe(lambda c: setattr(clicking.view, 'text', '{:.2f} {:.2f}'.format(*c.new)), 'clicked')\n"
-        "clicking"
-    )
-    explorer = notebook.explorer("clicks")
-    explorer.says(squares(5))
-    explorer.click_picture(80, 120)  # of 320 by 160
-    explorer.says("0.25 0.75")
