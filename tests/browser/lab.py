@@ -43,6 +43,7 @@ RIGHTMOST = """output => {
         !it.matches("p") ? it.getBoundingClientRect().right : it.textContent ? end(it) : 0
     )) - output.getBoundingClientRect().left;
 }"""
+IDLE = "Python 3 (ipykernel) | Idle"  # in the bar at the bottom of the page
 NEWS = "jupyter/settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
 
 
@@ -151,7 +152,7 @@ class Notebook:
         page, server = self.page, self.server
         page.goto(f"{server.address}/lab/tree/{self.name}.ipynb?token={server.token}&reset")
         # The dot in the toolbar says idle too early, and Run All would be lost.
-        expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible(timeout=2 * PATIENCE)
+        expect(page.get_by_text(IDLE)).to_be_visible(timeout=2 * PATIENCE)
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_text("Run All Cells", exact=True).click()
 
@@ -278,6 +279,7 @@ class ExplorerOnPage:
         for place in places[1:]:
             self.page.mouse.move(*place, steps=4)
         self.page.mouse.up()
+        self.settle()
 
     def button(self, text: str) -> Locator:
         """The button with this text."""
@@ -302,6 +304,17 @@ class ExplorerOnPage:
                 raise AssertionError(f"the sentence is\n{text!r} {self.error.text_content()}\nand not\n{pattern!r}")
             self.page.wait_for_timeout(50)
         return found
+
+    def settle(self) -> None:
+        """Wait until the kernel is idle and the sentence stays the same for a second: nothing is on its way any more."""
+        end, since, last = time.monotonic() + PATIENCE / 1000, time.monotonic(), None
+        while time.monotonic() - since < 1:
+            now = self.sentence.text_content() if self.page.get_by_text(IDLE).is_visible() else None
+            if now is None or now != last:
+                since, last = time.monotonic(), now
+            if time.monotonic() > end:
+                raise TimeoutError(f"the kernel is busy, or the sentence keeps changing: {now!r}")
+            self.page.wait_for_timeout(50)
 
     def shows_error(self, message: str) -> None:
         """Wait until the widget shows an error that begins so; '' for none."""

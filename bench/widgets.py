@@ -1,0 +1,84 @@
+"""Milliseconds from a change of a control to its new picture, in the kernel, for every control of every explorer.
+
+Each figure is the median over values spread from one end of the control's range to the other.
+The view of the training is timed against epochs of the training it shows. Writes bench/results/widgets.json.
+"""
+
+import io
+import json
+import statistics
+import time
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+
+import ipywidgets
+import torch
+from machine import describe_machine
+from mnist_s6.datasets import load_data
+from mnist_s6.model import S6Net
+from mnist_s6.util import History, fit, set_seed
+from mnist_s6.widgets import (
+    DigitCanvas, Explorer, LiveTraining, augmentation_explorer, canvas_bytes, draw_explorer, filter_explorer,
+    mistake_explorer, update_times,
+)
+
+HERE = Path(__file__).resolve().parent
+RESULTS, ROOT = HERE / "results" / "widgets.json", HERE.parent / "data"
+GOAL = 150
+
+
+def values_of(control: ipywidgets.Widget, digits: torch.Tensor) -> list:
+    """Eleven values from one end of a control's range to the other, or all that it has."""
+    if isinstance(control, DigitCanvas):
+        return [b"", *(canvas_bytes(digit) for digit in digits[:10])]
+    if hasattr(control, "options"):
+        return list(control.options)
+    if not hasattr(control, "min"):
+        return [False, True] * 5
+    values = [control.min + (control.max - control.min) * share / 10 for share in range(11)]
+    return [round(value) for value in values] if isinstance(control.value, int) else values
+
+
+def milliseconds(explorer: Explorer, digits: torch.Tensor) -> dict[str, float]:
+    """The median time of a change, for each control."""
+    times = {}
+    for name, control in explorer.controls.items():
+        changes = [{name: value} for value in values_of(control, digits)]
+        times[name] = 1000 * statistics.median(update_times(explorer, changes))
+    return times
+
+
+def main() -> None:
+    """Train one epoch with and without its view, measure each explorer, and write the results."""
+    set_seed(0)
+    train_loader, test_loader = load_data(128, ROOT, seed=0, batched=True)
+    net, live, shown = S6Net(), LiveTraining(), []
+
+    def timed(model: torch.nn.Module, history: History) -> None:
+        start = time.perf_counter()
+        live(model, history)
+        shown.append(time.perf_counter() - start)
+
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        history = fit(net, train_loader, test_loader, epochs=3, device="cpu", on_epoch=timed)
+    share = statistics.median(view / epoch for view, epoch in zip(shown, history.seconds))
+    images, labels = next(iter(test_loader))
+    raw = (test_loader.dataset.data[:10] / 255).float()
+    explorers = {
+        "augmentation": augmentation_explorer(train_loader.dataset),
+        "filters": filter_explorer(net, images, labels.tolist()),
+        "mistakes": mistake_explorer(net, test_loader, train_loader),
+        "draw": draw_explorer(net, test_loader.dataset),
+    }
+    times = {name: milliseconds(explorer, raw) for name, explorer in explorers.items()}
+    for name, controls in times.items():
+        print(f"{name}: " + ", ".join(f"{control} {ms:.0f} ms" for control, ms in controls.items()))
+    slowest = max(max(controls.values()) for controls in times.values())
+    results = {"machine": describe_machine(), "milliseconds": times, "training_view_share": share, "training_view_seconds": shown}
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+    print(f"the view of the training: {share:.1%} of an epoch (goal 3%)")
+    print(f"widgets: {slowest:.0f} (goal {GOAL})")
+
+
+if __name__ == "__main__":
+    main()
