@@ -6,14 +6,14 @@
 __all__ = ['BLUE', 'ORANGE', 'SIGNED', 'MATRIX_BOX', 'PAGE_BOX', 'PAGE_SIZE', 'PAGE_COLUMNS', 'CANVAS_SIDE', 'Picture', 'mosaic',
            'PictureView', 'showing_errors', 'Explorer', 'update_times', 'AugmentationSteps', 'augmentation_steps',
            'augmentation_picture', 'augmentation_explorer', 'training_picture', 'LiveTraining', 'LayerPass',
-           'record_layers', 'Calculation', 'calculate', 'filter_picture', 'RangedExplorer', 'filter_explorer',
-           'Letters', 'Sheet', 'nearest_images', 'DifferingMaps', 'differing_maps', 'plain_batches', 'Neighbours',
-           'MistakeBook', 'mistake_picture', 'place_in_box', 'choice_of_click', 'MistakeExplorer', 'mistake_explorer',
-           'DigitCanvas', 'canvas_image', 'canvas_bytes', 'draw_picture', 'draw_explorer']
+           'record_layers', 'Calculation', 'calculate', 'filter_picture', 'filter_explorer', 'Letters', 'Sheet',
+           'nearest_images', 'DifferingMaps', 'differing_maps', 'plain_batches', 'Neighbours', 'MistakeBook',
+           'mistake_picture', 'place_in_box', 'choice_of_click', 'mistake_explorer', 'DigitCanvas', 'canvas_image',
+           'canvas_bytes', 'draw_picture', 'draw_explorer']
 
 # %% ../nbs/03_widgets.ipynb #3b1b71fd
 import html, io, math, threading, time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import NamedTuple
 
@@ -114,6 +114,20 @@ def showing_errors(
             view.error = f'{type(error).__name__}: {error}'
             raise
 
+# %% ../nbs/03_widgets.ipynb #5e7c01ab
+def _put(controls: dict[str, widgets.Widget], values: dict[str, object], ranges: Callable[..., Iterable[tuple[str, int, int]]] | None) -> None:
+    "Set controls by name, and let sliders' ranges follow; a value beyond its range is moved to the end."
+    for _ in range(2 if values else 1):   # the second time, the ranges have followed
+        for name, value in values.items(): controls[name].value = value
+        for name, count, value in ranges(**_values(controls)) if ranges else ():
+            slider = controls[name]
+            slider.max, slider.disabled = slider.min + max(1, count - 1), count < 2
+            slider.value = min(value, slider.min + count - 1)
+
+def _values(controls: dict[str, widgets.Widget]) -> dict[str, object]:
+    "The controls' values by name."
+    return {name: control.value for name, control in controls.items()}
+
 # %% ../nbs/03_widgets.ipynb #b5bf2933
 class Explorer(widgets.VBox):
     "Controls, and the picture that `draw` makes of their values; redrawn at each change."
@@ -122,8 +136,9 @@ class Explorer(widgets.VBox):
         draw: Callable[..., Picture], # Takes the controls' values by name
         controls: dict[str, widgets.Widget], # Each has a `value` and a `description`
         extras: Sequence[widgets.Widget] = (), # More to show between controls and picture, such as buttons
+        ranges: Callable[..., Iterable[tuple[str, int, int]]] | None = None, # Takes the values by name too; see below
     ):
-        self.draw, self.controls, self.view = draw, controls, PictureView()
+        self.draw, self.controls, self.ranges, self.view, self.setting = draw, controls, ranges, PictureView(), False
         self.lock = threading.RLock()   # JupyterLab calls from several threads; changes take turns
         for control in controls.values():
             control.style.description_width = 'initial'
@@ -134,21 +149,19 @@ class Explorer(widgets.VBox):
 
     def update(self, change: object = None) -> None: # `change` is what ipywidgets passes
         "Draw again; an error is shown in the widget and raised."
-        with self.showing_errors():
-            self.picture = self.draw(**{name: control.value for name, control in self.controls.items()})
-            with self.view.hold_sync(): self.view.png, self.view.text = self.picture.png(), self.picture.text
+        with self.lock:
+            if not self.setting: self.set()   # else `set` is at work, and will draw
 
     def set(self, **values: object) -> None: # By the controls' names
-        "Set several controls and draw once; raises `KeyError` for a control that isn't there."
+        "Set several controls, and draw once; raises `KeyError` for a control that isn't there."
         for name in values:
             if name not in self.controls: raise KeyError(f'no control is called {name!r}; there are {list(self.controls)}')
-        with self.lock:
-            for control in self.controls.values(): control.unobserve(self.update, 'value')
-            try:
-                for name, value in values.items(): self.controls[name].value = value
-            finally:
-                for control in self.controls.values(): control.observe(self.update, 'value')
-            self.update()
+        with self.showing_errors():
+            self.setting = True
+            try: _put(self.controls, values, self.ranges)
+            finally: self.setting = False
+            self.picture = self.draw(**_values(self.controls))
+            with self.view.hold_sync(): self.view.png, self.view.text = self.picture.png(), self.picture.text
 
     def showing_errors(self) -> AbstractContextManager[None]:
         "Wrap every callback in it: see the function of this name."
@@ -160,7 +173,7 @@ def update_times(
     changes: Sequence[dict[str, object]], # Values by name, one dict for each change
 ) -> list[float]: # Seconds of each change
     "Time how long each change takes until its picture is ready."
-    before, seconds = {name: control.value for name, control in explorer.controls.items()}, []
+    before, seconds = _values(explorer.controls), []
     for change in changes:
         start = time.perf_counter(); explorer.set(**change); seconds.append(time.perf_counter() - start)
     explorer.set(**before)
@@ -776,7 +789,7 @@ def filter_picture(
     channel: int = 0, # Of that layer's maps
     row: int | None = None, # Of the value in the map; None: where the map is largest
     column: int | None = None,
-    title: str = 'image', # Of the image
+    title: str = 'image', # Stands above the image, and begins the sentence
 ) -> Picture:
     "A layer's kernels and feature maps, and where one value comes from; raises `ValueError` if there is none at that place."
     passes = record_layers(model, image)
@@ -793,20 +806,20 @@ def _largest(values: torch.Tensor) -> tuple[int, int]: # Row and column
 # %% ../nbs/03_widgets.ipynb #aa96a740
 def _filter_picture(passes: list[LayerPass], image: torch.Tensor, depth: int, channel: int, row: int, column: int, title: str) -> Picture:
     "The picture of layers that are already recorded."
-    (figure, axes), image = _sheet(), image.detach().cpu()
+    (figure, axes), image, subject = _sheet(), image.detach().cpu(), title[:1].upper() + title[1:]
     if not passes:
         _show_map(axes, (8, 32, 150, 150), image.mean(0), title)
         axes.text(182, 107, 'No layer of this network puts out feature maps:\nit has no picture between image and scores.', fontsize=10)
-        return Picture(figure, 'No layer of this network takes and puts out feature maps, so there is nothing to see between '
-                               'the image and the scores; a network with convolutions has them.')
+        return Picture(figure, f'{subject}: no layer of this network takes and puts out feature maps, so there is nothing to see '
+                               'between the image and the scores; a network with convolutions has them.')
     step = passes[depth]
     found = calculate(step, channel, row, column)
     source = found.first + (0 if found.kernels is None else found.sums.abs().argmax().item())
     outlined = _upper_row(axes, image, step, found, (channel, row, column), source, title)
     if found.windows is not None: outlined += _lower_row(axes, step, found, channel, source)
     _outline(axes, outlined)
-    return Picture(figure, f'Layer {step.name} ({type(step.layer).__name__}), channel {channel}, row {row}, column {column}: '
-                           f'{found.words}; {_what_it_sees(step, row, column, *image.shape[1:])}.')
+    return Picture(figure, f'{subject}: layer {step.name} ({type(step.layer).__name__}), channel {channel}, row {row}, '
+                           f'column {column}: {found.words}; {_what_it_sees(step, row, column, *image.shape[1:])}.')
 
 def _what_it_sees(step: LayerPass, row: int, column: int, height: int, width: int) -> str:
     "Which pixels of an image (height, width) a value sees, in words."
@@ -814,42 +827,6 @@ def _what_it_sees(step: LayerPass, row: int, column: int, height: int, width: in
     top, left, bottom, right = window = step.field.window(row, column)
     beyond = min(top, left) < 0 or bottom > height or right > width
     return f'it sees input pixels {_rows_columns(window)}' + ' (beyond the image lies padding)'*beyond
-
-# %% ../nbs/03_widgets.ipynb #807b8557
-class RangedExplorer(Explorer):
-    "An explorer whose sliders' ranges follow another control."
-
-    def __init__(self,
-        draw: Callable[..., Picture], # See `Explorer`
-        controls: dict[str, widgets.Widget], # See `Explorer`
-        leader: str, # Name of the control that the ranges follow
-        ranges: Callable[[], Iterable[tuple[str, int, int]]], # Name, how many values from 0 on, and the value to show; fitted one by one
-    ):
-        self.leader, self.ranges, self.fitting = leader, ranges, False
-        controls[leader].observe(self.fit, 'value')   # before `Explorer` observes it
-        super().__init__(draw, controls)
-
-    def fit(self, change: object = None) -> None: # `change` is what ipywidgets passes
-        "Fit the ranges without drawing; a value beyond its range is moved to the end."
-        if self.fitting: return
-        self.fitting = True
-        try:
-            with self.showing_errors():
-                for name, size, value in self.ranges():
-                    control = self.controls[name]
-                    control.max, control.disabled = max(1, size - 1), size < 2
-                    control.value = min(value, size - 1)
-        finally: self.fitting = False
-
-    def update(self, change: object = None) -> None:
-        "Fit the ranges and draw."
-        if self.fitting: return
-        self.fit()
-        super().update(change)
-
-    def set(self, **values: object) -> None: # By the controls' names
-        "Set several controls, the leader first, and draw once; raises `KeyError` for a control that isn't there."
-        super().set(**dict(sorted(values.items(), key=lambda item: item[0] != self.leader)))
 
 # %% ../nbs/03_widgets.ipynb #10896ac7
 def _clicked(x: float, y: float, count: int, height: int, width: int) -> dict[str, int]: # Empty if it's none
@@ -872,7 +849,7 @@ def filter_explorer(
     model: nn.Module, # Any network; left as it was
     images: torch.Tensor, # (N, C, H, W), normalised, such as a batch of a loader
     labels: Sequence[int] | None = None, # One for each image, shown with it
-) -> RangedExplorer: # Controls image, depth, channel, row and column
+) -> Explorer: # Controls image, depth, channel, row and column
     "Walk through the layers and see where each value comes from; raises `ValueError` if images or labels don't fit."
     if not isinstance(images, torch.Tensor) or images.ndim != 4 or not len(images) or labels is not None and len(labels) != len(images):
         raise ValueError(f'images have shape {tuple(getattr(images, "shape", ()))}, with {"no" if labels is None else len(labels)} labels; '
@@ -883,13 +860,12 @@ def filter_explorer(
     maps = passes[0].maps if passes else torch.zeros(1, 1, 1)
     aim = {name: (place + 0.5)/size for name, place, size in zip(shown, _largest(maps[0]), maps.shape[1:])}   # shares of the map
 
-    def ranges() -> Iterator[tuple[str, int, int]]:
-        value = {name: control.value for name, control in controls.items()}
-        passes[:] = record_layers(model, images[value['image']])
-        shape = passes[min(value['depth'], len(passes) - 1)].maps.shape if passes else (1, 1, 1)
-        for name, size in ('image', len(images)), ('depth', len(passes) or 1), ('channel', shape[0]): yield name, size, value[name]
-        for name, size in zip(aim, shape[1:]):
-            if value[name] != shown[name]: aim[name] = (value[name] + 0.5)/(controls[name].max + 1)   # moved by hand
+    def ranges(image: int, depth: int, channel: int, row: int, column: int) -> Iterator[tuple[str, int, int]]:
+        passes[:] = record_layers(model, images[min(image, len(images) - 1)])
+        shape = passes[min(depth, len(passes) - 1)].maps.shape if passes else (1, 1, 1)
+        yield from (('image', len(images), image), ('depth', len(passes) or 1, depth), ('channel', shape[0], channel))
+        for name, value, size in ('row', row, shape[1]), ('column', column, shape[2]):
+            if value != shown[name]: aim[name] = (value + 0.5)/(controls[name].max + 1)   # moved by hand
             shown[name] = int(aim[name]*size)
             yield name, size, shown[name]
     def draw(image: int, depth: int, channel: int, row: int, column: int) -> Picture:
@@ -899,7 +875,7 @@ def filter_explorer(
         with explorer.showing_errors():
             (across, down), shape = change['new'], passes[controls['depth'].value].maps.shape if passes else (0, 0, 0)
             if passes and (place := _clicked(across*_FILTER_SHEET[0], down*_FILTER_SHEET[1], *shape)): explorer.set(**place)
-    explorer = RangedExplorer(draw, controls, 'depth', ranges)
+    explorer = Explorer(draw, controls, ranges=ranges)
     explorer.view.observe(click, 'clicked')
     return explorer
 
@@ -1271,60 +1247,31 @@ def choice_of_click(
     row, column = int(tile[1]*(PAGE_SIZE//PAGE_COLUMNS)), int(tile[0]*PAGE_COLUMNS)
     return {'mistake': (current - 1)//PAGE_SIZE*PAGE_SIZE + row*PAGE_COLUMNS + column + 1}
 
-# %% ../nbs/03_widgets.ipynb #ebffa966
-class MistakeExplorer(Explorer):
-    "Browse the mistakes in a book; a click chooses a cell of the confusion matrix, or a mistake on the page."
-
-    def __init__(self, book: MistakeBook):
-        self.book, self.fitting = book, False
-        options = ['any', *range(len(book.matrix))]
-        controls = {name: widgets.Dropdown(options=options, description=name) for name in ('label', 'prediction')}
-        for control in controls.values(): control.observe(self.fit_slider, 'value')   # before the explorer observes it
-        controls['mistake'] = widgets.IntSlider(1, 1, max(2, len(book.mistakes)), description='mistake', disabled=len(book.mistakes) < 2)
-        super().__init__(self.draw_mistake, controls)
-        self.view.observe(self.click, 'clicked')
-
-    def draw_mistake(self, label: str | int, prediction: str | int, mistake: int) -> Picture: # Values of the controls
-        "The picture for the values of the controls."
-        return mistake_picture(self.book, min(mistake, max(1, self.count())) - 1, *_none_for_any(label, prediction))
-
-    def count(self) -> int:
-        "How many mistakes the dropdowns choose."
-        return len(self.book.chosen(*_none_for_any(self.controls['label'].value, self.controls['prediction'].value)))
-
-    def fit_slider(self, change: object = None) -> None: # `change` is what ipywidgets passes
-        "Go to the first of the mistakes chosen, and let the slider reach to the last."
-        slider, self.fitting = self.controls['mistake'], True
-        try:
-            with self.showing_errors(): slider.value, slider.max, slider.disabled = 1, max(2, self.count()), self.count() < 2
-        finally: self.fitting = False
-
-    def update(self, change: object = None) -> None:
-        "Draw again, but not while the slider is being fitted."
-        if not self.fitting: super().update(change)
-
-    def set(self, **values: object) -> None: # By the controls' names
-        "Set several controls, the slider last, and draw once; raises `KeyError` for a control that isn't there."
-        super().set(**dict(sorted(values.items(), key=lambda item: item[0] == 'mistake')))
-
-    def click(self, change: dict[str, object]) -> None: # `change` is what ipywidgets passes
-        "Choose what was clicked; where there is nothing to choose, nothing happens."
-        with self.showing_errors():
-            choice = choice_of_click(change['new'], len(self.book.matrix), self.controls['mistake'].value)
-            if choice and len(self.book.mistakes) and choice.get('mistake', 0) <= self.count(): self.set(**choice)
-
 # %% ../nbs/03_widgets.ipynb #2b263672
-def _none_for_any(*values: str | int) -> list[int | None]:
-    "What dropdowns say, as `mistake_picture` wants it."
-    return [None if value == 'any' else value for value in values]
-
 def mistake_explorer(
     model: nn.Module, # Returns logits (N, classes)
     test_loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # Batches (N, 1, H, W) and (N,), in a fixed order
     train_loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # Its `dataset` is read unaugmented, see `plain_batches`
-) -> MistakeExplorer:
+) -> Explorer: # Controls: label, prediction, mistake; the first two may be 'any'; the book as an attribute
     "Find the mistakes of a network, and browse them; raises `ValueError` if a loader holds no images, or not grey ones."
-    return MistakeExplorer(MistakeBook(model, test_loader, train_loader))
+    book, shown = MistakeBook(model, test_loader, train_loader), ['any', 'any']
+    def digits(*chosen: str | int) -> list[int | None]: return [None if value == 'any' else value for value in chosen]
+    def ranges(label: str | int, prediction: str | int, mistake: int) -> list[tuple[str, int, int]]:
+        first, shown[:] = shown != [label, prediction], (label, prediction)   # of other mistakes, show the first
+        return [('mistake', len(book.chosen(*digits(label, prediction))), 1 if first else mistake)]
+    def draw(label: str | int, prediction: str | int, mistake: int) -> Picture:
+        return mistake_picture(book, mistake - 1, *digits(label, prediction))
+    def click(change: dict) -> None:
+        with explorer.showing_errors():
+            slider = explorer.controls['mistake']
+            choice, last = choice_of_click(change['new'], len(book.matrix), slider.value), 1 if slider.disabled else slider.max
+            if choice and len(book.mistakes) and choice.get('mistake', 1) <= last: explorer.set(**choice)
+    explorer = Explorer(draw, {
+        **{name: widgets.Dropdown(options=['any', *range(len(book.matrix))], description=name) for name in ('label', 'prediction')},
+        'mistake': widgets.IntSlider(1, 1, 2, description='mistake')}, ranges=ranges)
+    explorer.book = book
+    explorer.view.observe(click, 'clicked')
+    return explorer
 
 # %% ../nbs/03_widgets.ipynb #384019d0
 from types import SimpleNamespace

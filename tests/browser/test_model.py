@@ -16,15 +16,15 @@ LAYERS = widgets.record_layers(S6Net(), torch.zeros(1, 28, 28))  # their names, 
 NUMBER = r"−?\d+\.\d+"
 
 
-def place(depth: int = 0, channel: int = 0, row: int = 0, column: int = 0) -> str:
-    """The pattern of the sentence about this place."""
+def place(depth: int = 0, channel: int = 0, row: int = 0, column: int = 0, image: int = 0) -> str:
+    """The pattern of the sentence about this place in this image."""
     step = LAYERS[depth]
     top, left, bottom, right = step.field.window(row, column)
     seen = f"it sees input pixels rows {top} to {bottom - 1}, columns {left} to {right - 1}".replace("-", "−")
     if min(top, left) < 0 or max(bottom, right) > 28:
         seen += " (beyond the image lies padding)"
-    where = f"ayer {step.name} ({type(step.layer).__name__}), channel {channel}, row {row}, column {column}: "
-    return rf".*{re.escape(where)}.*, the value in the map; {re.escape(seen)}\."
+    where = f"layer {step.name} ({type(step.layer).__name__}), channel {channel}, row {row}, column {column}: "
+    return rf"Image {image}(, label \d)?: {re.escape(where)}.*, the value in the map; {re.escape(seen)}\."
 
 
 @pytest.fixture
@@ -125,10 +125,10 @@ def test_another_image_gives_other_numbers(explorer: ExplorerOnPage) -> None:
     first, picture = explorer.sentence.inner_text(), explorer.picture()
     explorer.press(IMAGE, "ArrowRight")
     second = explorer.differs_from(first)
-    explorer.fits(place(row=11, column=12))
+    explorer.fits(place(row=11, column=12, image=1))
     explorer.drag(IMAGE, 1)
     explorer.differs_from(second)
-    explorer.fits(place(row=11, column=12))
+    explorer.fits(place(row=11, column=12, image=19))
     explorer.drag(IMAGE, 0)
     explorer.says(first)
     assert explorer.picture() == picture
@@ -162,4 +162,4 @@ def test_a_network_that_takes_no_such_image_is_told(notebook: Notebook) -> None:
     notebook.run("patient.features[0][0] = fitting")
     explorer.press(IMAGE, "ArrowRight")
     explorer.shows_error("")
-    explorer.fits(place())
+    explorer.fits(place(image=2))
