@@ -4,27 +4,44 @@
 
 # %% auto #0
 __all__ = ['BLUE', 'ORANGE', 'SIGNED', 'MATRIX_BOX', 'PAGE_BOX', 'PAGE_SIZE', 'PAGE_COLUMNS', 'CANVAS_SIDE', 'Picture', 'mosaic',
-           'PictureView', 'showing_errors', 'Explorer', 'update_times', 'AugmentationSteps', 'augmentation_steps',
-           'augmentation_picture', 'augmentation_explorer', 'training_picture', 'LiveTraining', 'LayerPass',
-           'record_layers', 'Calculation', 'calculate', 'filter_picture', 'filter_explorer', 'Letters', 'Sheet',
+           'Sheet', 'PictureView', 'showing_errors', 'Explorer', 'update_times', 'AugmentationSteps',
+           'augmentation_steps', 'augmentation_picture', 'augmentation_explorer', 'training_picture', 'LiveTraining',
+           'LayerPass', 'record_layers', 'Calculation', 'calculate', 'filter_picture', 'filter_explorer',
            'nearest_images', 'DifferingMaps', 'differing_maps', 'plain_batches', 'Neighbours', 'MistakeBook',
            'mistake_picture', 'place_in_box', 'choice_of_click', 'mistake_explorer', 'DigitCanvas', 'canvas_image',
            'canvas_bytes', 'draw_picture', 'draw_explorer']
 
 # %% ../nbs/03_widgets.ipynb #3b1b71fd
-import html, io, math, threading, time
+import copy, html, io, math, textwrap, threading, time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict
+from functools import lru_cache
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import anywidget
 import ipywidgets as widgets
+import numpy as np
 import torch
 import torch.nn.functional as F
 import traitlets
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.patches import PathPatch, Rectangle
+from matplotlib.path import Path as Outline
+from matplotlib.textpath import TextPath, text_to_path
 from torch import nn
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset, Subset
+from torchvision.datasets import MNIST
+from torchvision.transforms.functional import pil_to_tensor
+
+from .datasets import (Augmentation, BatchedLoader, PreparedDigit, centre_of_mass, check_whole, prepare_steps,
+                               test_transforms, train_transforms)
+from .model import POINTWISE, ReceptiveField, receptive_field
+from .util import History, classify, confusion_matrix, find_misclassified
 
 # %% ../nbs/03_widgets.ipynb #86eed256
 class Picture(NamedTuple):
@@ -61,6 +78,71 @@ def mosaic(
 # %% ../nbs/03_widgets.ipynb #5436fee5
 BLUE, ORANGE = '#0072B2', '#E69F00' # Okabe and Ito's
 SIGNED = 'cividis' # For values around zero, always drawn with vmin = −vmax
+
+def _colours(limit: float | None) -> dict[str, object]: # Options of `imshow`
+    "`SIGNED` from −limit to limit; grey for None."
+    return {'cmap': 'gray'} if limit is None else {'cmap': SIGNED, 'vmin': -limit, 'vmax': limit}
+
+# %% ../nbs/03_widgets.ipynb #819aa4f6
+@lru_cache(1000)
+def _letter(letter: str, bold: bool) -> tuple[np.ndarray, np.ndarray, float]: # (k, 2) points, (k,) codes, width
+    "One letter of size 1 on the line y = 0, with y downwards."
+    font = FontProperties(size=100, weight='bold' if bold else 'normal')
+    between, beside = (text_to_path.get_text_width_height_descent(text, font, False)[0]/100 for text in (f'0{letter}0', '00'))
+    outline = TextPath((0, 0), letter, size=1, prop=font) if letter.strip() else Outline(np.zeros((0, 2)), [])
+    return outline.vertices*[1, -1], outline.codes, between - beside
+
+@lru_cache(2000)   # it must not grow for ever
+def _line(text: str, size: float, align: float, bold: bool) -> tuple[np.ndarray, np.ndarray]: # (k, 2) points in pixels, (k,) codes
+    "A line of text; `align` 0 begins at x = 0, 0.5 has its middle there, 1 its end. Its digits are centred on y = 0."
+    letters = [_letter(letter, bold) for letter in text]
+    widths = np.array([width for _, _, width in letters])
+    starts = np.cumsum(widths) - widths - align*widths.sum()
+    points = [outline + [start, 0.365] for (outline, _, _), start in zip(letters, starts)]
+    return np.concatenate(points)*size*80/72, np.concatenate([codes for _, codes, _ in letters])
+
+def _width(text: str, size: float) -> float: # Pixels
+    "How wide a line of text is, from the begin of its first letter's room to the end of its last one's."
+    return sum(_letter(letter, False)[2] for letter in text)*size*80/72
+
+# %% ../nbs/03_widgets.ipynb #d68a9774
+class Sheet:
+    "A figure to draw on, in pixels from the upper left."
+
+    def __init__(self, width: float, height: float):
+        self.figure, self.written = Figure(figsize=(width/80, height/80)), {}
+        self.axes = self.figure.add_axes([0, 0, 1, 1], xlim=(0, width), ylim=(height, 0), autoscale_on=False)
+        self.axes.axis('off')
+
+    def image(self, pixels: torch.Tensor, left: float, top: float, width: float, height: float | None = None, **options: object) -> None:
+        "Draw `pixels` (H, W) into a box, or as squares if it has no height; `options` are those of `imshow`."
+        height = width*pixels.shape[0]/pixels.shape[1] if height is None else height
+        self.axes.imshow(pixels, extent=(left, left + width, top + height, top), aspect='auto', **{'interpolation': 'nearest', **options})
+
+    def rectangle(self, left: float, top: float, width: float, height: float, **options: object) -> None:
+        "Draw a box; `options` are those of matplotlib's `Rectangle`."
+        self.axes.add_artist(Rectangle((left, top), width, height, **options))
+
+    def frames(self, boxes: Sequence[tuple[float, float, float, float]], color: str = ORANGE, linewidth: float = 1.5) -> None:
+        "Draw frames around boxes (left, top, width, height), as one broken line."
+        x = [v for left, _, width, _ in boxes for v in (left, left + width, left + width, left, left, math.nan)]
+        y = [v for _, top, _, height in boxes for v in (top, top, top + height, top + height, top, math.nan)]
+        self.axes.plot(x, y, color=color, linewidth=linewidth)
+
+    def write(self, x: float, y: float, text: object, size: float = 8, align: float = 0, bold: bool = False, color: str = 'black') -> None:
+        "Write text; the digits of its last line are centred on `y`, size is in points, `align` as in `_line`."
+        for above, line in enumerate(reversed(str(text).split('\n'))):
+            if not line: continue
+            points, codes = _line(line, size, align, bold)
+            self.written.setdefault(color, []).append((line, points + [x, y - above*size*4/3], codes))
+
+    def picture(self, sentence: str) -> Picture:
+        "What was drawn; call it once, at the end."
+        for color, lines in self.written.items():
+            texts, points, codes = zip(*lines)
+            outline = Outline(np.concatenate(points), np.concatenate(codes))
+            self.axes.add_artist(PathPatch(outline, color=color, linewidth=0, zorder=4, label='\n'.join(texts)))
+        return Picture(self.figure, sentence)
 
 # %% ../nbs/03_widgets.ipynb #8d9d0419
 class PictureView(anywidget.AnyWidget):
@@ -179,17 +261,6 @@ def update_times(
     explorer.set(**before)
     return seconds
 
-# %% ../nbs/03_widgets.ipynb #33cfa732
-import copy
-from dataclasses import asdict
-
-from matplotlib.axes import Axes
-from torch.utils.data import Subset
-from torchvision.transforms.functional import pil_to_tensor
-
-from .datasets import Augmentation, check_whole, train_transforms
-from .util import History
-
 # %% ../nbs/03_widgets.ipynb #a3bf033f
 def _listen(transform: Callable) -> tuple[list[int], list[float]]: # From `train_transforms`
     "Two lists that fill as images go through: which of them were cropped (0, 1, …), and every image's angle."
@@ -254,25 +325,6 @@ def augmentation_steps(
                              tuple(transform.transforms[-1](torch.tensor([[[0., 1.]]])).flatten().tolist()))
 
 # %% ../nbs/03_widgets.ipynb #a5a82b21
-def _canvas(figure: Figure) -> Axes:
-    "Axes over the whole figure, in its pixels at 80 per inch, from the upper left."
-    axes, (width, height) = figure.add_axes((0, 0, 1, 1)), 80*figure.get_size_inches()
-    axes.axis('off')
-    axes.set(xlim=(0, width), ylim=(height, 0), autoscale_on=False)
-    return axes
-
-def _place(axes: Axes, image: torch.Tensor, left: float, top: float, zoom: float, **look: object) -> None:
-    "Show an image (H, W) at a place of the canvas, `zoom` pixels of the screen for each of its own."
-    height, width = image.shape
-    axes.imshow(image, extent=(left, left + zoom*width, top + zoom*height, top), aspect='auto',
-                interpolation='nearest', **look)
-
-def _frames(axes: Axes, squares: Sequence[tuple[float, float, float]], **style: object) -> None:
-    "Draw outlines of squares, each given by left, top and size, as one broken line."
-    x = [v for left, _, size in squares for v in (left, left + size, left + size, left, left, math.nan)]
-    y = [v for _, top, size in squares for v in (top, top, top + size, top + size, top, math.nan)]
-    axes.plot(x, y, **style)
-
 def _pasted(width: int, *images: tuple[torch.Tensor, int, int]) -> torch.Tensor: # (28, width), NaN where nothing is
     "Images in one row, each given with its top and left."
     row = torch.full((28, width), math.nan)
@@ -296,42 +348,41 @@ def _sense(angle: float) -> str: # 'against' or 'with' the clock
 def _minus(text: str) -> str: # With true minus signs, which screen readers read aloud
     return text.replace('-', '−')
 
-def _draw_stages(axes: Axes, steps: AugmentationSteps) -> None:
+def _draw_stages(sheet: Sheet, steps: AugmentationSteps) -> None:
     "The stages in one row, with a bar of values at each end."
     zoom, (row, column), white = 3.75, steps.corner if steps.cropped else (0, 0), steps.limits[1]
     grey = [pil_to_tensor(image)[0] for image in steps.stages[:4]]
     places = [(image, row*(i == 1), 6 + 34*i + column*(i == 1)) for i, image in enumerate(grey)]
-    _place(axes, _pasted(136, (_bar(255, 0), 0, 0), *places), 26, 40, zoom, cmap='gray', vmin=0, vmax=255)
+    sheet.image(_pasted(136, (_bar(255, 0), 0, 0), *places), 26, 40, zoom*136, cmap='gray', vmin=0, vmax=255)
     normalised = _pasted(32, (steps.stages[5][0], 0, 0), (_bar(white, -white), 0, 30))
-    _place(axes, normalised, 26 + zoom*142, 40, zoom, cmap=SIGNED, vmin=-white, vmax=white)
-    lefts = [26 + zoom*(6 + 34*i) for i in range(5)]
-    _frames(axes, [(left, 40, 28*zoom) for left in lefts], color='gray', linewidth=0.8)
-    if steps.cropped: _frames(axes, [(left + zoom*column, 40 + zoom*row, zoom*len(grey[1])) for left in lefts[:2]], color=ORANGE)
-    for left, title in zip(lefts, _titles(steps)): axes.text(left + 14*zoom, 34, title, ha='center', va='bottom', fontsize=9)
-    for y, low_or_high, value in (48, '255', white), (144, '0', -white):
-        axes.text(23, y, low_or_high, fontsize=8, ha='right'); axes.text(681, y, _minus(f'{value:.2f}'), fontsize=8)
+    sheet.image(normalised, 26 + zoom*142, 40, zoom*32, **_colours(white))
+    lefts, side = [26 + zoom*(6 + 34*i) for i in range(5)], zoom*len(grey[1])
+    sheet.frames([(left, 40, 28*zoom, 28*zoom) for left in lefts], 'gray', 0.8)
+    if steps.cropped: sheet.frames([(left + zoom*column, 40 + zoom*row, side, side) for left in lefts[:2]])
+    for left, title in zip(lefts, _titles(steps)): sheet.write(left + 14*zoom, 27, title, 9, 0.5)
+    for y, low_or_high, value in (45, '255', white), (141, '0', -white):
+        sheet.write(23, y, low_or_high, align=1); sheet.write(681, y, _minus(f'{value:.2f}'))
 
 # %% ../nbs/03_widgets.ipynb #a56b1888
-def _draw_grid(axes: Axes, steps: AugmentationSteps) -> None:
+def _draw_grid(sheet: Sheet, steps: AugmentationSteps) -> None:
     "All draws as one image; those that were cropped have a frame."
     grid = mosaic(steps.draws[:, 0], columns=6)
     zoom = 224/len(grid)
-    _place(axes, grid, 14, 172, zoom, cmap='gray', vmin=steps.limits[0], vmax=steps.limits[1])
-    _frames(axes, [(14 + zoom*29*(n % 6), 172 + zoom*29*(n//6), zoom*28) for n in steps.draws_cropped], color=ORANGE)
-    title = f'{len(steps.draws)} draws; framed: the {len(steps.draws_cropped)} that were cropped'
-    axes.text(14 + zoom*len(grid[0])/2, 167, title, ha='center', fontsize=9)
+    sheet.image(grid, 14, 172, zoom*grid.shape[1], cmap='gray', vmin=steps.limits[0], vmax=steps.limits[1])
+    sheet.frames([(14 + zoom*29*(n % 6), 172 + zoom*29*(n//6), zoom*28, zoom*28) for n in steps.draws_cropped])
+    sheet.write(14 + zoom*grid.shape[1]/2, 163, f'{len(steps.draws)} draws; framed: the {len(steps.draws_cropped)} that were cropped', 9, 0.5)
 
-def _draw_histograms(figure: Figure, canvas: Axes, steps: AugmentationSteps) -> None:
+def _draw_histograms(sheet: Sheet, steps: AugmentationSteps) -> None:
     "How many pixels have which value, before (filled) and after normalising (outline)."
-    axes, (before, after) = figure.add_axes((0.56, 0.1, 0.42, 0.38)), steps.stages[-2:]
+    axes, (before, after) = sheet.figure.add_axes((0.56, 0.1, 0.42, 0.38)), steps.stages[-2:]
     axes.stairs(before.histc(24, 0, 1), torch.linspace(0, 1, 25), baseline=0.5, fill=True, color=BLUE)
     axes.stairs(after.histc(24, *steps.limits), torch.linspace(*steps.limits, 25), baseline=0.5, color=ORANGE, linewidth=2)
     axes.set_yscale('log'); axes.minorticks_off()
     axes.set(xlim=(-0.6, 3), ylim=(0.5, 1000), xticks=range(4), yticks=[1, 10, 100], yticklabels=['1', '10', '100'])
     axes.tick_params(labelsize=8, length=2)
-    canvas.text(403, 167, f'before normalising (filled): mean {before.mean():.3f}, std {before.std():.3f}', fontsize=9)
-    canvas.text(403, 183, _minus(f'after normalising (outline): mean {after.mean():.3f}, std {after.std():.3f}'), fontsize=9)
-    canvas.text(554, 397, 'value', fontsize=8); canvas.text(372, 200, 'pixels', fontsize=8)
+    sheet.write(403, 163, f'before normalising (filled): mean {before.mean():.3f}, std {before.std():.3f}', 9)
+    sheet.write(403, 179, _minus(f'after normalising (outline): mean {after.mean():.3f}, std {after.std():.3f}'), 9)
+    sheet.write(554, 394, 'value'); sheet.write(372, 197, 'pixels')
 
 # %% ../nbs/03_widgets.ipynb #9742272c
 def augmentation_picture(
@@ -341,14 +392,13 @@ def augmentation_picture(
     seed: int = 0, # Of the draws
 ) -> Picture:
     "An image after each step of the training transform, 24 draws of it, and its pixel values; errors as `augmentation_steps`."
-    steps, figure = augmentation_steps(dataset, index, augmentation, seed), Figure(figsize=(9, 5))
-    canvas, (before, after) = _canvas(figure), steps.stages[-2:]
-    _draw_stages(canvas, steps); _draw_grid(canvas, steps); _draw_histograms(figure, canvas, steps)
-    size, (row, column) = steps.stages[1].size[0], steps.corner
+    steps, sheet = augmentation_steps(dataset, index, augmentation, seed), Sheet(720, 400)
+    _draw_stages(sheet, steps); _draw_grid(sheet, steps); _draw_histograms(sheet, steps)
+    size, (row, column), (before, after) = steps.stages[1].size[0], steps.corner, steps.stages[-2:]
     crop = f'cropped to {size}×{size} pixels from row {row}, column {column}' if steps.cropped else 'not cropped this time'
-    return Picture(figure, f'Image {index}, labelled {steps.label}: {crop}, turned by {abs(steps.angle):.1f} degrees {_sense(steps.angle)} the clock; '
-                   f'its pixels have mean {before.mean():.3f} and standard deviation {before.std():.3f} before normalising, '
-                   f'{_minus(f"{after.mean():.3f}")} and {after.std():.3f} after; {len(steps.draws_cropped)} of {len(steps.draws)} draws are cropped.')
+    return sheet.picture(f'Image {index}, labelled {steps.label}: {crop}, turned by {abs(steps.angle):.1f} degrees {_sense(steps.angle)} the clock; '
+                         f'its pixels have mean {before.mean():.3f} and standard deviation {before.std():.3f} before normalising, '
+                         f'{_minus(f"{after.mean():.3f}")} and {after.std():.3f} after; {len(steps.draws_cropped)} of {len(steps.draws)} draws are cropped.')
 
 # %% ../nbs/03_widgets.ipynb #cb4a0dc8
 def augmentation_explorer(
@@ -395,7 +445,7 @@ def _draw_kernels(axes: Axes, convolution: tuple[str, torch.Tensor] | None) -> s
     name, weight = convolution
     kernels, limit = weight.flatten(0, 1).float().cpu(), max(weight.nan_to_num().abs().max().item(), 1e-9)
     shown, (height, width) = kernels[:64], kernels.shape[1:]
-    axes.imshow(mosaic(shown, columns=math.ceil(len(shown)**0.5)), cmap=SIGNED, vmin=-limit, vmax=limit, interpolation='nearest')
+    axes.imshow(mosaic(shown, columns=math.ceil(len(shown)**0.5)), interpolation='nearest', **_colours(limit))
     count = f'{len(shown)} of {len(kernels)}' if len(kernels) > 64 else f'{len(kernels)}'
     low, high, dark = (_minus(f'{value:.2g}') for value in (weight.min(), weight.max(), -limit))
     axes.set_title(f'{count} kernels of {name}\ndark {dark} to light {limit:.2g}', fontsize=9)
@@ -441,13 +491,6 @@ def _waiting() -> Picture: # Shown before the first epoch
     figure = Figure(figsize=(9, 0.5))
     figure.text(0.5, 0.4, 'waiting for the end of the first epoch …', ha='center', fontsize=10)
     return Picture(figure, 'The training has not ended its first epoch yet: the curves will begin then.')
-
-# %% ../nbs/03_widgets.ipynb #19867e11
-from collections.abc import Iterable, Iterator
-
-from matplotlib.axes import Axes
-from matplotlib.textpath import TextPath
-from .model import POINTWISE, ReceptiveField, receptive_field
 
 # %% ../nbs/03_widgets.ipynb #ab9ef986
 class LayerPass(NamedTuple):
@@ -624,45 +667,26 @@ def _within(name: str, value: int, size: int, of: str) -> None:
 _FILTER_SHEET = 720, 420 # Width and height of the figure in pixels
 _MAP, _MAPS = (356, 32, 150, 150), (530, 44, 182, 150) # Boxes (left, top, width, height) that can be clicked
 
-def _sheet() -> tuple[Figure, Axes]:
-    "A figure, and axes all over it whose coordinates are pixels from the upper left."
-    figure = Figure(figsize=(_FILTER_SHEET[0]/80, _FILTER_SHEET[1]/80))
-    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, _FILTER_SHEET[0]), ylim=(_FILTER_SHEET[1], 0))
-    axes.axis('off')
-    return figure, axes
-
 def _fit_box(box: tuple[int, ...], area: tuple[int, ...]) -> tuple[float, float, float]: # x and y of place (0, 0), pixels per row
     "How the area (top, left, bottom, right) of an image fills a box."
     (left, top, width, height), (first_row, first_column, end_row, end_column) = box, area
     scale = min(width/(end_column - first_column), height/(end_row - first_row), 42)
     return left + (width - scale*(first_column + end_column))/2, top - scale*first_row, scale
 
-def _paint(axes: Axes, x: float, y: float, scale: float, values: torch.Tensor, limit: float | None) -> None:
-    "Put values (H, W) at a place, in `SIGNED` colours from −limit to limit, or in grey."
-    colours = {'cmap': 'gray'} if limit is None else {'cmap': SIGNED, 'vmin': -limit, 'vmax': limit}
-    axes.imshow(values, extent=(x, x + scale*values.shape[1], y + scale*len(values), y), aspect='auto', interpolation='nearest', **colours)
-
-def _outline(axes: Axes, rectangles: Sequence[tuple[float, float, float, float]]) -> None: # x, y, width, height of each
-    "Draw rectangles, black and orange, to be seen on light and on dark."
-    across = [x + width*side for x, _, width, _ in rectangles for side in (0, 1, 1, 0, 0, math.nan)]
-    down = [y + height*side for _, y, _, height in rectangles for side in (0, 0, 1, 1, 0, math.nan)]
-    axes.plot(across, down, color='black', linewidth=3.5)
-    axes.plot(across, down, color=ORANGE, linewidth=1.5)
-
 # %% ../nbs/03_widgets.ipynb #776dd61f
 def _show_map(
-    axes: Axes,
+    sheet: Sheet,
     box: tuple[int, int, int, int], # Left, top, width, height
     image: torch.Tensor, # (H, W)
     title: str, # Above it
-    limit: float | None = None, # See `_paint`
+    limit: float | None = None, # See `_colours`
     window: tuple[int, int, int, int] = (0, 0, 1, 1), # (top, left, bottom, right); may reach outside
 ) -> tuple[float, float, float, float]: # The window in pixels: x, y, width, height
     "Show an image in a box."
     top, left, bottom, right = window
     x, y, scale = _fit_box(box, (min(0, top), min(0, left), max(len(image), bottom), max(image.shape[1], right)))
-    _paint(axes, x, y, scale, image, limit)
-    axes.text(box[0] + box[2]/2, box[1] - 7, title, fontsize=8.5, ha='center', linespacing=1.1)
+    sheet.image(image, x, y, scale*image.shape[1], **_colours(limit))
+    sheet.write(box[0] + box[2]/2, box[1] - 11, title, 8.5, 0.5)
     return x + scale*left, y + scale*top, scale*(right - left), scale*(bottom - top)
 
 def _limit(values: torch.Tensor) -> float: # Above 0
@@ -680,33 +704,20 @@ def _tile(index: int, columns: int, height: int, width: int) -> tuple[int, int, 
     return top, left, top + height, left + width
 
 # %% ../nbs/03_widgets.ipynb #0a920c57
-def _show_numbers(axes: Axes, blocks: Sequence[tuple[str, torch.Tensor, float, str]], height: int) -> float: # The lower edge
+def _show_numbers(sheet: Sheet, blocks: Sequence[tuple[str, torch.Tensor, float, str]], height: int) -> float: # The lower edge
     "Blocks (caption, values (k, k), limit of the colours, sign after it) side by side, numbers in the cells."
     rows, columns = max(len(values) for _, values, _, _ in blocks), sum(values.shape[1] + 1 for _, values, _, _ in blocks) - 1
-    x, cell, numbers = 8, min(505/columns, height/rows, 42), []
+    x, cell = 8, min(505/columns, height/rows, 42)
     for caption, values, limit, sign in blocks:
         (high, wide), y = values.shape, 228 + cell*(rows - len(values))/2
-        _paint(axes, x, y, cell, values.where(values.isfinite(), math.nan), limit)
-        axes.text(x + cell*wide/2, y - 4, caption, fontsize=8.5, ha='center')
-        axes.text(x + cell*(wide + 0.5), 228 + cell*rows/2, sign, fontsize=14, ha='center', va='center')
+        sheet.image(values.where(values.isfinite(), math.nan), x, y, cell*wide, **_colours(limit))
+        sheet.write(x + cell*wide/2, y - 8, caption, 8.5, 0.5)
+        sheet.write(x + cell*(wide + 0.5), 228 + cell*rows/2, sign, 14, 0.5)
         for (row, column), text in _cell_texts(values, cell).items():
-            colour = 'white' if -math.inf < values[row, column] < -0.1*limit else 'black'
-            numbers.append((x + cell*(column + 0.5), y + cell*(row + 0.5), text, colour))
+            color = 'white' if -math.inf < values[row, column] < -0.1*limit else 'black'
+            sheet.write(x + cell*(column + 0.5), y + cell*(row + 0.5), text, align=0.5, color=color)
         x += cell*(wide + 1)
-    _stamp(axes, numbers)
     return 228 + cell*rows
-
-def _stamp(axes: Axes, numbers: Sequence[tuple[float, float, str, str]]) -> None:
-    "Write numbers, each (x, y, text, colour), letter by letter."
-    spots = {}
-    for x, y, text, colour in numbers:
-        x -= _text_width(text)/2
-        for letter in text:
-            spots.setdefault((letter, colour), []).append((x, y + (3.8 if letter == '.' else 3.2)))
-            x += _text_width(letter)
-    for (letter, colour), places in spots.items():
-        shape = TextPath((0, 0), letter, size=8)
-        axes.plot(*zip(*places), linestyle='', marker=shape, markersize=2*abs(shape.vertices).max(), markeredgewidth=0, color=colour)
 
 # %% ../nbs/03_widgets.ipynb #56cea3ff
 def _cell_texts(values: torch.Tensor, cell: float) -> dict[tuple[int, int], str]: # By row and column
@@ -715,7 +726,7 @@ def _cell_texts(values: torch.Tensor, cell: float) -> dict[tuple[int, int], str]
     for decimals, short in (2, False), (2, True), (1, True):
         if decimals == 1 and _limit(values) < 1: continue   # .0 and .1 would tell nothing
         texts = [_cell_text(values[place].item(), decimals, short) for place in places]
-        if max(map(_text_width, texts)) < cell: return dict(zip(places, texts))
+        if max(_width(text, 8) for text in texts) < cell: return dict(zip(places, texts))
     return {}
 
 def _cell_text(value: float, decimals: int, short: bool) -> str:
@@ -723,13 +734,9 @@ def _cell_text(value: float, decimals: int, short: bool) -> str:
     if not math.isfinite(value): return 'pad'
     return _number(value, decimals).replace('0.', '.') if short and abs(value) < 1 else _number(value, decimals)
 
-def _text_width(text: str) -> float: # Pixels
-    "How wide a number is in letters of 8 points."
-    return sum({'−': 7.45, '.': 2.83}.get(letter, 5.65) for letter in text)
-
 # %% ../nbs/03_widgets.ipynb #cd24d318
 def _upper_row(
-    axes: Axes, image: torch.Tensor, step: LayerPass, found: Calculation,
+    sheet: Sheet, image: torch.Tensor, step: LayerPass, found: Calculation,
     place: tuple[int, int, int], # Channel, row and column of the value
     source: int, # The input channel to show
     title: str, # Of the image
@@ -738,48 +745,49 @@ def _upper_row(
     (channel, row, column), (count, height, width), limit = place, step.maps.shape, _limit(step.maps)
     seen = step.field and step.field.window(row, column)
     words = _rows_columns(seen) if seen else 'what is seen of it can’t be told'
-    outlined = [_show_map(axes, (8, 32, 150, 150), image.mean(0), f'{title}\n{words}', None, seen or (0, 0, 1, 1))][:bool(seen)]
+    outlined = [_show_map(sheet, (8, 32, 150, 150), image.mean(0), f'{title}\n{words}', None, seen or (0, 0, 1, 1))][:bool(seen)]
     if found.windows is not None:
         rows, columns = (1 + gap*(size - 1) for gap, size in zip(_pair(getattr(step.layer, 'dilation', 1)), found.windows.shape[1:]))
         (top, left), goes_in = found.corner, f'what goes in:\nchannel {source}'
-        outlined.append(_show_map(axes, (182, 32, 150, 150), step.inputs[source], goes_in, _limit(step.inputs),
+        outlined.append(_show_map(sheet, (182, 32, 150, 150), step.inputs[source], goes_in, _limit(step.inputs),
                                   (top, left, top + rows, left + columns)))
     holds = f'channel {channel}: {_number(found.value)}\nat row {row}, column {column}'
-    outlined.append(_show_map(axes, _MAP, step.maps[channel], holds, limit, (row, column, row + 1, column + 1)))
+    outlined.append(_show_map(sheet, _MAP, step.maps[channel], holds, limit, (row, column, row + 1, column + 1)))
     across = math.ceil(math.sqrt(count))
     title = f'{step.name} ({type(step.layer).__name__})\n{count} maps of {height}×{width},\n{_number(-limit, 2)} (dark) to {_number(limit, 2)} (light)'
-    return [*outlined, _show_map(axes, _MAPS, mosaic(step.maps, across), title, limit, _tile(channel, across, height, width))]
+    return [*outlined, _show_map(sheet, _MAPS, mosaic(step.maps, across), title, limit, _tile(channel, across, height, width))]
 
 # %% ../nbs/03_widgets.ipynb #03fd8529
-def _lower_row(axes: Axes, step: LayerPass, found: Calculation, channel: int, source: int) -> list[tuple]: # To be outlined
+def _lower_row(sheet: Sheet, step: LayerPass, found: Calculation, channel: int, source: int) -> list[tuple]: # To be outlined
     "The numbers of the calculation; of a convolution also its kernels and the sums of all input channels."
     chosen, limit = source - found.first, _limit(step.inputs)
     if found.kernels is None:
         out = torch.full((1, 1), found.value, dtype=torch.double)
-        bottom = _show_numbers(axes, [('goes in', found.windows[0], limit, '→'), ('comes out', out, _limit(step.maps), '')], 110)
-        axes.text(8, bottom + 25, found.formula, fontsize=10)
+        bottom = _show_numbers(sheet, [('goes in', found.windows[0], limit, '→'), ('comes out', out, _limit(step.maps), '')], 110)
+        sheet.write(8, bottom + 21, found.formula, 10)
         return []
     weights, several = step.layer.weight.detach().cpu().double(), len(found.kernels) > 1
     products, kernel_limit = found.windows[chosen]*found.kernels[chosen], _limit(weights)
-    _show_numbers(axes, [('window', found.windows[chosen], limit, '×'), ('kernel', found.kernels[chosen], kernel_limit, '='),
+    _show_numbers(sheet, [('window', found.windows[chosen], limit, '×'), ('kernel', found.kernels[chosen], kernel_limit, '='),
                          (f'products, sum {_number(products.sum().item())}', products, _limit(products), '')], 110 if several else 150)
-    axes.text(8, 410, f'{"all sums" if several else "sum"} + bias: {found.formula}', fontsize=10)
-    if several: _show_bars(axes, found, chosen)
+    sheet.write(8, 406, f'{"all sums" if several else "sum"} + bias: {found.formula}', 10)
+    if several: _show_bars(sheet, found, chosen)
     kernels, marked = (found.kernels, chosen) if several else (weights[:, 0], channel)
     across, (high, wide) = math.ceil(math.sqrt(len(kernels))), kernels.shape[1:]
     title = f'{f"channel {channel}: " if several else ""}{len(kernels)} kernels,\n{_number(-kernel_limit, 2)} to {_number(kernel_limit, 2)}'
-    return [_show_map(axes, (530, 240, 182, 160), mosaic(kernels, across), title, kernel_limit, _tile(marked, across, high, wide))]
+    return [_show_map(sheet, (530, 240, 182, 160), mosaic(kernels, across), title, kernel_limit, _tile(marked, across, high, wide))]
 
-def _show_bars(axes: Axes, found: Calculation, chosen: int) -> None:
+def _show_bars(sheet: Sheet, found: Calculation, chosen: int) -> None:
     "The sum of products of each input channel; the chosen one hatched."
     sums, width = found.sums, min(505/len(found.sums), 40)
     low, high = min(0, sums.min().item()), max(0, sums.max().item())
     scale, x = 32/(high - low or 1), 8 + width*(torch.arange(len(sums)) + 0.5)
     zero = 358 + scale*high
-    axes.vlines(x, zero, zero - scale*sums, colors=BLUE, linewidth=0.8*width*72/80)
-    axes.bar(x[chosen].item(), -scale*sums[chosen].item(), 0.8*width, zero, facecolor=ORANGE, hatch='////', edgecolor='black', zorder=3)
-    axes.plot([8, 8 + width*len(sums)], [zero, zero], color='black', linewidth=0.8)
-    axes.text(8, 353, f'sum of each input channel, {found.first + chosen} hatched', fontsize=8.5)
+    sheet.axes.vlines(x, zero, zero - scale*sums, colors=BLUE, linewidth=0.8*width*72/80)
+    sheet.rectangle(x[chosen].item() - 0.4*width, zero, 0.8*width, -scale*sums[chosen].item(),
+                    facecolor=ORANGE, hatch='////', edgecolor='black', zorder=3)
+    sheet.axes.plot([8, 8 + width*len(sums)], [zero, zero], color='black', linewidth=0.8)
+    sheet.write(8, 349, f'sum of each input channel, {found.first + chosen} hatched', 8.5)
 
 # %% ../nbs/03_widgets.ipynb #91baf3ef
 def filter_picture(
@@ -806,20 +814,20 @@ def _largest(values: torch.Tensor) -> tuple[int, int]: # Row and column
 # %% ../nbs/03_widgets.ipynb #aa96a740
 def _filter_picture(passes: list[LayerPass], image: torch.Tensor, depth: int, channel: int, row: int, column: int, title: str) -> Picture:
     "The picture of layers that are already recorded."
-    (figure, axes), image, subject = _sheet(), image.detach().cpu(), title[:1].upper() + title[1:]
+    sheet, image, subject = Sheet(*_FILTER_SHEET), image.detach().cpu(), title[:1].upper() + title[1:]
     if not passes:
-        _show_map(axes, (8, 32, 150, 150), image.mean(0), title)
-        axes.text(182, 107, 'No layer of this network puts out feature maps:\nit has no picture between image and scores.', fontsize=10)
-        return Picture(figure, f'{subject}: no layer of this network takes and puts out feature maps, so there is nothing to see '
-                               'between the image and the scores; a network with convolutions has them.')
+        _show_map(sheet, (8, 32, 150, 150), image.mean(0), title)
+        sheet.write(182, 103, 'No layer of this network puts out feature maps:\nit has no picture between image and scores.', 10)
+        return sheet.picture(f'{subject}: no layer of this network takes and puts out feature maps, so there is nothing to see '
+                             'between the image and the scores; a network with convolutions has them.')
     step = passes[depth]
     found = calculate(step, channel, row, column)
     source = found.first + (0 if found.kernels is None else found.sums.abs().argmax().item())
-    outlined = _upper_row(axes, image, step, found, (channel, row, column), source, title)
-    if found.windows is not None: outlined += _lower_row(axes, step, found, channel, source)
-    _outline(axes, outlined)
-    return Picture(figure, f'{subject}: layer {step.name} ({type(step.layer).__name__}), channel {channel}, row {row}, '
-                           f'column {column}: {found.words}; {_what_it_sees(step, row, column, *image.shape[1:])}.')
+    outlined = _upper_row(sheet, image, step, found, (channel, row, column), source, title)
+    if found.windows is not None: outlined += _lower_row(sheet, step, found, channel, source)
+    sheet.frames(outlined, 'black', 3.5); sheet.frames(outlined)   # to be seen on light and on dark
+    return sheet.picture(f'{subject}: layer {step.name} ({type(step.layer).__name__}), channel {channel}, row {row}, '
+                         f'column {column}: {found.words}; {_what_it_sees(step, row, column, *image.shape[1:])}.')
 
 def _what_it_sees(step: LayerPass, row: int, column: int, height: int, width: int) -> str:
     "Which pixels of an image (height, width) a value sees, in words."
@@ -878,84 +886,6 @@ def filter_explorer(
     explorer = Explorer(draw, controls, ranges=ranges)
     explorer.view.observe(click, 'clicked')
     return explorer
-
-# %% ../nbs/03_widgets.ipynb #03ba984c
-import copy, textwrap
-from collections.abc import Iterable
-
-import numpy as np
-from matplotlib.collections import LineCollection
-from matplotlib.font_manager import FontProperties
-from matplotlib.patches import PathPatch, Rectangle
-from matplotlib.path import Path as Outline
-from matplotlib.textpath import TextPath, text_to_path
-from torch.utils.data import DataLoader, Subset
-from torchvision.datasets import MNIST
-
-from .datasets import BatchedLoader
-from .util import classify, confusion_matrix, find_misclassified
-
-# %% ../nbs/03_widgets.ipynb #819aa4f6
-class Letters:
-    "The outlines of letters and lines of text, each made only once."
-
-    def __init__(self) -> None:
-        self.made: dict[tuple[str, bool], tuple[np.ndarray, np.ndarray, float]] = {}
-        self.lines: dict[tuple[str, float, float, bool], tuple[np.ndarray, np.ndarray]] = {}
-
-    def letter(self, letter: str, bold: bool) -> tuple[np.ndarray, np.ndarray, float]: # (k, 2) points, (k,) codes, width
-        "One letter of size 1 on the line y = 0, with y downwards."
-        if (letter, bold) not in self.made:
-            font = FontProperties(size=100, weight='bold' if bold else 'normal')
-            between, beside = (text_to_path.get_text_width_height_descent(text, font, False)[0]/100 for text in (f'0{letter}0', '00'))
-            outline = TextPath((0, 0), letter, size=1, prop=font) if letter.strip() else Outline(np.zeros((0, 2)), [])
-            self.made[letter, bold] = outline.vertices*[1, -1], outline.codes, between - beside
-        return self.made[letter, bold]
-
-    def line(self, text: str, size: float, align: float, bold: bool) -> tuple[np.ndarray, np.ndarray]: # (k, 2), (k,)
-        "A line of text; `align` 0 begins at x = 0, 0.5 has its middle there, 1 its end. Its digits are centred on y = 0."
-        if (key := (text, size, align, bold)) not in self.lines:
-            if len(self.lines) > 2000: self.lines.clear()   # it must not grow for ever
-            letters = [self.letter(letter, bold) for letter in text]
-            widths = np.array([width for _, _, width in letters])
-            starts = np.cumsum(widths) - widths - align*widths.sum()
-            points = [outline + [start, 0.365] for (outline, _, _), start in zip(letters, starts)]
-            self.lines[key] = np.concatenate(points)*size, np.concatenate([codes for _, codes, _ in letters])
-        return self.lines[key]
-
-# %% ../nbs/03_widgets.ipynb #d68a9774
-class Sheet:
-    "A figure to draw on, in inches from the upper left."
-
-    def __init__(self, letters: Letters, width: float = 9, height: float = 5.5):
-        self.letters, self.figure, self.written = letters, Figure(figsize=(width, height)), {}
-        self.axes = self.figure.add_axes([0, 0, 1, 1], xlim=(0, width), ylim=(height, 0), autoscale_on=False)
-        self.axes.axis('off')
-
-    def image(self, pixels: torch.Tensor, left: float, top: float, width: float, height: float, **options: object) -> None:
-        "Draw `pixels` (H, W) into a box; `options` are those of `imshow`."
-        self.axes.imshow(pixels, extent=(left, left + width, top + height, top), aspect='auto', **options)
-
-    def rectangle(self, left: float, top: float, width: float, height: float, **options: object) -> None:
-        "Draw a box; `options` are those of matplotlib's `Rectangle`."
-        self.axes.add_artist(Rectangle((left, top), width, height, **options))
-
-    def frame(self, left: float, top: float, width: float, height: float) -> None:
-        "Draw a thick frame around a box: this one is chosen."
-        self.rectangle(left, top, width, height, fill=False, edgecolor=BLUE, linewidth=2.5)
-
-    def write(self, x: float, y: float, text: object, size: float = 8, align: float = 0, bold: bool = False, color: str = 'black') -> None:
-        "Write a line whose digits are centred on `y`; size in points, `align` as in `Letters.line`."
-        points, codes = self.letters.line(str(text), size/72, align, bold)   # 72 points are one inch
-        self.written.setdefault(color, []).append((str(text), points + [x, y], codes))
-
-    def picture(self, sentence: str) -> Picture:
-        "What was drawn; call it once, at the end."
-        for color, lines in self.written.items():
-            texts, points, codes = zip(*lines)
-            outline = Outline(np.concatenate(points), np.concatenate(codes))
-            self.axes.add_artist(PathPatch(outline, color=color, linewidth=0, zorder=3, label='\n'.join(texts)))
-        return Picture(self.figure, sentence)
 
 # %% ../nbs/03_widgets.ipynb #12e1aec8
 def nearest_images(
@@ -1032,7 +962,7 @@ class MistakeBook:
         self.matrix = confusion_matrix(found.labels, found.predictions, self.probabilities.shape[1]) # Mistakes only
         self.shelves = _by_digit(train_loader, len(self.matrix))
         self.grey = {'cmap': 'gray', 'vmin': batches[0][0].min().item(), 'vmax': batches[0][0].max().item()} # One scale for all images
-        self.letters, self._nearest = Letters(), {} # What has been drawn or found once
+        self._nearest = {} # What has been found once
 
     def chosen(self, label: int | None = None, prediction: int | None = None) -> torch.Tensor: # (k,) places in `mistakes`
         "The mistakes with this label and prediction, None for any; raises `ValueError` for no digit."
@@ -1072,14 +1002,14 @@ def _read_rightly(book: MistakeBook, place: int, digit: int) -> Neighbours:
     return Neighbours(indices[kept], images[kept])
 
 # %% ../nbs/03_widgets.ipynb #ce029575
-#: Where the confusion matrix and the page of mistakes lie on the sheet: left, top, width, height
-MATRIX_BOX, PAGE_BOX = (0.4, 0.6, 2.5, 2.5), (3.15, 0.32, 5.76, 2.92)
+#: Where the confusion matrix and the page of mistakes lie on the sheet: left, top, width, height in pixels
+MATRIX_BOX, PAGE_BOX = (32, 48, 200, 200), (252, 26, 456, 232)
 
 def _draw_matrix(sheet: Sheet, book: MistakeBook, label: int | None, prediction: int | None) -> None:
     "The counts of mistakes by label and prediction."
     (left, top, width, height), n = MATRIX_BOX, len(book.matrix)
     side = width/n   # of a cell
-    sheet.image(book.matrix, *MATRIX_BOX, cmap='Oranges', vmin=0, vmax=max(1, 1.5*book.matrix.max().item()), interpolation='nearest')
+    sheet.image(book.matrix, *MATRIX_BOX, cmap='Oranges', vmin=0, vmax=max(1, 1.5*book.matrix.max().item()))
     lines = [line for i in range(n + 1) for line in ([(left, top + i*side), (left + width, top + i*side)],
                                                      [(left + i*side, top), (left + i*side, top + height)])]
     diagonal = [(left, top), (left + width, top + height)]   # read rightly: no mistakes there
@@ -1088,12 +1018,13 @@ def _draw_matrix(sheet: Sheet, book: MistakeBook, label: int | None, prediction:
         count = book.matrix[row, column].item()
         sheet.write(left + (column + 0.5)*side, top + (row + 0.5)*side, count if count < 1000 else f'{count/1000:.1f}k', align=0.5)
     for digit in range(n):
-        sheet.write(left + (digit + 0.5)*side, top - 0.1, digit, align=0.5)
-        sheet.write(left - 0.1, top + (digit + 0.5)*side, digit, align=0.5)
+        sheet.write(left + (digit + 0.5)*side, top - 8, digit, align=0.5)
+        sheet.write(left - 8, top + (digit + 0.5)*side, digit, align=0.5)
     if label is not None or prediction is not None:
-        sheet.frame(left + (prediction or 0)*side, top + (label or 0)*side, width if prediction is None else side, height if label is None else side)
-    sheet.write(0.12, 0.15, f'{len(book.mistakes):,} of {book.tested:,} wrong: click a cell', 9, bold=True)
-    sheet.write(0.12, 0.34, '↓ label'); sheet.write(left + width/2, 0.34, 'prediction →', align=0.5)
+        sheet.frames([(left + (prediction or 0)*side, top + (label or 0)*side,
+                       width if prediction is None else side, height if label is None else side)], BLUE, 2.5)
+    sheet.write(10, 12, f'{len(book.mistakes):,} of {book.tested:,} wrong: click a cell', 9, bold=True)
+    sheet.write(10, 27, '↓ label'); sheet.write(left + width/2, 27, 'prediction →', align=0.5)
 
 # %% ../nbs/03_widgets.ipynb #869e534c
 #: Mistakes on a page, and in one of its rows
@@ -1103,64 +1034,64 @@ def _draw_page(sheet: Sheet, book: MistakeBook, chosen: torch.Tensor, which: int
     "The page that holds mistake number `which` of the chosen ones, with a frame around it."
     (left, top, width, height), found, start = PAGE_BOX, book.mistakes, which//PAGE_SIZE*PAGE_SIZE
     page, rows = chosen[start:start + PAGE_SIZE], PAGE_SIZE//PAGE_COLUMNS
-    across, down = width/PAGE_COLUMNS, height/rows   # of one tile, in inches; 0.92 and 0.6 of it are image
+    across, down = width/PAGE_COLUMNS, height/rows   # of one tile; 0.92 and 0.6 of it are image
     h, w = found.images.shape[2:]
     tiles = torch.full((PAGE_SIZE, h + round(0.66*h), w + round(0.08*w)), math.nan)
     tiles[:len(page), :h, :w] = found.images[page, 0]
-    sheet.image(mosaic(tiles, PAGE_COLUMNS), *PAGE_BOX, **book.grey)
+    sheet.image(mosaic(tiles, PAGE_COLUMNS), *PAGE_BOX, interpolation='antialiased', **book.grey)
     for i, place in enumerate(page.tolist()):
         x, y = left + i%PAGE_COLUMNS*across, top + i//PAGE_COLUMNS*down
         sheet.write(x + 0.46*across, y + 0.69*down, f'{found.labels[place]}→{found.predictions[place]}', align=0.5)
         sheet.write(x + 0.46*across, y + 0.865*down, f'{found.confidences[place]:.0%}', align=0.5)
-        if start + i == which: sheet.frame(x, y, 0.92*across, 0.6*down)
+        if start + i == which: sheet.frames([(x, y, 0.92*across, 0.6*down)], BLUE, 2.5)
     title = f'Mistakes {start + 1:,} to {start + len(page):,} of {len(chosen):,}, the surest first (label→prediction): click one'
-    sheet.write(left, 0.15, title, 9, bold=True)
+    sheet.write(left, 12, title, 9, bold=True)
 
 # %% ../nbs/03_widgets.ipynb #be65c2eb
 def _draw_mistake(sheet: Sheet, book: MistakeBook, place: int, number: int) -> None:
     "One mistake enlarged, and its probabilities as bars."
     found, label, said = book.mistakes, book.mistakes.labels[place].item(), book.mistakes.predictions[place].item()
-    sheet.write(0.12, 3.5, f'Mistake {number:,}', 9, bold=True)
-    sheet.write(0.12, 3.69, f'test image {found.indices[place]}, {_with_article(label)} read as {said}')
-    sheet.image(found.images[place, 0], 0.12, 3.82, 1.6, 1.6, interpolation='nearest', **book.grey)
-    sheet.write(2.0, 3.5, 'Probabilities', 9, bold=True)
+    sheet.write(10, 280, f'Mistake {number:,}', 9, bold=True)
+    sheet.write(10, 295, f'test image {found.indices[place]}, {_with_article(label)} read as {said}')
+    sheet.image(found.images[place, 0], 10, 306, 128, **book.grey)
+    sheet.write(160, 280, 'Probabilities', 9, bold=True)
     probabilities = book.probabilities[place].tolist()
-    step = 1.75/len(probabilities)
+    step = 140/len(probabilities)
     for digit, probability in enumerate(probabilities):
-        y, role = 3.67 + (digit + 0.5)*step, '  prediction' if digit == said else '  label' if digit == label else ''
+        y, role = 294 + (digit + 0.5)*step, '  prediction' if digit == said else '  label' if digit == label else ''
         style = {'facecolor': BLUE} if digit == said else {'facecolor': 'white', 'hatch': '//////'} if digit == label else {'facecolor': '0.7'}
-        sheet.rectangle(2.17, y - 0.4*step, 0.7*probability, 0.8*step, edgecolor='black', linewidth=0.8, **style)
-        sheet.write(2.0, y, digit, bold=bool(role))
-        sheet.write(3.42, y, f'{probability:.1%}', align=1, bold=bool(role)); sheet.write(3.42, y, role or ' ', bold=True)
+        sheet.rectangle(174, y - 0.4*step, 56*probability, 0.8*step, edgecolor='black', linewidth=0.8, **style)
+        sheet.write(160, y, digit, bold=bool(role))
+        sheet.write(274, y, f'{probability:.1%}', align=1, bold=bool(role)); sheet.write(274, y, role or ' ', bold=True)
 
 # %% ../nbs/03_widgets.ipynb #3b4de350
 def _draw_neighbours(sheet: Sheet, book: MistakeBook, place: int) -> None:
     "Two rows of training images, with their places in the training set."
     found, (h, w) = book.mistakes, book.mistakes.images.shape[2:]
-    sheet.write(4.35, 3.5, 'Most alike, read rightly', 9, bold=True)
-    for digit, role, top in (found.labels[place].item(), 'label', 3.6), (found.predictions[place].item(), 'prediction', 4.52):
+    sheet.write(348, 280, 'Most alike, read rightly', 9, bold=True)
+    for digit, role, top in (found.labels[place].item(), 'label', 288), (found.predictions[place].item(), 'prediction', 362):
         near = book.nearest(place, digit)
-        sheet.write(4.35, top + 0.09, f'training {digit}s, the {role}')
-        if not len(near.images): sheet.write(4.35, top + 0.3, 'none near it is read rightly'); continue
+        sheet.write(348, top + 7, f'training {digit}s, the {role}')
+        if not len(near.images): sheet.write(348, top + 24, 'none near it is read rightly'); continue
         tiles = torch.full((5, h, w + 1), math.nan)
         tiles[:len(near.images), :, :w] = near.images[:, 0]
-        sheet.image(mosaic(tiles, 5), 4.35, top + 0.2, 2.25, 0.43, **book.grey)
-        for i, index in enumerate(near.indices.tolist()): sheet.write(4.35 + 0.45*(i + 0.48), top + 0.72, index, align=0.5)
+        sheet.image(mosaic(tiles, 5), 348, top + 16, 180, 35, interpolation='antialiased', **book.grey)
+        for i, index in enumerate(near.indices.tolist()): sheet.write(348 + 36*(i + 0.48), top + 58, index, align=0.5)
 
 # %% ../nbs/03_widgets.ipynb #d47233b1
 def _draw_maps(sheet: Sheet, compared: DifferingMaps, neighbour: int) -> None:
     "The maps that differ most: of the mistake above, of training image number `neighbour` below."
-    sheet.write(6.75, 3.69, f'layer {compared.layer}'[:24] + ', light is high')
+    sheet.write(540, 295, f'layer {compared.layer}'[:24] + ', light is high')
     limit, (count, h, w) = max(1e-6, compared.maps.abs().max().item()), compared.maps.shape[1:]
-    left, top, side, scale = 7.26, 4.0, 0.56, max(1, 24//max(h, w))   # inches, inches, inches, pixels
+    left, top, side, scale = 581, 320, 45, max(1, 24//max(h, w))
     large = compared.maps.flatten(0, 1).repeat_interleave(scale, 1).repeat_interleave(scale, 2)   # (2·count, H, W)
     tiles = F.pad(large, (0, max(1, scale*w//20), 0, max(1, scale*h//20)), value=math.nan)        # wider gaps
-    sheet.image(mosaic(tiles, count), left, top, count*side, 2*side, cmap=SIGNED, vmin=-limit, vmax=limit, interpolation='nearest')
-    for y, text in (3.89, 'channel'), (4.26, 'mistake'), (4.75, 'nearest'), (4.89, neighbour), (5.2, 'differ by'):
-        sheet.write(left - 0.05, y, text, align=1)
+    sheet.image(mosaic(tiles, count), left, top, count*side, 2*side, **_colours(limit))
+    for y, text in (311, 'channel'), (341, 'mistake'), (380, 'nearest'), (391, neighbour), (416, 'differ by'):
+        sheet.write(left - 4, y, text, align=1)
     for i, (channel, difference) in enumerate(zip(compared.channels.tolist(), compared.differences.tolist())):
-        sheet.write(left + (i + 0.46)*side, 3.89, channel, align=0.5)
-        sheet.write(left + (i + 0.46)*side, 5.2, f'{difference:.2f}', align=0.5)
+        sheet.write(left + (i + 0.46)*side, 311, channel, align=0.5)
+        sheet.write(left + (i + 0.46)*side, 416, f'{difference:.2f}', align=0.5)
     if max(h, w) > 2: return
     for row, i, y, x in torch.ones_like(compared.maps).nonzero().tolist():
         value, across, down = compared.maps[row, i, y, x].item(), i + 0.92*(x + 0.5)/w, row + 0.92*(y + 0.5)/h
@@ -1170,20 +1101,20 @@ def _draw_maps(sheet: Sheet, compared: DifferingMaps, neighbour: int) -> None:
 # %% ../nbs/03_widgets.ipynb #19f885d6
 def _nothing_to_show(sheet: Sheet, left: float, message: str) -> Picture:
     "A picture with nothing to show, and the reason."
-    for i, line in enumerate(textwrap.wrap(message, 40)): sheet.write(left, 1.6 + 0.25*i, line, 12)
+    for i, line in enumerate(textwrap.wrap(message, 40)): sheet.write(left, 128 + 20*i, line, 12)
     return sheet.picture(message)
 
 def _draw_comparison(sheet: Sheet, book: MistakeBook, place: int, digit: int) -> str:
     "Draw the feature maps of a mistake and of its nearest neighbour of the same digit; the end of the sentence."
-    sheet.write(6.75, 3.5, 'Feature maps that differ', 9, bold=True)
+    sheet.write(540, 280, 'Feature maps that differ', 9, bold=True)
     near = book.nearest(place, digit)
     if not len(near.indices):
-        sheet.write(6.75, 3.69, 'no neighbour to compare with')
+        sheet.write(540, 295, 'no neighbour to compare with')
         return f'no training image of {digit} near it is read rightly, so there is none to compare it with'
     words = f'its nearest training image that is read rightly as {digit} is number {near.indices[0]}, and '
     compared = differing_maps(book.model, torch.stack([book.mistakes.images[place], near.images[0]]))
     if compared is None:
-        sheet.write(6.75, 3.69, 'this network has none')
+        sheet.write(540, 295, 'this network has none')
         return words + 'the network has no feature maps to compare'
     _draw_maps(sheet, compared, near.indices[0].item())
     many = len(compared.channels) > 1
@@ -1207,16 +1138,16 @@ def mistake_picture(
     prediction: int | None = None, # Choose those with this prediction; None is any
 ) -> Picture:
     "The chosen mistakes, and one of them looked into; raises `ValueError` for one that isn't there."
-    chosen, sheet = book.chosen(label, prediction), Sheet(book.letters)
+    chosen, sheet = book.chosen(label, prediction), Sheet(720, 440)
     filters = f"{'any label' if label is None else f'label {label}'}, {'any prediction' if prediction is None else f'prediction {prediction}'}"
     if which not in range(max(1, len(chosen))):
         raise ValueError(f'which is {which!r}, but there are {len(chosen)} mistakes ({filters}); '
                          f'expected a whole number from 0 to {max(0, len(chosen) - 1)}')
-    if not len(book.mistakes): return _nothing_to_show(sheet, 2.7, f'No mistakes: the network reads all {book.tested:,} test images rightly.')
+    if not len(book.mistakes): return _nothing_to_show(sheet, 216, f'No mistakes: the network reads all {book.tested:,} test images rightly.')
     _draw_matrix(sheet, book, label, prediction)
     if not len(chosen):
         why = f'{label} read as {label} is right' if label is not None and label == prediction else 'there was none'
-        return _nothing_to_show(sheet, 4, f'No mistakes ({filters}): {why}. Choose again, there are {len(book.mistakes):,} in all.')
+        return _nothing_to_show(sheet, 320, f'No mistakes ({filters}): {why}. Choose again, there are {len(book.mistakes):,} in all.')
     place = chosen[which].item()
     digit, said = book.mistakes.labels[place].item(), book.mistakes.predictions[place].item()
     _draw_page(sheet, book, chosen, which); _draw_mistake(sheet, book, place, which + 1); _draw_neighbours(sheet, book, place)
@@ -1227,8 +1158,8 @@ def mistake_picture(
 # %% ../nbs/03_widgets.ipynb #c300e7b3
 def place_in_box(
     clicked: Sequence[float], # [x, y] fractions of a sheet, from the upper left
-    box: tuple[float, float, float, float], # Left, top, width, height in inches
-    size: tuple[float, float] = (9, 5.5), # Of the sheet in inches
+    box: tuple[float, float, float, float], # Left, top, width, height in pixels
+    size: tuple[float, float] = (720, 440), # Of the sheet in pixels
 ) -> tuple[float, float] | None: # Fractions of the box, from its upper left; None if the click fell outside
     "Where in a box of a sheet a click fell."
     (x, y), (left, top, width, height) = clicked, box
@@ -1272,15 +1203,6 @@ def mistake_explorer(
     explorer.book = book
     explorer.view.observe(click, 'clicked')
     return explorer
-
-# %% ../nbs/03_widgets.ipynb #384019d0
-from types import SimpleNamespace
-
-from matplotlib.axes import Axes
-from matplotlib.patches import Rectangle
-
-from .datasets import BatchedLoader, PreparedDigit, centre_of_mass, prepare_steps, test_transforms
-from .util import classify
 
 # %% ../nbs/03_widgets.ipynb #0c2abe1c
 CANVAS_SIDE = 140 # Pixels on each side that the canvas sends; it is shown twice as large
@@ -1431,39 +1353,38 @@ def _reading(
 
 # %% ../nbs/03_widgets.ipynb #53eeb412
 def _show_steps(
-    axes: Axes, # In pixels, from the upper left
+    sheet: Sheet,
     steps: PreparedDigit, # What to show
     titles: Sequence[str], # One for each step
 ) -> None:
     "Draw the four steps side by side, with arrows between."
     for place, (step, title) in enumerate(zip(steps, titles)):
         (height, width), middle = step.shape, 94 + 177*place
-        enlarge = 160/(28 if place > 1 else max(step.shape))
-        box = (middle - enlarge*width/2, middle + enlarge*width/2, 110 + enlarge*height/2, 110 - enlarge*height/2)
-        axes.imshow(step, cmap='gray', vmin=0, vmax=1, extent=box, aspect='auto', interpolation='nearest')
-        axes.add_artist(Rectangle((middle - 80, 30), 160, 160, facecolor='0.75', zorder=-1))   # shows around what isn't square
-        axes.text(middle, 23, f'{title}, {height}×{width}', fontsize=9, ha='center')
-    axes.plot([182.5, 359.5, 536.5], [110]*3, 'k>', markersize=5)
+        zoom = 160/(28 if place > 1 else max(step.shape))
+        sheet.rectangle(middle - 80, 30, 160, 160, facecolor='0.75', zorder=-1)   # shows around what isn't square
+        sheet.image(step, middle - zoom*width/2, 110 - zoom*height/2, zoom*width, cmap='gray', vmin=0, vmax=1)
+        sheet.write(middle, 19, f'{title}, {height}×{width}', 9, 0.5)
+    sheet.axes.plot([182.5, 359.5, 536.5], [110]*3, 'k>', markersize=5)
     if not steps.drawn.any(): return
     row, column = ((c + 0.5)*160/28 for c in centre_of_mass(steps.centred))
-    for color, width in ('k', 5), (ORANGE, 2): axes.plot(545 + column, 30 + row, '+', color=color, markersize=14, markeredgewidth=width)
-    axes.text(705, 204, 'the network gets this; + is its centre of mass', fontsize=9, ha='right')
+    for color, width in ('k', 5), (ORANGE, 2): sheet.axes.plot(545 + column, 30 + row, '+', color=color, markersize=14, markeredgewidth=width)
+    sheet.write(705, 200, 'the network gets this; + is its centre of mass', 9, 1)
 
 def _show_probabilities(
-    axes: Axes, # In pixels, from the upper left
+    sheet: Sheet,
     probabilities: torch.Tensor, # (classes,)
 ) -> None:
     "Draw a bar for each class, with its share from 0.1% on; the best is hatched, and says so."
     best, step = probabilities.argmax().item(), 690/len(probabilities)
-    axes.text(15, 204, 'the probability of each digit', fontsize=9)
+    sheet.write(15, 200, 'the probability of each digit', 9)
     for digit, share in enumerate(probabilities.tolist()):
-        x, top, options = 15 + step*(digit + 0.5), 356 - 100*share, dict(fontsize=9, ha='center')
+        x, top = 15 + step*(digit + 0.5), 356 - 100*share
         look = dict(facecolor=ORANGE, hatch='///', edgecolor='k') if digit == best else dict(facecolor=BLUE)
-        axes.add_artist(Rectangle((x - 0.35*step, top), 0.7*step, 356 - top, **look))
-        axes.text(x, 370, str(digit), **options)
-        if share >= 0.0005: axes.text(x, top - 4, f'{share:.1%}', **options)
-        if digit == best: axes.text(x, top - 19, f'reads as {digit}', weight='bold', **options)
-    axes.plot([15, 705], [356, 356], 'k', linewidth=0.8)
+        sheet.rectangle(x - 0.35*step, top, 0.7*step, 356 - top, **look)
+        sheet.write(x, 366, digit, 9, 0.5)
+        if share >= 0.0005: sheet.write(x, top - 8, f'{share:.1%}', 9, 0.5)
+        if digit == best: sheet.write(x, top - 23, f'reads as {digit}', 9, 0.5, bold=True)
+    sheet.axes.plot([15, 705], [356, 356], 'k', linewidth=0.8)
 
 # %% ../nbs/03_widgets.ipynb #c35b05cb
 def draw_picture(
@@ -1475,20 +1396,18 @@ def draw_picture(
 ) -> Picture:
     "How a drawing is prepared, and what a network reads in it; raises `ValueError` or `TypeError` for no grey image or odd logits."
     steps, done = prepare_steps(drawing, crop, scale, centre), dict(cropped=crop, scaled=scale, centred=centre)
-    figure = Figure(figsize=(9, 4.75))   # 720×380 pixels
-    axes = figure.add_axes((0, 0, 1, 1))
-    _show_steps(axes, steps, ['drawn', *(name if done[name] else f'not {name}' for name in done)])
-    axes.set(xlim=(0, 720), ylim=(380, 0)); axes.axis('off')
+    sheet = Sheet(720, 380)
+    _show_steps(sheet, steps, ['drawn', *(name if done[name] else f'not {name}' for name in done)])
     if not steps.drawn.any():
-        axes.text(360, 290, 'Nothing is drawn yet.', fontsize=14, ha='center')
-        return Picture(figure, 'Nothing is drawn yet.')
+        sheet.write(360, 285, 'Nothing is drawn yet.', 14, 0.5)
+        return sheet.picture('Nothing is drawn yet.')
     image = test_transforms().transforms[-1](steps.centred[None])[None]   # (1, 1, 28, 28), normalised
     logits, _ = classify(model, [(image, torch.zeros(1))])
     if logits.ndim != 2 or len(logits) != 1 or not logits.isfinite().all():
         raise ValueError(f'the network returned scores of shape {tuple(logits.shape)}: {logits}; expected (1, classes), all finite')
     probabilities = logits.softmax(1)[0]
-    _show_probabilities(axes, probabilities)
-    return Picture(figure, _reading(probabilities, [name for name in done if not done[name]]))
+    _show_probabilities(sheet, probabilities)
+    return sheet.picture(_reading(probabilities, [name for name in done if not done[name]]))
 
 # %% ../nbs/03_widgets.ipynb #6c0823dc
 def _examples(

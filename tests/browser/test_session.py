@@ -155,9 +155,9 @@ def test_dropdowns_choose_a_pair_of_digits(mistakes: ExplorerOnPage) -> None:
 
 
 def click(explorer: ExplorerOnPage, box: tuple[float, ...], across: float, down: float) -> None:
-    """Click into a part of the sheet, whose place and size is given in inches of 80 pixels."""
+    """Click into a part of the sheet, whose place and size is given in pixels."""
     left, top, width, height = box
-    explorer.click_picture(80 * (left + across * width), 80 * (top + down * height))
+    explorer.click_picture(left + across * width, top + down * height)
 
 
 def test_clicks_choose_a_pair_and_a_mistake(mistakes: ExplorerOnPage) -> None:
