@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['MNIST_FILES', 'MEAN', 'STD', 'read_idx', 'write_atomically', 'unpack_data', 'plot_images', 'Augmentation',
-           'train_transforms', 'test_transforms', 'SeededLoader', 'sampling_grid', 'augment_batch', 'draw_augmentation',
-           'check_whole', 'BatchedLoader', 'stratified_split', 'load_data', 'ink_box', 'centre_of_mass',
-           'PreparedDigit', 'prepare_steps', 'prepare_digit']
+           'train_transforms', 'test_transforms', 'SeededLoader', 'sampling_grid', 'augment_batch', 'Draws',
+           'draw_augmentation', 'check_whole', 'BatchedLoader', 'stratified_split', 'load_data', 'ink_box',
+           'centre_of_mass', 'PreparedDigit', 'prepare_steps', 'prepare_digit']
 
 # %% ../nbs/00_datasets.ipynb #378e70af
 import hashlib, lzma, math, operator, os, struct, tempfile, warnings
@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -130,21 +130,25 @@ class Augmentation:
     crop_probability: float = 0.1 # Share of images cropped, 0 to 1
     crop_size: int = 22 # Pixels that the centre crop keeps on each side, 1 to 28
     degrees: float = 15. # Rotations are drawn from −degrees to degrees, 0 to 180
+    shift: float = 0. # Shifts right and down are drawn from −shift to shift pixels, 0 to 28
+    scale: float = 0. # Sizes are drawn from 1 − scale to 1 + scale, 0 to 0.9
 
     def __post_init__(self) -> None:
-        for name, low, high in ('crop_probability', 0, 1), ('crop_size', 1, 28), ('degrees', 0, 180):
+        for name, low, high in ('crop_probability', 0, 1), ('crop_size', 1, 28), ('degrees', 0, 180), ('shift', 0, 28), ('scale', 0, 0.9):
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f'{name} is {getattr(self, name)!r}; expected a number from {low} to {high}')
 
 # %% ../nbs/00_datasets.ipynb #88331f42
 def train_transforms(
-    augmentation: Augmentation = Augmentation(), # Crop and rotation
+    augmentation: Augmentation = Augmentation(), # Crop, rotation, shift and scale
 ) -> T.Compose: # PIL image → normalised tensor (1, 28, 28)
     "The augmenting steps for one training image, in the order they are applied."
+    shift, scale = augmentation.shift/28, augmentation.scale
     return T.Compose([
         T.RandomApply([T.CenterCrop(augmentation.crop_size)], p=augmentation.crop_probability),
         T.Resize((28, 28)),
         T.RandomRotation((-augmentation.degrees, augmentation.degrees), fill=0),
+        *[T.RandomAffine(0, (shift, shift), (1 - scale, 1 + scale), fill=0)]*bool(shift or scale),
         *test_transforms().transforms,
     ])
 
@@ -190,29 +194,41 @@ def augment_batch(
     cropped: torch.Tensor, # (N,), True where the image is cropped
     angles: torch.Tensor, # (N,), rotation against the clock, degrees
     crop_size: int = 22, # Pixels that the centre crop keeps on each side
+    shifts: torch.Tensor | None = None, # (N, 2), pixels to the right and down; None is no shift
+    scales: torch.Tensor | None = None, # (N,), 1 is as it was; None is no scaling
 ) -> torch.Tensor: # (N, 1, H, W)
-    "Crop, resize and rotate each image by its own draw, in one bilinear sampling pass on any device."
+    "Crop, resize, rotate, scale and shift each image by its own draw, in one bilinear sampling pass on any device."
     size = images.shape[-1]
     edge = round((size - crop_size)/2)
-    window = torch.zeros_like(images[:1])
-    window[..., edge:edge + crop_size, edge:edge + crop_size] = 1   # a crop loses what is outside
-    images = torch.where(cropped[:, None, None, None], images*window, images)
+    if cropped.any():
+        window = torch.zeros_like(images[:1])
+        window[..., edge:edge + crop_size, edge:edge + crop_size] = 1   # a crop loses what is outside
+        images = torch.where(cropped[:, None, None, None], images*window, images)
     zoom = torch.where(cropped, crop_size/size, 1.)
     shift = torch.where(cropped, (2*edge + crop_size - size)/size, 0.)   # an odd crop is half a pixel off the middle
+    if scales is not None: zoom = zoom/scales
     cos, sin = zoom*angles.deg2rad().cos(), zoom*angles.deg2rad().sin()
-    matrices = torch.stack([cos, -sin, shift, sin, cos, shift], 1).view(-1, 2, 3)
+    right, down = (0., 0.) if shifts is None else (2/size*shifts).unbind(1)   # the image is 2 wide
+    matrices = torch.stack([cos, -sin, shift - cos*right + sin*down, sin, cos, shift - sin*right - cos*down], 1).view(-1, 2, 3)
     return F.grid_sample(images, sampling_grid(matrices, size), align_corners=False)
 
 # %% ../nbs/00_datasets.ipynb #32744dd9
+class Draws(NamedTuple):
+    "What was drawn for each of `n` images."
+    cropped: torch.Tensor # (n,), True where the image is cropped
+    angles: torch.Tensor # (n,), degrees against the clock
+    shifts: torch.Tensor # (n, 2), pixels to the right and down
+    scales: torch.Tensor # (n,), 1 is as it was
+
 def draw_augmentation(
     n: int, # How many images
     augmentation: Augmentation, # The ranges to draw from
     generator: torch.Generator | None = None, # A source of random numbers on the CPU; None is the global one
-) -> tuple[torch.Tensor, torch.Tensor]: # (n,) whether cropped, (n,) angle in degrees
-    "Draw for each of `n` images whether it is cropped and its angle."
+) -> Draws:
+    "Draw for each of `n` images how it is varied."
+    def around_zero(limit, *shape): return limit*(2*torch.rand(n, *shape, generator=generator) - 1) if limit else torch.zeros(n, *shape)
     cropped = torch.rand(n, generator=generator) < augmentation.crop_probability
-    angles = augmentation.degrees * (2*torch.rand(n, generator=generator) - 1)
-    return cropped, angles
+    return Draws(cropped, around_zero(augmentation.degrees), around_zero(augmentation.shift, 2), 1 + around_zero(augmentation.scale))
 
 # %% ../nbs/00_datasets.ipynb #afdc7599
 def _tensors(dataset: MNIST | Subset) -> tuple[torch.Tensor, torch.Tensor]: # (n, 28, 28) uint8, (n,)
@@ -266,10 +282,11 @@ class BatchedLoader:
         n = len(self.images)
         order = torch.randperm(n, generator=self.generator) if self.augmentation else torch.arange(n)
         for indices in order.to(self.images.device).split(self.batch_size):
-            images = self.images[indices] / 255
+            images = self.images.index_select(0, indices) / 255
             if self.augmentation:
                 draws = draw_augmentation(len(images), self.augmentation, self.generator)
-                images = augment_batch(images, *(d.to(images.device) for d in draws), self.augmentation.crop_size)
+                cropped, angles, shifts, scales = (d.to(images.device) for d in draws)
+                images = augment_batch(images, cropped, angles, self.augmentation.crop_size, shifts, scales)
             yield images.sub_(MEAN).div_(STD), self.labels[indices]
 
 # %% ../nbs/00_datasets.ipynb #c772db62
@@ -313,9 +330,6 @@ def load_data(
         return BatchedLoader(train_set, batch_size, augmentation, seed, device), BatchedLoader(test_set, batch_size, device=device)
     return (SeededLoader(train_set, seed, batch_size=batch_size, shuffle=True, num_workers=num_workers),
             SeededLoader(test_set, seed, batch_size=batch_size, num_workers=num_workers))
-
-# %% ../nbs/00_datasets.ipynb #6b2a8252
-from typing import NamedTuple
 
 # %% ../nbs/00_datasets.ipynb #05963af8
 def ink_box(

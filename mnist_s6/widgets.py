@@ -408,7 +408,7 @@ def augmentation_explorer(
     _untransformed(dataset, 0)
     def draw(index: int, seed: int, **settings: float) -> Picture:
         return augmentation_picture(dataset, index, Augmentation(**settings), seed)
-    course = asdict(Augmentation())
+    course = {name: value for name, value in asdict(Augmentation()).items() if name not in ('shift', 'scale')}   # those it leaves alone
     button = widgets.Button(description='course settings')
     explorer = Explorer(draw, dict(
         index=widgets.IntSlider(0, 0, len(dataset) - 1, description='image'),
