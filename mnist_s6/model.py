@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['POINTWISE', 'ReceptiveField', 'receptive_field', 'conv_block', 'S6Net', 'LayerSummary', 'multiply_adds',
-           'ModelSummary', 'model_summary']
+           'ModelSummary', 'model_summary', 'FastNet']
 
 # %% ../nbs/01_model.ipynb #d4f8e4ce
 import html
@@ -81,24 +81,31 @@ def conv_block(
 class S6Net(nn.Module):
     "The course's network: four convolutions and a linear layer; returns logits, for `F.cross_entropy`."
 
-    def __init__(self) -> None:
+    def __init__(self,
+        widths: tuple[int, int, int, int] = (16, 24, 24, 32), # Channels after each convolution
+    ) -> None:
         super().__init__()
-        self.features = nn.Sequential(            # (N,  1, 28, 28)
-            conv_block(1, 16, 5, pool=True),      # (N, 16, 12, 12), each value sees 6×6 pixels
-            conv_block(16, 24, 3),                # (N, 24, 10, 10), 10×10
-            conv_block(24, 24, 3, pool=True),     # (N, 24,  4,  4), 16×16
-            conv_block(24, 32, 3),                # (N, 32,  2,  2), 24×24
+        first, second, third, fourth = widths
+        self.features = nn.Sequential(                   # (N,  1, 28, 28)
+            conv_block(1, first, 5, pool=True),          # (N, 16, 12, 12), each value sees 6×6 pixels
+            conv_block(first, second, 3),                # (N, 24, 10, 10), 10×10
+            conv_block(second, third, 3, pool=True),     # (N, 24,  4,  4), 16×16
+            conv_block(third, fourth, 3),                # (N, 32,  2,  2), 24×24
         )
-        self.classifier = nn.Linear(32*2*2, 10)   # (N, 10): a score for each digit
+        self.classifier = nn.Linear(fourth*2*2, 10)      # (N, 10): a score for each digit
 
     def forward(self,
         images: torch.Tensor, # (N, 1, 28, 28), normalised
     ) -> torch.Tensor: # (N, 10) logits
         "Score each image; raises `ValueError` for another shape."
-        if images.ndim != 4 or images.shape[1:] != (1, 28, 28):
-            raise ValueError(f'images have shape {tuple(images.shape)}; expected (N, 1, 28, 28). '
-                             'For one image of shape (28, 28), pass image[None, None]')
+        _check_images(images)
         return self.classifier(self.features(images).flatten(1))
+
+def _check_images(images: torch.Tensor) -> None:
+    "Raise `ValueError` for images of another shape than (N, 1, 28, 28)."
+    if images.ndim != 4 or images.shape[1:] != (1, 28, 28):
+        raise ValueError(f'images have shape {tuple(images.shape)}; expected (N, 1, 28, 28). '
+                         'For one image of shape (28, 28), pass image[None, None]')
 
 # %% ../nbs/01_model.ipynb #f1112c21
 @dataclass(frozen=True)
@@ -189,3 +196,26 @@ def _row(name: str, layers: list[nn.Module], output: torch.Tensor) -> LayerSumma
     except ValueError: size = None
     return LayerSummary(name, type(layer).__name__, tuple(output.shape[1:]), '×'.join(map(str, kernel)),
                         sum(p.numel() for p in layer.parameters()), multiply_adds(layer, output), size)
+
+# %% ../nbs/01_model.ipynb #6a7d25e6
+class FastNet(nn.Module):
+    "Three convolutions over the middle 24×24 pixels and a linear layer; returns logits, for `F.cross_entropy`."
+
+    def __init__(self,
+        widths: tuple[int, int, int] = (16, 24, 32), # Channels after each convolution
+    ) -> None:
+        super().__init__()
+        first, second, third = widths
+        self.features = nn.Sequential(                   # (N,  1, 24, 24)
+            conv_block(1, first, 5, pool=True),          # (N, 16, 10, 10), each value sees 6×6 pixels
+            conv_block(first, second, 3, pool=True),     # (N, 24,  4,  4), 12×12
+            conv_block(second, third, 3),                # (N, 32,  2,  2), 20×20
+        )
+        self.classifier = nn.Linear(third*2*2, 10)       # (N, 10): a score for each digit
+
+    def forward(self,
+        images: torch.Tensor, # (N, 1, 28, 28), normalised; the outer 2 pixels aren't looked at
+    ) -> torch.Tensor: # (N, 10) logits
+        "Score each image; raises `ValueError` for another shape."
+        _check_images(images)
+        return self.classifier(self.features(images[..., 2:26, 2:26]).flatten(1))

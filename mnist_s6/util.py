@@ -115,6 +115,7 @@ def train(
     loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # Batches of images and labels
     optimizer: torch.optim.Optimizer, # Over the model's parameters
     scheduler: torch.optim.lr_scheduler.LRScheduler | None = None, # Stepped after each batch
+    label_smoothing: float = 0., # Share of each target that is spread over all classes, 0 to 1
     on_batch: Callable[[Score], None] | None = None, # Called after each batch with the score so far
 ) -> Score: # Over the epoch, as the network was when it met each image
     "Train for one epoch; raises `FloatingPointError` if the loss isn't finite, `ValueError` if there are no images."
@@ -123,11 +124,12 @@ def train(
     for images, labels in loader:
         images, labels = images.to(device), labels.to(device)
         logits = model(images)
-        loss = F.cross_entropy(logits, labels)
+        loss = F.cross_entropy(logits, labels, label_smoothing=label_smoothing)
         if not math.isfinite(loss.item()):
             raise FloatingPointError(f'the loss is {loss.item()} after {seen:,} images: try a smaller learning rate')
         loss.backward(); optimizer.step(); optimizer.zero_grad()
         if scheduler: scheduler.step()
+        if label_smoothing: loss = F.cross_entropy(logits.detach(), labels)   # reported as in `evaluate`
         total_loss += loss.item()*len(labels); correct += count_correct(logits, labels); seen += len(labels)
         if on_batch: on_batch(Score(total_loss/seen, correct/seen))
     if not seen: raise ValueError('the loader holds no images; expected at least one')
@@ -206,6 +208,9 @@ def fit(
     epochs: int = 12, # Passes over the training images, at least 1
     max_lr: float = 0.02, # The highest learning rate of the one cycle
     weight_decay: float = 0.01, # Of AdamW
+    betas: tuple[float, float] = (0.9, 0.999), # Of AdamW: how slowly its means of slopes and of squared slopes change
+    warm_up: float = 0.3, # Share of the steps in which the learning rate rises, above 0 and below 1
+    label_smoothing: float = 0., # See `train`
     device: str | None = None, # See `get_device`; None takes the fastest there is
     test_name: str = 'test', # What `test_loader` holds, as it is shown: 'test' or 'validation'
     on_epoch: Callable[[nn.Module, History], None] | None = None, # Called after each epoch
@@ -214,10 +219,14 @@ def fit(
     epochs = check_whole('epochs', epochs, 1, 10_000)
     if not isinstance(max_lr, (int, float)) or not 0 < max_lr < math.inf:
         raise ValueError(f'max_lr is {max_lr!r}; expected a positive number, such as 0.02')
+    if not 0 < warm_up < 1: raise ValueError(f'warm_up is {warm_up!r}; expected a number between 0 and 1, such as 0.3')
+    if not 0 <= label_smoothing < 1: raise ValueError(f'label_smoothing is {label_smoothing!r}; expected a number from 0 to below 1')
     _check_loader('train_loader', train_loader); _check_loader('test_loader', test_loader)
-    model.to(get_device(device), memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(model.parameters(), max_lr, weight_decay=weight_decay)
-    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr, total_steps=epochs*len(train_loader))
+    device = get_device(device)
+    model.to(device, memory_format=torch.channels_last)
+    optimizer = torch.optim.AdamW(model.parameters(), max_lr, betas, weight_decay=weight_decay, fused=device.type != 'mps')
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr, total_steps=epochs*len(train_loader),
+                                                    pct_start=warm_up, cycle_momentum=False)
     history = History(test_name=test_name)
     with progress_bar(epochs*len(train_loader)) as bar:
         def show(score: Score) -> None:
@@ -225,7 +234,7 @@ def fit(
             bar.update()
         for epoch in range(1, epochs + 1):
             start = time.perf_counter(); bar.set_description(f'epoch {epoch}/{epochs}')
-            history.add(train(model, train_loader, optimizer, scheduler, show), evaluate(model, test_loader),
+            history.add(train(model, train_loader, optimizer, scheduler, label_smoothing, show), evaluate(model, test_loader),
                         scheduler.get_last_lr()[0], time.perf_counter() - start)
             bar.clear(); print(history.last_epoch(epochs), flush=True)
             if on_epoch: on_epoch(model, history)
