@@ -34,8 +34,7 @@ readme: .venv/.installed
 	$(PY) tools/readme.py
 
 bench: .venv/.installed
-	$(PY) bench/loaders.py
-	$(PY) bench/s6.py
+	$(PY) bench/run.py $(ROW)
 
 .venv/.installed: settings.ini setup.py pyproject.toml
 	@bash tools/install.sh $(PYTHON)

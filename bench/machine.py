@@ -1,17 +1,37 @@
 """What a figure was measured on."""
 
 import platform
+import subprocess
 import sys
 from pathlib import Path
 
 import torch
 import torchvision
 
+HERE = Path(__file__).resolve().parent
 
-def describe_machine() -> str:
-    """Processor, cores, threads and versions in one line."""
+
+def machine() -> dict[str, str | int | None]:
+    """Hardware, versions, threads and commit, as they are kept with every result."""
     cpuinfo = Path("/proc/cpuinfo")
-    models = [line.split(":")[1].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")] if cpuinfo.exists() else []
-    processor = models[0] if models else platform.processor() or platform.machine()
-    return (f"{processor}, {len(models) or '?'} cores, {torch.get_num_threads()} threads, {platform.system()}, "
-            f"Python {sys.version.split()[0]}, torch {torch.__version__}, torchvision {torchvision.__version__}")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    models = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True)
+    return {
+        "processor": models[0] if models else platform.processor() or platform.machine(),
+        "cores": len(models) or None,
+        "threads": torch.get_num_threads(),
+        "system": platform.system(),
+        "python": sys.version.split()[0],
+        "torch": torch.__version__,
+        "torchvision": torchvision.__version__,
+        "commit": commit.stdout.strip() or None,
+    }
+
+
+def describe(facts: dict[str, str | int | None]) -> str:
+    """The same in one line."""
+    return (
+        f"{facts['processor']}, {facts['cores'] or '?'} cores, {facts['threads']} threads, {facts['system']}, "
+        f"Python {facts['python']}, torch {facts['torch']}, torchvision {facts['torchvision']}"
+    )

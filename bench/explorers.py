@@ -1,19 +1,16 @@
 """Milliseconds from a change of a control to its new picture, in the kernel, for every control of every explorer.
 
 Each figure is the median over values spread from one end of the control's range to the other.
-The view of the training is timed against epochs of the training it shows. Writes bench/results/widgets.json.
+The view of the training is timed against epochs of the training it shows.
 """
 
 import io
-import json
 import statistics
 import time
 from contextlib import redirect_stderr, redirect_stdout
-from pathlib import Path
 
 import ipywidgets
 import torch
-from machine import describe_machine
 from mnist_s6.datasets import load_data
 from mnist_s6.model import S6Net
 from mnist_s6.util import History, fit, set_seed
@@ -21,10 +18,6 @@ from mnist_s6.widgets import (
     DigitCanvas, Explorer, LiveTraining, augmentation_explorer, canvas_bytes, draw_explorer, filter_explorer,
     mistake_explorer, update_times,
 )
-
-HERE = Path(__file__).resolve().parent
-RESULTS, ROOT = HERE / "results" / "widgets.json", HERE.parent / "data"
-GOAL = 150
 
 
 def values_of(control: ipywidgets.Widget, digits: torch.Tensor) -> list:
@@ -48,10 +41,10 @@ def milliseconds(explorer: Explorer, digits: torch.Tensor) -> dict[str, float]:
     return times
 
 
-def main() -> None:
-    """Train one epoch with and without its view, measure each explorer, and write the results."""
+def measure(root: str) -> dict:
+    """Train with the live view, then move every control; the slowest control's milliseconds are the figure."""
     set_seed(0)
-    train_loader, test_loader = load_data(128, ROOT, seed=0, batched=True)
+    train_loader, test_loader = load_data(128, root, seed=0, batched=True)
     net, live, shown = S6Net(), LiveTraining(), []
 
     def timed(model: torch.nn.Module, history: History) -> None:
@@ -72,13 +65,7 @@ def main() -> None:
     }
     times = {name: milliseconds(explorer, raw) for name, explorer in explorers.items()}
     for name, controls in times.items():
-        print(f"{name}: " + ", ".join(f"{control} {ms:.0f} ms" for control, ms in controls.items()))
+        print(f"  {name}: " + ", ".join(f"{control} {ms:.0f} ms" for control, ms in controls.items()))
+    print(f"  the view of the training: {share:.1%} of an epoch (goal 3%)")
     slowest = max(max(controls.values()) for controls in times.values())
-    results = {"machine": describe_machine(), "milliseconds": times, "training_view_share": share, "training_view_seconds": shown}
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-    print(f"the view of the training: {share:.1%} of an epoch (goal 3%)")
-    print(f"widgets: {slowest:.0f} (goal {GOAL})")
-
-
-if __name__ == "__main__":
-    main()
+    return {"figure": slowest, "milliseconds": times, "training_view_share": share, "training_view_seconds": shown}

@@ -1,0 +1,84 @@
+"""bench/README.md and its picture, from bench/results/: `python bench/report.py`."""
+
+import json
+
+from machine import HERE, describe
+from matplotlib.figure import Figure
+from rows import ROWS
+
+HEAD = """# What was measured
+
+Every figure comes from a run of `make bench` (one row: `make bench ROW=time-to-99`), which writes [results](results) and this page.
+Accuracies are final-epoch test accuracies, with mean and standard deviation over the seeds; all choices were made on validation images.
+Times are wall times from the first line of training, with loading and augmenting the data, to the last evaluation.
+Each peer ran in the same run on the same machine. A recipe's name leads to `mnist_s6.train.RECIPES`.
+
+| row | what | measured | goal |
+|---|---|---|---|
+"""
+
+
+def results() -> dict[str, dict]:
+    """What each row found last; rows that never ran are left out."""
+    paths = {name: HERE / "results" / f"{name}.json" for name in ROWS}
+    return {name: json.loads(path.read_text()) for name, path in paths.items() if path.exists()}
+
+
+def line(name: str, found: dict) -> str:
+    """A row of the table."""
+    row = ROWS[name]
+    met = found["figure"] >= row.goal if row.more_is_better else found["figure"] <= row.goal
+    return f"| `{name}` | {row.what} | {row.show(found['figure'])} | {row.show(row.goal)}{'' if met else ': **not reached**'} |\n"
+
+
+def details(name: str, found: dict) -> str:
+    """What stands behind a figure, in words."""
+    words = []
+    if "accuracy" in found:
+        share = found["accuracy"]
+        words.append(f"recipe `{found['recipe']}`, {found['parameters']:,} parameters, {found['epochs']} epochs: "
+                     f"{share['mean']:.2%} ± {share['deviation']:.2%} over {len(found['runs'])} seeds")
+    if "peer_seconds" in found:
+        words.append(f"{found['seconds']:.1f} s against {found['peer_seconds']:.1f} s")
+    if "images_per_second" in found:
+        words.append(", ".join(f"{name} {rate:,.0f}" for name, rate in found["images_per_second"].items()) + " images a second, "
+                     f"{found['times_kornia']:.1f} times kornia's")
+    if "product_flops" in found:
+        words.append(f"{found['training_flops']/1e9:.0f} of {found['product_flops']/1e9:.0f} GFLOP/s")
+    if "training_view_share" in found:
+        words.append(f"the live view of a training takes {found['training_view_share']:.1%} of an epoch (goal 3%)")
+    return f"- `{name}`: {'; '.join([*words, describe(found['machine'])])}, commit {found['machine']['commit']}\n"
+
+
+def picture(found: dict[str, dict]) -> Figure:
+    """Seconds of training against test accuracy: each run a mark, the peers too."""
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    for name, mark in ("time-to-99", "o"), ("time-to-99.4", "s"):
+        if name in found:
+            runs = found[name]["runs"]
+            axes.plot([run["seconds"] for run in runs], [100 * run["test_accuracy"] for run in runs], mark, label=f"recipe {found[name]['recipe']}")
+            if "peer_runs" in found[name]:
+                runs = found[name]["peer_runs"]
+                axes.plot([run["seconds"] for run in runs], [100 * run["test_accuracy"] for run in runs], "x", label="train_mnist_fast, step 8")
+            else:
+                axes.axvline(found[name]["peer_seconds"], linestyle="--", color="gray", label="the original session (18 epochs)")
+    axes.set(xscale="log", xlabel="seconds of training", ylabel="test accuracy, %", title="Accuracy against time on two CPU cores")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+    return figure
+
+
+def write() -> None:
+    """Build the page and the picture."""
+    found = results()
+    text = HEAD + "".join(line(name, result) for name, result in found.items())
+    if {"time-to-99", "time-to-99.4"} & set(found):
+        picture(found).savefig(HERE / "results" / "time.png", dpi=100)
+        text += "\n![Each training as a mark: seconds of training across, test accuracy upwards](results/time.png)\n"
+    text += "\n## What stands behind the figures\n\n" + "".join(details(name, result) for name, result in found.items())
+    (HERE / "README.md").write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write()

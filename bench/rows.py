@@ -1,0 +1,316 @@
+"""The rows of the benchmark: each measures one thing, prints as it goes, and returns what it found."""
+
+import io
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import peers
+import torch
+from mnist_s6.datasets import Augmentation, load_data, unpack_data
+from mnist_s6.model import S6Net, model_summary
+from mnist_s6.speed import STEPS, time_step
+from mnist_s6.train import MILD, PLAIN, RECIPES, Recipe, run_recipe
+from mnist_s6.util import History
+
+HERE = Path(__file__).resolve().parent
+ROOT = str(HERE.parent / "data")
+
+
+class Row(NamedTuple):
+    """One line of the table."""
+
+    what: str  # Is measured
+    unit: str  # Of figure and goal, as in ' times as fast'
+    digits: int  # After the point
+    goal: float
+    more_is_better: bool
+    measure: Callable[[], dict]  # Its 'figure', and what it comes from
+
+    def show(self, figure: float) -> str:
+        """A figure with its unit."""
+        return f"{figure:.{self.digits}f}{self.unit}"
+
+
+def quietly(recipe: Recipe | str, seed: int, validation: bool | int = False, threads: int | None = None) -> History:
+    """Train by a recipe without a word."""
+    if threads:
+        torch.set_num_threads(threads)
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        return run_recipe(recipe, seed, ROOT, validation, "cpu").history
+
+
+def spread(values: Iterable[float]) -> dict[str, float]:
+    """Mean and standard deviation."""
+    values = list(values)
+    return {"mean": statistics.mean(values), "deviation": statistics.stdev(values) if len(values) > 1 else 0.0}
+
+
+def seeds_of(recipe: str, seeds: int) -> dict:
+    """Final-epoch test accuracy over seeds 0, 1, ...; two trainings at once, each on one thread."""
+    runs = []
+    with ProcessPoolExecutor(2) as pool:
+        jobs = pool.map(quietly, [recipe] * seeds, range(seeds), [False] * seeds, [1] * seeds)
+        for seed, history in enumerate(jobs):
+            runs.append({"seed": seed, "test_accuracy": history.test_accuracy[-1], "test_loss": history.test_loss[-1],
+                         "train_loss": history.train_loss[-1]})
+            print(f"  seed {seed}: {runs[-1]['test_accuracy']:.2%}, {sum(history.seconds):.0f} s on one thread", flush=True)
+    chosen = RECIPES[recipe]
+    return {"recipe": recipe, "parameters": model_summary(chosen.build()).parameters, "epochs": chosen.epochs,
+            "runs": runs, "accuracy": spread(run["test_accuracy"] for run in runs)}
+
+
+def accuracy(recipe: str, seeds: int) -> dict:
+    """The mean accuracy in percent."""
+    found = seeds_of(recipe, seeds)
+    return {"figure": 100 * found["accuracy"]["mean"], **found}
+
+
+def timed(recipe: str, seeds: int) -> dict:
+    """Wall time and accuracy of whole trainings, one after the other on all threads."""
+    runs = []
+    for seed in range(seeds):
+        start = time.perf_counter()
+        history = quietly(recipe, seed)
+        runs.append({"seed": seed, "test_accuracy": history.test_accuracy[-1], "seconds": time.perf_counter() - start})
+        print(f"  seed {seed}: {runs[-1]['test_accuracy']:.2%} in {runs[-1]['seconds']:.1f} s", flush=True)
+    return {"recipe": recipe, "parameters": model_summary(RECIPES[recipe].build()).parameters, "epochs": RECIPES[recipe].epochs,
+            "runs": runs, "accuracy": spread(run["test_accuracy"] for run in runs),
+            "seconds": statistics.median(run["seconds"] for run in runs)}
+
+
+def time_to_994() -> dict:
+    """The original session's 18 epochs, of which one is timed, against the recipe 'fast'."""
+    ours = timed("fast", 5)
+    epoch = peers.original_epoch(ROOT)
+    start = time.perf_counter()
+    epoch()
+    peer = 18 * (time.perf_counter() - start)
+    print(f"  the original session: {peer / 18:.1f} s an epoch, {peer:.0f} s for 18")
+    return {"figure": reached(peer / ours["seconds"], ours, 0.994), "peer_seconds": peer, **ours}
+
+
+def time_to_99() -> dict:
+    """train_mnist_fast's step 8 against the recipe 'quick', taking turns."""
+    peer_runs = []
+    for seed in range(3):
+        start = time.perf_counter()
+        share = peers.step8(ROOT, seed)
+        peer_runs.append({"seed": seed, "test_accuracy": share, "seconds": time.perf_counter() - start})
+        print(f"  the peer, seed {seed}: {share:.2%} in {peer_runs[-1]['seconds']:.1f} s", flush=True)
+    ours = timed("quick", 10)
+    peer = statistics.median(run["seconds"] for run in peer_runs)
+    return {"figure": reached(peer / ours["seconds"], ours, 0.99), "peer_seconds": peer, "peer_runs": peer_runs, **ours}
+
+
+def reached(figure: float, ours: dict, goal: float) -> float:
+    """The figure, or 0 where the mean accuracy stays below the goal: a speed that leads nowhere is none."""
+    print(f"  mean accuracy {ours['accuracy']['mean']:.2%} ± {ours['accuracy']['deviation']:.2%} in {ours['seconds']:.1f} s (median)")
+    return figure if ours["accuracy"]["mean"] >= goal else 0.0
+
+
+def augmentation() -> dict:
+    """Images per second: one by one, with two workers, kornia's batches, ours; in turns, medians of five."""
+    ways = {
+        "one by one": lambda: load_data(128, ROOT, seed=0)[0],
+        "2 workers": lambda: load_data(128, ROOT, seed=0, num_workers=2)[0],
+        "kornia": kornia_batches,
+        "batched": lambda: load_data(128, ROOT, seed=0, batched=True)[0],
+    }
+    turns: dict[str, list[float]] = {name: [] for name in ways}
+    for turn in range(5):
+        for name, way in ways.items():
+            turns[name].append(images_per_second(way()))
+        print(f"  turn {turn + 1}/5: " + ", ".join(f"{name} {rates[-1]:,.0f}" for name, rates in turns.items()), flush=True)
+    rates = {name: statistics.median(values) for name, values in turns.items()}
+    print(f"  {rates['batched'] / rates['kornia']:.1f} times kornia's (goal 3)")
+    return {"figure": rates["batched"] / rates["2 workers"], "times_kornia": rates["batched"] / rates["kornia"],
+            "images_per_second": rates, "turns": turns}
+
+
+def images_per_second(loader: Iterable, seconds: float = 4.0) -> float:
+    """Take batches for some seconds, from a loader that is warm."""
+    batches = iter(loader)
+    next(batches)
+    seen, start = 0, time.perf_counter()
+    for images, _ in batches:
+        seen += len(images)
+        if time.perf_counter() - start > seconds:
+            break
+    return seen / (time.perf_counter() - start)
+
+
+def kornia_batches() -> Iterable[tuple[torch.Tensor, torch.Tensor]]:
+    """The course's augmentation, a batch at once, by kornia."""
+    try:
+        from kornia import augmentation as K
+    except ImportError:
+        sys.exit("this row compares with kornia: pip install kornia")
+    course = Augmentation()
+    steps = K.AugmentationSequential(
+        K.CenterCrop((course.crop_size, course.crop_size), p=course.crop_probability, cropping_mode="resample"),
+        K.Resize((28, 28)),
+        K.RandomRotation(course.degrees, p=1.0),
+        data_keys=["input"],
+    )
+    plain = load_data(128, ROOT, seed=0, batched=True)[0]
+    images, labels = plain.images, plain.labels
+    for indices in torch.randperm(len(images)).split(128):
+        yield (steps(images[indices] / 255) - 0.1307) / 0.3081, labels[indices]
+
+
+def efficiency() -> dict:
+    """The arithmetic of an epoch of 'fast' against that of a large matrix product, both per second."""
+    side = 2048
+    a, b = torch.randn(side, side), torch.randn(side, side)
+    times = []
+    for _ in range(12):
+        start = time.perf_counter()
+        a @ b
+        times.append(time.perf_counter() - start)
+    product = 2 * side**3 / statistics.median(times)
+    summary = model_summary(RECIPES["fast"].build())
+    first = next(row.multiply_adds for row in summary.rows if row.multiply_adds)
+    # forward, the gradient of the weights, and, but for the first layer, that of the inputs; 2 operations each
+    per_image = 2 * (3 * summary.multiply_adds - first)
+    seconds = statistics.median(quietly("fast", 0).seconds)
+    rate = (60_000 * per_image + 10_000 * 2 * summary.multiply_adds) / seconds
+    print(f"  {rate / 1e9:.0f} of {product / 1e9:.0f} GFLOP/s, {seconds:.2f} s an epoch")
+    return {"figure": 100 * rate / product, "training_flops": rate, "product_flops": product, "seconds_per_epoch": seconds}
+
+
+def imports() -> dict:
+    """Seconds to import our modules, against torch and torchvision alone; in turns, the medians of seven."""
+    ways = {"peer": "import torch, torchvision", "ours": "import mnist_s6.datasets, mnist_s6.model"}
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(8):
+        for name, code in ways.items():
+            start = time.perf_counter()
+            subprocess.run([sys.executable, "-c", code], check=True)
+            times[name].append(time.perf_counter() - start)
+    medians = {name: statistics.median(values[1:]) for name, values in times.items()}
+    print(f"  ours {medians['ours']:.2f} s, torch and torchvision {medians['peer']:.2f} s")
+    return {"figure": medians["ours"] / medians["peer"], "seconds": medians}
+
+
+def notebooks() -> dict:
+    """Minutes that all notebooks take under nbdev_test, two at a time."""
+    env = os.environ | {"S6_EPOCHS": "1", "OMP_NUM_THREADS": "1"}
+    start = time.perf_counter()
+    subprocess.run([Path(sys.executable).parent / "nbdev_test", "--n_workers", "2"], cwd=HERE.parent, env=env, check=True,
+                   capture_output=True)
+    return {"figure": (time.perf_counter() - start) / 60}
+
+
+def s6() -> dict:
+    """The session's recipe: candidates on the validation split, then the test accuracy over five seeds."""
+    course = RECIPES["s6"]
+    candidates = {"course": course, "no augmentation": replace(course, augmentation=PLAIN), "max_lr 0.01": replace(course, max_lr=0.01)}
+    jobs = [(name, seed) for name in candidates for seed in range(2)]
+    validation = []
+    with ProcessPoolExecutor(2) as pool:
+        histories = pool.map(quietly, [candidates[name] for name, _ in jobs], [seed for _, seed in jobs], [True] * 6, [1] * 6)
+        for (name, seed), history in zip(jobs, histories):
+            validation.append({"candidate": name, "seed": seed, "validation_accuracy": history.test_accuracy[-1]})
+            print(f"  {name}, seed {seed}: {history.test_accuracy[-1]:.2%} on validation images", flush=True)
+    found = accuracy("s6", 5)
+    return {**found, "validation": validation, "seconds_per_epoch": statistics.median(quietly(replace(course, epochs=3), 0).seconds)}
+
+
+def steps() -> dict:
+    """The ledger of 10_speed: each step timed over 60,000 images, alone on all threads."""
+    found = []
+    for step in STEPS:
+        epoch = time_step(step, root=ROOT)
+        found.append({"change": step.change, "seconds_per_epoch": epoch, "epochs": step.epochs, "seconds": epoch * step.epochs})
+        print(f"  {step.change}: {epoch:.1f} s an epoch", flush=True)
+    return {"figure": found[0]["seconds"] / found[-1]["seconds"], "steps": found}
+
+
+def choices() -> dict:
+    """Variations of 'quick' and 'fast', three seeds each, on 10,000 validation images."""
+    jobs = [(recipe, name, variation, seed) for recipe in VARIATIONS for name, variation in VARIATIONS[recipe].items() for seed in range(3)]
+    recipes: dict[str, dict[str, dict]] = {recipe: {name: {"accuracies": [], "times": []} for name in VARIATIONS[recipe]} for recipe in VARIATIONS}
+    with ProcessPoolExecutor(2) as pool:
+        histories = pool.map(quietly, [replace(RECIPES[recipe], **variation) for recipe, _, variation, _ in jobs],
+                             [seed for *_, seed in jobs], [10_000] * len(jobs), [1] * len(jobs))
+        for (recipe, name, _, seed), history in zip(jobs, histories):
+            found = recipes[recipe][name]
+            found["accuracies"].append(history.test_accuracy[-1])
+            found["times"].append(sum(history.seconds))
+            if seed == 2:
+                found |= {**spread(found["accuracies"]), "seconds": statistics.median(found["times"])}
+                print(f"  {recipe}, {name}: {found['mean']:.2%} ± {found['deviation']:.2%}, {found['seconds']:.1f} s", flush=True)
+    best = {recipe: max(found["mean"] for found in variations.values()) - variations["as it is"]["mean"] for recipe, variations in recipes.items()}
+    return {"figure": 100 * max(best.values()), "recipes": recipes}
+
+
+VARIATIONS: dict[str, dict[str, dict]] = {
+    "quick": {
+        "as it is": {},
+        "no label smoothing": {"label_smoothing": 0.0},
+        "usual betas (0.9, 0.999)": {"betas": (0.9, 0.999)},
+        "mild augmentation": {"augmentation": MILD},
+        "twice the learning rate": {"max_lr": 0.02},
+        "half the learning rate": {"max_lr": 0.005},
+        "batches of 256": {"batch_size": 256},
+        "S6Net": {"network": S6Net, "widths": (16, 24, 24, 32)},
+    },
+    "fast": {
+        "as it is": {},
+        "no label smoothing": {"label_smoothing": 0.0},
+        "usual betas (0.9, 0.999)": {"betas": (0.9, 0.999)},
+        "no augmentation": {"augmentation": PLAIN},
+        "the course's augmentation": {"augmentation": Augmentation()},
+        "twice the learning rate": {"max_lr": 0.02},
+        "batches of 256": {"batch_size": 256},
+        "S6Net": {"network": S6Net, "widths": (16, 24, 24, 32)},
+        "wider (16, 32, 40)": {"widths": (16, 32, 40)},
+    },
+}
+
+
+def frontier() -> dict:
+    """FastNets of five sizes, ten epochs of the mild augmentation, two seeds: how accuracy grows with parameters."""
+    sizes = [(3, 4, 6), (4, 6, 8), (6, 9, 12), (8, 12, 16), (12, 18, 24), (16, 24, 32), (20, 32, 40)]
+    recipes = [replace(RECIPES["fast"], name="frontier", widths=widths, epochs=10) for widths in sizes]
+    jobs, points = [(recipe, seed) for recipe in recipes for seed in range(2)], []
+    with ProcessPoolExecutor(2) as pool:
+        histories = list(pool.map(quietly, *zip(*jobs), [False] * len(jobs), [1] * len(jobs)))
+    for recipe, pair in zip(recipes, zip(histories[::2], histories[1::2])):
+        points.append({"widths": recipe.widths, "parameters": model_summary(recipe.build()).parameters,
+                       "accuracies": [history.test_accuracy[-1] for history in pair]})
+        print(f"  {points[-1]['parameters']:,} parameters: {statistics.mean(points[-1]['accuracies']):.2%}", flush=True)
+    return {"figure": min(point["parameters"] for point in points if statistics.mean(point["accuracies"]) >= 0.99), "points": points}
+
+
+def widgets() -> dict:
+    """Milliseconds from a change of a control to its new picture, of the slowest control."""
+    import explorers
+
+    return explorers.measure(ROOT)
+
+
+ROWS = {
+    "time-to-99.4": Row("a mean of 99.40%, against the original session", " times as fast", 1, 100, True, time_to_994),
+    "time-to-99": Row("a mean of 99.00%, against train_mnist_fast's step 8", " times as fast", 1, 5, True, time_to_99),
+    "augmentation": Row("augmented images a second, against 2 workers", " times as many", 1, 40, True, augmentation),
+    "accuracy-20k": Row("accuracy with under 20,000 parameters in 20 epochs", "%", 2, 99.60, True, lambda: accuracy("best", 10)),
+    "accuracy-8k": Row("accuracy with under 8,000 parameters in 15 epochs", "%", 2, 99.45, True, lambda: accuracy("small", 10)),
+    "efficiency": Row("arithmetic a second, against a matrix product", "%", 0, 40, True, efficiency),
+    "steps": Row("the ledger of 10_speed, from its first step to its last", " times as fast", 1, 100, True, steps),
+    "choices": Row("points that a variation of quick or fast gains", "", 2, 0.05, False, choices),
+    "frontier": Row("fewest parameters of a FastNet with 99%", "", 0, 5000, False, frontier),
+    "import": Row("import, against torch and torchvision alone", " times as long", 2, 1.05, False, imports),
+    "notebooks": Row("all notebooks under nbdev_test", " minutes", 1, 3, False, notebooks),
+    "s6": Row("accuracy of the session's own recipe", "%", 2, 99.40, True, s6),
+    "widgets": Row("a change of a control, the slowest", " ms", 0, 150, False, widgets),
+}
