@@ -12,7 +12,7 @@ __all__ = ['BLUE', 'ORANGE', 'SIGNED', 'MATRIX_BOX', 'PAGE_BOX', 'PAGE_SIZE', 'P
            'canvas_bytes', 'draw_picture', 'draw_explorer']
 
 # %% ../nbs/03_widgets.ipynb #3b1b71fd
-import copy, html, io, math, textwrap, threading, time
+import copy, io, math, textwrap, threading, time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
@@ -914,18 +914,12 @@ def differing_maps(
     images: torch.Tensor, # (2, 1, H, W) The two to compare, normalised
     count: int = 3, # Channels at most
 ) -> DifferingMaps | None: # None for a network with no feature maps
-    "Compare two images in the last layer that puts out feature maps (N, C, H, W)."
-    outputs: list[tuple[str, object]] = []
-    handles = [layer.register_forward_hook(lambda layer, _, output, name=name: outputs.append((name, output)))
-               for name, layer in model.named_modules() if not list(layer.children())]
-    try: classify(model, [(images, torch.zeros(len(images)))])
-    finally:
-        for handle in handles: handle.remove()
-    found = [(name, output.cpu()) for name, output in outputs if isinstance(output, torch.Tensor) and output.ndim == 4]
-    if not found: return None
-    name, maps = found[-1]   # (2, C, H, W)
+    "Compare two images in the last layer that takes and puts out feature maps."
+    first, second = (record_layers(model, image)[-1:] for image in images)
+    if not first: return None
+    maps = torch.stack([first[0].maps, second[0].maps]).float()   # (2, C, H, W)
     differences, channels = (maps[0] - maps[1]).abs().mean((1, 2)).topk(min(count, maps.shape[1]))
-    return DifferingMaps(name or 'model', channels, differences, maps[:, channels])
+    return DifferingMaps(first[0].name, channels, differences, maps[:, channels])
 
 # %% ../nbs/03_widgets.ipynb #e37a0463
 def plain_batches(
