@@ -12,7 +12,7 @@ help:
 	@echo "make lab         open the course in JupyterLab"
 	@echo "make notebooks   after an edit: export, run all notebooks, clean, README"
 	@echo "make readme      build README.md from nbs/index.ipynb"
-	@echo "make bench       measure again what the course says about speed and accuracy"
+	@echo "make bench       measure again what the course says about speed and accuracy (ROW=time-to-99: one row)"
 	@echo
 	@echo "make TARGET PYTHON=python3.12   makes .venv with that Python"
 
@@ -34,6 +34,7 @@ readme: .venv/.installed
 	$(PY) tools/readme.py
 
 bench: .venv/.installed
+	@$(PY) -c "import kornia" 2>/dev/null || $(PY) -m pip install -q kornia  # a peer in one row, nothing that the course needs
 	$(PY) bench/run.py $(ROW)
 
 .venv/.installed: settings.ini setup.py pyproject.toml

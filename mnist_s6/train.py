@@ -37,6 +37,11 @@ class Recipe:
         "The network."
         return self.network(self.widths)
 
+    @property
+    def schedule(self) -> dict[str, object]:
+        "How to step, as `fit` takes it: `fit(…, **recipe.schedule)`."
+        return {name: getattr(self, name) for name in ('max_lr', 'weight_decay', 'betas', 'warm_up', 'label_smoothing')}
+
 # %% ../nbs/05_train.ipynb #0684f1b1
 #: Turns, shifts and scales a little, and never crops
 MILD = Augmentation(crop_probability=0, degrees=10, shift=1, scale=0.1)
@@ -75,6 +80,6 @@ def run_recipe(
                         augmentation=recipe.augmentation)
     set_seed(seed)
     model = recipe.build()
-    history = fit(model, *loaders, recipe.epochs, recipe.max_lr, recipe.weight_decay, recipe.betas, recipe.warm_up,
-                  recipe.label_smoothing, device, 'validation' if validation else 'test', on_epoch)
+    history = fit(model, *loaders, recipe.epochs, **recipe.schedule, device=device,
+                  test_name='validation' if validation else 'test', on_epoch=on_epoch)
     return Run(model, history)
