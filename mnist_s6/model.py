@@ -85,6 +85,7 @@ class S6Net(nn.Module):
         widths: tuple[int, int, int, int] = (16, 24, 24, 32), # Channels after each convolution
     ) -> None:
         super().__init__()
+        _check_widths(widths, 4)
         first, second, third, fourth = widths
         self.features = nn.Sequential(                   # (N,  1, 28, 28)
             conv_block(1, first, 5, pool=True),          # (N, 16, 12, 12), each value sees 6×6 pixels
@@ -100,6 +101,10 @@ class S6Net(nn.Module):
         "Score each image; raises `ValueError` for another shape."
         _check_images(images)
         return self.classifier(self.features(images).flatten(1))
+
+def _check_widths(widths: tuple[int, ...], count: int) -> None:
+    "Raise `ValueError` unless there is a width for each convolution."
+    if len(widths) != count: raise ValueError(f'widths is {widths!r}; expected {count} numbers, one for each convolution')
 
 def _check_images(images: torch.Tensor) -> None:
     "Raise `ValueError` for images of another shape than (N, 1, 28, 28)."
@@ -202,13 +207,14 @@ class FastNet(nn.Module):
     "Three convolutions over the middle 24×24 pixels and a linear layer; returns logits, for `F.cross_entropy`."
 
     def __init__(self,
-        widths: tuple[int, int, int] = (16, 24, 32), # Channels after each convolution
+        widths: tuple[int, int, int] = (16, 32, 32), # Channels after each convolution
     ) -> None:
         super().__init__()
+        _check_widths(widths, 3)
         first, second, third = widths
         self.features = nn.Sequential(                   # (N,  1, 24, 24)
             conv_block(1, first, 5, pool=True),          # (N, 16, 10, 10), each value sees 6×6 pixels
-            conv_block(first, second, 3, pool=True),     # (N, 24,  4,  4), 12×12
+            conv_block(first, second, 3, pool=True),     # (N, 32,  4,  4), 12×12
             conv_block(second, third, 3),                # (N, 32,  2,  2), 20×20
         )
         self.classifier = nn.Linear(third*2*2, 10)       # (N, 10): a score for each digit

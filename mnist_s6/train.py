@@ -52,10 +52,14 @@ PLAIN = Augmentation(crop_probability=0, degrees=0)
 #: The trainings of the course, by name
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (
     Recipe('s6', S6Net, (16, 24, 24, 32), epochs=12),
-    Recipe('quick', FastNet, (16, 24, 32), epochs=1, max_lr=0.01, betas=(0.7, 0.9), warm_up=0.2, label_smoothing=0.05, augmentation=PLAIN),
-    Recipe('fast', FastNet, (16, 24, 32), epochs=6, max_lr=0.01, betas=(0.7, 0.9), warm_up=0.2, label_smoothing=0.1, augmentation=MILD),
-    Recipe('best', S6Net, (16, 24, 24, 32), epochs=20, max_lr=0.01, betas=(0.7, 0.9), warm_up=0.2, label_smoothing=0.1, augmentation=MILD),
-    Recipe('small', S6Net, (10, 14, 16, 22), epochs=15, max_lr=0.01, betas=(0.7, 0.9), warm_up=0.2, label_smoothing=0.1, augmentation=MILD),
+    Recipe('quick', FastNet, (16, 32, 32), epochs=1, batch_size=512, max_lr=0.03, betas=(0.7, 0.9), warm_up=0.2,
+           label_smoothing=0.05, augmentation=PLAIN),
+    Recipe('fast', FastNet, (16, 32, 32), epochs=5, batch_size=256, max_lr=0.02, betas=(0.7, 0.9), warm_up=0.2,
+           label_smoothing=0.1, augmentation=MILD),
+    Recipe('best', S6Net, (16, 26, 26, 32), epochs=20, max_lr=0.01, betas=(0.7, 0.9), warm_up=0.2,
+           label_smoothing=0.1, augmentation=MILD),
+    Recipe('small', S6Net, (10, 14, 16, 22), epochs=15, max_lr=0.01, betas=(0.7, 0.9), warm_up=0.2,
+           label_smoothing=0.1, augmentation=MILD),
 )}
 
 # %% ../nbs/05_train.ipynb #47a1cc6c
@@ -74,7 +78,8 @@ def run_recipe(
 ) -> Run:
     "Train by a recipe, with an evaluation after each epoch; raises `ValueError` for a name that isn't there, and what `load_data` and `fit` raise."
     if not isinstance(recipe, Recipe):
-        if recipe not in RECIPES: raise ValueError(f'no recipe is called {recipe!r}; expected one of {list(RECIPES)}, or a Recipe')
+        if not isinstance(recipe, str) or recipe not in RECIPES:
+            raise ValueError(f'no recipe is called {recipe!r}; expected one of {list(RECIPES)}, or a Recipe')
         recipe = RECIPES[recipe]
     loaders = load_data(recipe.batch_size, root, seed=seed, validation=validation, batched=True,
                         augmentation=recipe.augmentation)

@@ -115,7 +115,7 @@ def train(
     loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # Batches of images and labels
     optimizer: torch.optim.Optimizer, # Over the model's parameters
     scheduler: torch.optim.lr_scheduler.LRScheduler | None = None, # Stepped after each batch
-    label_smoothing: float = 0., # Share of each target that is spread over all classes, 0 to 1
+    label_smoothing: float = 0., # Share of each target that is spread over all classes, 0 to below 1
     on_batch: Callable[[Score], None] | None = None, # Called after each batch with the score so far
 ) -> Score: # Over the epoch, as the network was when it met each image
     "Train for one epoch; raises `FloatingPointError` if the loss isn't finite, `ValueError` if there are no images."
@@ -219,16 +219,17 @@ def fit(
     epochs = check_whole('epochs', epochs, 1, 10_000)
     if not isinstance(max_lr, (int, float)) or not 0 < max_lr < math.inf:
         raise ValueError(f'max_lr is {max_lr!r}; expected a positive number, such as 0.02')
-    if not 0 < warm_up < 1: raise ValueError(f'warm_up is {warm_up!r}; expected a number between 0 and 1, such as 0.3')
-    if not 0 <= label_smoothing < 1: raise ValueError(f'label_smoothing is {label_smoothing!r}; expected a number from 0 to below 1')
+    if not isinstance(warm_up, (int, float)) or not 0 < warm_up < 1: raise ValueError(f'warm_up is {warm_up!r}; expected a number between 0 and 1, such as 0.3')
+    if not isinstance(label_smoothing, (int, float)) or not 0 <= label_smoothing < 1: raise ValueError(f'label_smoothing is {label_smoothing!r}; expected a number from 0 to below 1')
     _check_loader('train_loader', train_loader); _check_loader('test_loader', test_loader)
     device = get_device(device)
     model.to(device, memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(model.parameters(), max_lr, betas, weight_decay=weight_decay, fused=device.type != 'mps')
-    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr, total_steps=epochs*len(train_loader),
-                                                    pct_start=warm_up, cycle_momentum=False)
+    steps = epochs*len(train_loader)
+    rise = warm_up - 1e-9 if warm_up*steps == 1 else warm_up   # `OneCycleLR` would divide by zero
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr, total_steps=steps, pct_start=rise, cycle_momentum=False)
     history = History(test_name=test_name)
-    with progress_bar(epochs*len(train_loader)) as bar:
+    with progress_bar(steps) as bar:
         def show(score: Score) -> None:
             bar.set_postfix_str(f'loss {score.loss:.3f}, accuracy {score.accuracy:.1%}, lr {scheduler.get_last_lr()[0]:.4f}', refresh=False)
             bar.update()
