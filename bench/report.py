@@ -25,9 +25,11 @@ def results() -> dict[str, dict]:
     return {name: json.loads(path.read_text()) for name, path in paths.items() if path.exists()}
 
 
-def line(name: str, found: dict) -> str:
-    """A row of the table."""
+def line(name: str, found: dict | None) -> str:
+    """A row of the table; None where it was never run."""
     row = ROWS[name]
+    if found is None:
+        return f"| `{name}` | {row.what} | not measured yet | {row.show(row.goal)} |\n"
     met = found["figure"] >= row.goal if row.more_is_better else found["figure"] <= row.goal
     return f"| `{name}` | {row.what} | {row.show(found['figure'])} | {row.show(row.goal)}{'' if met else ': **not reached**'} |\n"
 
@@ -67,13 +69,14 @@ def picture(found: dict[str, dict]) -> Figure:
     threads = {result["machine"]["threads"] for result in found.values()}
     axes.set(xscale="log", xlabel="seconds of training", ylabel="test accuracy, %", title=f"Accuracy against time, on {max(threads)} CPU threads")
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
+    if axes.get_legend_handles_labels()[1]:
+        axes.legend(fontsize=8)
     return figure
 
 
 def page(found: dict[str, dict]) -> str:
     """The whole page."""
-    table = "".join(line(name, result) for name, result in found.items())
+    table = "".join(line(name, found.get(name)) for name in ROWS)
     behind = "".join(details(name, result) for name, result in found.items())
     return f"{HEAD}{table}\n{PICTURE}\n## What stands behind the figures\n\n{behind}"
 

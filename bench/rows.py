@@ -253,8 +253,9 @@ def choices() -> dict:
             if seed == 2:
                 found |= {**spread(found["accuracies"]), "seconds": statistics.median(found["times"])}
                 print(f"  {recipe}, {name}: {found['mean']:.2%} ± {found['deviation']:.2%}, {found['seconds']:.1f} s", flush=True)
-    best = {recipe: max(found["mean"] for found in variations.values()) - variations["as it is"]["mean"] for recipe, variations in recipes.items()}
-    return {"figure": 100 * max(best.values()), "recipes": recipes}
+    gains = [found["mean"] - variations["as it is"]["mean"] for variations in recipes.values() for found in variations.values()
+             if found["seconds"] <= 1.05 * variations["as it is"]["seconds"]]
+    return {"figure": 100 * max(gains), "recipes": recipes}
 
 
 VARIATIONS: dict[str, dict[str, dict]] = {
@@ -263,8 +264,9 @@ VARIATIONS: dict[str, dict[str, dict]] = {
         "no label smoothing": {"label_smoothing": 0.0},
         "usual betas (0.9, 0.999)": {"betas": (0.9, 0.999)},
         "mild augmentation": {"augmentation": MILD},
-        "half the learning rate": {"max_lr": 0.015},
-        "batches of 256": {"batch_size": 256, "max_lr": 0.02},
+        "half the learning rate": {"max_lr": 0.01},
+        "batches of 512": {"batch_size": 512, "max_lr": 0.03},
+        "16 channels first": {"widths": (16, 32, 32)},
         "S6Net": {"network": S6Net, "widths": (16, 24, 24, 32)},
     },
     "fast": {
@@ -273,7 +275,7 @@ VARIATIONS: dict[str, dict[str, dict]] = {
         "usual betas (0.9, 0.999)": {"betas": (0.9, 0.999)},
         "no augmentation": {"augmentation": PLAIN},
         "the course's augmentation": {"augmentation": Augmentation()},
-        "batches of 128": {"batch_size": 128, "max_lr": 0.01},
+        "16 channels first": {"widths": (16, 32, 32)},
         "S6Net": {"network": S6Net, "widths": (16, 24, 24, 32)},
     },
 }
@@ -314,7 +316,7 @@ ROWS = {
     "smallest-99": Row("fewest parameters with a mean of 99%", "", 0, 650, False, smallest_99),
     "efficiency": Row("arithmetic a second, against a matrix product", "%", 0, 40, True, efficiency),
     "steps": Row("the ledger of 10_speed, from its first step to its last", " times as fast", 1, 100, True, steps),
-    "choices": Row("points that a variation of quick or fast gains", "", 2, 0.05, False, choices),
+    "choices": Row("points that a variation no slower gains", "", 2, 0.05, False, choices),
     "import": Row("import, against torch and torchvision alone", " times as long", 2, 1.05, False, imports),
     "notebooks": Row("all notebooks under nbdev_test", " minutes", 1, 3, False, notebooks),
     "s6": Row("accuracy of the session's own recipe", "%", 2, 99.40, True, s6),

@@ -138,6 +138,11 @@ class Augmentation:
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f'{name} is {getattr(self, name)!r}; expected a number from {low} to {high}')
 
+    @property
+    def changes(self) -> bool:
+        "Whether it changes any image at all."
+        return bool(self.crop_probability or self.degrees or self.shift or self.scale)
+
 # %% ../nbs/00_datasets.ipynb #88331f42
 def train_transforms(
     augmentation: Augmentation = Augmentation(), # Crop, rotation, shift and scale
@@ -283,7 +288,7 @@ class BatchedLoader:
         order = torch.randperm(n, generator=self.generator) if self.augmentation else torch.arange(n)
         for indices in order.to(self.images.device).split(self.batch_size):
             images = self.images.index_select(0, indices) / 255
-            if self.augmentation:
+            if self.augmentation and self.augmentation.changes:
                 draws = draw_augmentation(len(images), self.augmentation, self.generator)
                 cropped, angles, shifts, scales = (d.to(images.device) for d in draws)
                 images = augment_batch(images, cropped, angles, self.augmentation.crop_size, shifts, scales)

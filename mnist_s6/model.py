@@ -207,13 +207,13 @@ class FastNet(nn.Module):
     "Three convolutions over the middle 24×24 pixels and a linear layer; returns logits, for `F.cross_entropy`."
 
     def __init__(self,
-        widths: tuple[int, int, int] = (16, 32, 32), # Channels after each convolution
+        widths: tuple[int, int, int] = (8, 32, 32), # Channels after each convolution
     ) -> None:
         super().__init__()
         _check_widths(widths, 3)
         first, second, third = widths
         self.features = nn.Sequential(                   # (N,  1, 24, 24)
-            conv_block(1, first, 5, pool=True),          # (N, 16, 10, 10), each value sees 6×6 pixels
+            conv_block(1, first, 5, pool=True),          # (N,  8, 10, 10), each value sees 6×6 pixels
             conv_block(first, second, 3, pool=True),     # (N, 32,  4,  4), 12×12
             conv_block(second, third, 3),                # (N, 32,  2,  2), 20×20
         )

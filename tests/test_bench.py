@@ -24,10 +24,10 @@ def test_the_page_is_built_from_the_results() -> None:
     assert (ROOT / "bench/README.md").read_text(encoding="utf-8") == report.page(report.results())
 
 
-def test_every_row_has_a_result_that_says_where_it_was_measured() -> None:
+def test_every_result_says_where_it_was_measured() -> None:
     """Hardware, versions, threads and commit."""
     found = report.results()
-    assert list(found) == list(ROWS)
+    assert {"s6", "widgets", "steps", "choices", "time-to-99.4", "time-to-99"} <= set(found)  # notebooks quote these
     for result in found.values():
         assert {"processor", "threads", "torch", "commit"} <= set(result["machine"])
 
@@ -53,3 +53,4 @@ def test_a_figure_below_its_goal_is_marked() -> None:
     assert "not reached" not in report.line("time-to-99", {"figure": 5.0})
     assert "not reached" in report.line("import", {"figure": 1.2})
     assert "not reached" not in report.line("import", {"figure": 1.0})
+    assert "not measured yet" in report.line("import", None)
