@@ -45,13 +45,13 @@ def test_the_training_is_shown_while_it_runs(notebook: Notebook) -> None:
     )
     live = notebook.explorer_saying("The training has not ended its first epoch yet")
     waiting = live.picture()
-    notebook.run("second(S6Net(), History([0.5], [0.75], [0.25], [0.875]))")
+    notebook.run("second(recipe.build(), History([0.5], [0.75], [0.25], [0.875]))")
     accuracy = "and the accuracy training 75.00%, test 87.50%"
     live.fits(rf"After epoch 1 the loss is training 0\.5000, test 0\.2500, {accuracy}; the first convolution.*")
     assert live.picture() != waiting
-    notebook.run("with suppress(AttributeError): second(S6Net(), None)")
+    notebook.run("with suppress(AttributeError): second(recipe.build(), None)")
     live.shows_error("AttributeError: ")
-    notebook.run("second(S6Net(), History([0.5, 0.4], [0.75, 0.8], [0.25, 0.2], [0.875, 0.9]))")
+    notebook.run("second(recipe.build(), History([0.5, 0.4], [0.75, 0.8], [0.25, 0.2], [0.875, 0.9]))")
     live.fits(r"After epoch 2 the loss is training 0\.4000, test 0\.2000, .*")
     live.shows_error("")
 
@@ -175,8 +175,8 @@ def test_a_mistake_that_cannot_be_shown_is_told(notebook: Notebook) -> None:
     """The message stands in the widget for as long as it fails."""
     notebook.run(
         "from mnist_s6.widgets import mistake_explorer\n"
-        "some = [batch for _, batch in zip(range(8), load_data(batch_size, batched=True)[1])]\n"
-        "spoilt = mistake_explorer(S6Net(), some, some)\n"
+        "some = [batch for _, batch in zip(range(8), load_data(recipe.batch_size, batched=True)[1])]\n"
+        "spoilt = mistake_explorer(recipe.build(), some, some)\n"
         "nearest = spoilt.book.nearest\n"
         "def lost(place, digit):\n"
         "    if place == 1: raise OSError('the training images are gone')\n"
@@ -281,7 +281,7 @@ def test_a_network_that_cannot_answer_is_told(notebook: Notebook) -> None:
     """Weights that are no numbers, as after a training that went wrong; an empty sheet needs no network."""
     notebook.run(
         "from mnist_s6.widgets import draw_explorer\n"
-        "broken = S6Net()\n"
+        "broken = recipe.build()\n"
         "torch.nn.init.constant_(broken.classifier.weight, float('nan'))\n"
         "draw_explorer(broken)"
     )
