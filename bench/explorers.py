@@ -56,7 +56,7 @@ def measure(root: str) -> dict:
         history = fit(net, train_loader, test_loader, epochs=3, device="cpu", on_epoch=timed)
     share = statistics.median(view / epoch for view, epoch in zip(shown, history.seconds))
     images, labels = next(iter(test_loader))
-    raw = (test_loader.dataset.data[:10] / 255).float()
+    raw = test_loader.dataset.data[:10] / 255
     explorers = {
         "augmentation": augmentation_explorer(train_loader.dataset),
         "filters": filter_explorer(net, images, labels.tolist()),

@@ -3,6 +3,7 @@
 import json
 
 from machine import HERE, describe
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from rows import ROWS
 
@@ -39,7 +40,7 @@ def details(name: str, found: dict) -> str:
     words = []
     if "accuracy" in found:
         share = found["accuracy"]
-        words.append(f"recipe `{found['recipe']}`, {found['parameters']:,} parameters, {found['epochs']} epochs: "
+        words.append(f"recipe `{found['recipe']}`, {found['parameters']:,} parameters, {found['epochs']} epoch{'s' if found['epochs'] > 1 else ''}: "
                      f"{share['mean']:.2%} ± {share['deviation']:.2%} over {len(found['runs'])} seeds")
     if "peer_seconds" in found:
         words.append(f"{found['seconds']:.1f} s against {found['peer_seconds']:.1f} s")
@@ -53,17 +54,20 @@ def details(name: str, found: dict) -> str:
     return f"- `{name}`: {'; '.join([*words, describe(found['machine'])])}, commit {found['machine']['commit']}\n"
 
 
+def plot_runs(axes: Axes, runs: list[dict], mark: str, label: str) -> None:
+    """A mark for each training."""
+    axes.plot([run["seconds"] for run in runs], [100 * run["test_accuracy"] for run in runs], mark, label=label)
+
+
 def picture(found: dict[str, dict]) -> Figure:
     """Seconds of training against test accuracy: each run a mark, the peers too."""
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
     for name, mark in ("time-to-99", "o"), ("time-to-99.4", "s"):
         if name in found:
-            runs = found[name]["runs"]
-            axes.plot([run["seconds"] for run in runs], [100 * run["test_accuracy"] for run in runs], mark, label=f"recipe {found[name]['recipe']}")
+            plot_runs(axes, found[name]["runs"], mark, f"recipe {found[name]['recipe']}")
             if "peer_runs" in found[name]:
-                runs = found[name]["peer_runs"]
-                axes.plot([run["seconds"] for run in runs], [100 * run["test_accuracy"] for run in runs], "x", label="train_mnist_fast, step 8")
+                plot_runs(axes, found[name]["peer_runs"], "x", "train_mnist_fast, step 8")
             else:
                 axes.axvline(found[name]["peer_seconds"], linestyle="--", color="gray", label="the first session (18 epochs)")
     threads = {result["machine"]["threads"] for result in found.values()}

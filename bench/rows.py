@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import peers
 import torch
-from mnist_s6.datasets import Augmentation, load_data, unpack_data
+from mnist_s6.datasets import MEAN, STD, Augmentation, load_data
 from mnist_s6.model import S6Net, model_summary
 from mnist_s6.speed import STEPS, time_step
 from mnist_s6.train import MILD, PLAIN, RECIPES, Recipe, run_recipe
@@ -54,8 +54,14 @@ def spread(values: Iterable[float]) -> dict[str, float]:
     return {"mean": statistics.mean(values), "deviation": statistics.stdev(values) if len(values) > 1 else 0.0}
 
 
-def seeds_of(recipe: str, seeds: int) -> dict:
-    """Final-epoch test accuracy over seeds 0, 1, ...; two trainings at once, each on one thread."""
+def summed_up(recipe: str, runs: list[dict]) -> dict:
+    """What several trainings by one recipe have in common, each of them, and the spread of their accuracies."""
+    return {"recipe": recipe, "parameters": model_summary(RECIPES[recipe].build()).parameters, "epochs": RECIPES[recipe].epochs,
+            "runs": runs, "accuracy": spread(run["test_accuracy"] for run in runs)}
+
+
+def accuracy(recipe: str, seeds: int) -> dict:
+    """Final-epoch test accuracy over seeds 0, 1, ..., in percent; two trainings at once, each on one thread."""
     runs = []
     with ProcessPoolExecutor(2) as pool:
         jobs = pool.map(quietly, [recipe] * seeds, range(seeds), [False] * seeds, [1] * seeds)
@@ -63,14 +69,7 @@ def seeds_of(recipe: str, seeds: int) -> dict:
             runs.append({"seed": seed, "test_accuracy": history.test_accuracy[-1], "test_loss": history.test_loss[-1],
                          "train_loss": history.train_loss[-1]})
             print(f"  seed {seed}: {runs[-1]['test_accuracy']:.2%}, {sum(history.seconds):.0f} s on one thread", flush=True)
-    chosen = RECIPES[recipe]
-    return {"recipe": recipe, "parameters": model_summary(chosen.build()).parameters, "epochs": chosen.epochs,
-            "runs": runs, "accuracy": spread(run["test_accuracy"] for run in runs)}
-
-
-def accuracy(recipe: str, seeds: int) -> dict:
-    """The mean accuracy in percent."""
-    found = seeds_of(recipe, seeds)
+    found = summed_up(recipe, runs)
     return {"figure": 100 * found["accuracy"]["mean"], **found}
 
 
@@ -83,11 +82,11 @@ def timed(recipe: str, seed: int) -> dict:
     return run
 
 
-def summed_up(recipe: str, runs: list[dict]) -> dict:
-    """What several timed trainings by one recipe have in common, and their means."""
-    return {"recipe": recipe, "parameters": model_summary(RECIPES[recipe].build()).parameters, "epochs": RECIPES[recipe].epochs,
-            "runs": runs, "accuracy": spread(run["test_accuracy"] for run in runs),
-            "seconds": statistics.median(run["seconds"] for run in runs)}
+def against(peer: float, recipe: str, runs: list[dict], goal: float) -> dict:
+    """How many times as fast as the peer's seconds the median of timed trainings is, if their mean accuracy reaches the goal."""
+    seconds = statistics.median(run["seconds"] for run in runs)
+    ours = {**summed_up(recipe, runs), "seconds": seconds}
+    return {"figure": reached(peer / seconds, ours, goal), "peer_seconds": peer, **ours}
 
 
 def time_to_994() -> dict:
@@ -97,8 +96,7 @@ def time_to_994() -> dict:
     epoch()
     peer = 18 * (time.perf_counter() - start)
     print(f"  the first session: {peer / 18:.1f} s an epoch, {peer:.0f} s for 18", flush=True)
-    ours = summed_up("fast", [timed("fast", seed) for seed in range(5)])
-    return {"figure": reached(peer / ours["seconds"], ours, 0.994), "peer_seconds": peer, **ours}
+    return against(peer, "fast", [timed("fast", seed) for seed in range(5)], 0.994)
 
 
 def time_to_99() -> dict:
@@ -111,8 +109,8 @@ def time_to_99() -> dict:
             peer_runs.append({"seed": seed, "test_accuracy": share, "seconds": time.perf_counter() - start})
             print(f"  the peer, seed {seed}: {share:.2%} in {peer_runs[-1]['seconds']:.1f} s", flush=True)
         runs.append(timed("quick", seed))
-    ours, peer = summed_up("quick", runs), statistics.median(run["seconds"] for run in peer_runs)
-    return {"figure": reached(peer / ours["seconds"], ours, 0.99), "peer_seconds": peer, "peer_runs": peer_runs, **ours}
+    peer = statistics.median(run["seconds"] for run in peer_runs)
+    return {**against(peer, "quick", runs, 0.99), "peer_runs": peer_runs}
 
 
 def reached(figure: float, ours: dict, goal: float) -> float:
@@ -168,7 +166,7 @@ def kornia_batches() -> Iterable[tuple[torch.Tensor, torch.Tensor]]:
     plain = load_data(128, ROOT, seed=0, batched=True)[0]
     images, labels = plain.images, plain.labels
     for indices in torch.randperm(len(images)).split(128):
-        yield (steps(images[indices] / 255) - 0.1307) / 0.3081, labels[indices]
+        yield (steps(images[indices] / 255) - MEAN) / STD, labels[indices]
 
 
 def efficiency() -> dict:

@@ -8,8 +8,9 @@ import json
 import time
 
 import report
-from machine import machine
-from rows import HERE, ROOT, ROWS, unpack_data
+from machine import HERE, machine
+from mnist_s6.datasets import unpack_data
+from rows import ROOT, ROWS
 
 RESULTS = HERE / "results"
 
