@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 import torch.nn.functional as F
 from torch.utils.data import DataLoader, Dataset, Subset
-from torchvision import transforms as T
-from torchvision.datasets import MNIST
 
-if TYPE_CHECKING: from matplotlib.figure import Figure
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from torchvision import transforms as T
+    from torchvision.datasets import MNIST
 
 # %% ../nbs/00_datasets.ipynb #987ae296
 def read_idx(
@@ -157,8 +158,9 @@ class Augmentation:
 # %% ../nbs/00_datasets.ipynb #88331f42
 def train_transforms(
     augmentation: Augmentation = Augmentation(), # Crop, rotation, shift and scale
-) -> T.Compose: # PIL image → normalised tensor (1, 28, 28)
+) -> 'T.Compose': # PIL image → normalised tensor (1, 28, 28)
     "The augmenting steps for one training image, in the order they are applied."
+    from torchvision import transforms as T
     shift, scale = augmentation.shift/28, augmentation.scale
     return T.Compose([
         T.RandomApply([T.CenterCrop(augmentation.crop_size)], p=augmentation.crop_probability),
@@ -168,8 +170,9 @@ def train_transforms(
         *test_transforms().transforms,
     ])
 
-def test_transforms() -> T.Compose: # PIL image → normalised tensor (1, 28, 28)
+def test_transforms() -> 'T.Compose': # PIL image → normalised tensor (1, 28, 28)
     "The steps for one test image: nothing random."
+    from torchvision import transforms as T
     return T.Compose([T.ToTensor(), T.Normalize((MEAN,), (STD,))])
 
 # %% ../nbs/00_datasets.ipynb #314595b0
@@ -247,12 +250,12 @@ def draw_augmentation(
     return Draws(cropped, around_zero(augmentation.degrees), around_zero(augmentation.shift, 2), 1 + around_zero(augmentation.scale))
 
 # %% ../nbs/00_datasets.ipynb #afdc7599
-def _tensors(dataset: MNIST | Subset) -> tuple[torch.Tensor, torch.Tensor]: # (n, 28, 28) uint8, (n,)
+def _tensors(dataset: 'MNIST | Subset') -> tuple[torch.Tensor, torch.Tensor]: # (n, 28, 28) uint8, (n,)
     "The images and labels behind a dataset, before any transform; raises `TypeError` for another kind."
     if isinstance(dataset, Subset):
         images, labels = _tensors(dataset.dataset)
         return images[dataset.indices], labels[dataset.indices]
-    if not isinstance(dataset, MNIST): raise TypeError(f'dataset is {dataset!r}; expected an MNIST, or a Subset of one')
+    if not (hasattr(dataset, 'data') and hasattr(dataset, 'targets')): raise TypeError(f'dataset is {dataset!r}; expected an MNIST, or a Subset of one')
     return dataset.data, dataset.targets
 
 # %% ../nbs/00_datasets.ipynb #dbff0299
@@ -277,7 +280,7 @@ class BatchedLoader:
     "Batches of images in memory, augmented and normalised at once, in place of the dataset's transform; raises `ValueError` on bad numbers."
 
     def __init__(self,
-        dataset: MNIST | Subset, # An `MNIST`, or a subset of one
+        dataset: 'MNIST | Subset', # An `MNIST`, or a subset of one
         batch_size: int, # Images in a batch
         augmentation: Augmentation | None = None, # None: not augmented and not shuffled
         seed: int = 0, # Fixes the order and the draws, of all epochs
@@ -336,6 +339,7 @@ def load_data(
     seed = torch.randint(2**62, ()).item() if seed is None else check_whole('seed', seed, 0, 2**63 - 1)
     if batched and num_workers: raise ValueError(f'num_workers is {num_workers}, but batched=True works in this process: leave it out')
     if not batched and str(device) != 'cpu': raise ValueError(f'device is {str(device)!r}, but image-by-image batches are made on the CPU: pass batched=True')
+    from torchvision.datasets import MNIST
     unpack_data(root)
     train_set = MNIST(str(root), train=True, transform=train_transforms(augmentation))
     test_set = MNIST(str(root), train=bool(held_out), transform=test_transforms())

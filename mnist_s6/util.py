@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['get_device', 'set_seed', 'count_correct', 'Score', 'evaluating', 'evaluate', 'classify', 'train', 'History',
            'progress_bar', 'fit', 'Mistakes', 'find_misclassified', 'confusion_matrix', 'plot_confusion',
-           'save_weights', 'load_weights']
+           'weights_digest', 'save_weights', 'weights_header', 'load_weights']
 
 # %% ../nbs/02_util.ipynb #588ba988
-import math, random, sys, time
+import hashlib, math, random, sys, time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .datasets import check_whole, plot_images, write_atomically
+from .datasets import MEAN, STD, check_whole, plot_images, write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -306,17 +306,38 @@ def plot_confusion(
     axes.set(title='Confusion matrix', xlabel='prediction', ylabel='label', xticks=range(len(matrix)), yticks=range(len(matrix)))
     return figure
 
+# %% ../nbs/02_util.ipynb #d1ge5700
+def weights_digest(
+    tensors: dict[str, torch.Tensor], # By name
+) -> str: # 64 hexadecimal digits
+    "The SHA-256 of all names, shapes, types and numbers."
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f'{name} {tuple(tensor.shape)} {tensor.dtype} '.encode() + tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
 # %% ../nbs/02_util.ipynb #548b6cc3
 def save_weights(
     model: nn.Module,
     path: str | Path, # As in 'weights.safetensors'
+    about: dict[str, object] | None = None, # More to write down, such as recipe and seed
 ) -> None:
-    "Write the weights to a safetensors file, whole or not at all; raises `OSError` if it can't be written."
+    "Write the weights to a safetensors file, whole or not at all, and which network they are of; raises `OSError` if it can't be written."
     from safetensors.torch import save
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
-    try: write_atomically(path, save(tensors))
+    widths = [layer.out_channels for layer in model.modules() if isinstance(layer, nn.Conv2d)]
+    header = {'network': type(model).__name__, 'widths': widths, 'mean': MEAN, 'std': STD, **(about or {}), 'sha256': weights_digest(tensors)}
+    try: write_atomically(path, save(tensors, {name: str(value) for name, value in header.items()}))
     except OSError as error:
         raise type(error)(error.errno, f"can't write weights ({error.strerror}). Pass a path in a folder that you can write to", str(path)) from error
+
+# %% ../nbs/02_util.ipynb #d1ge5703
+def weights_header(
+    path: str | Path, # A safetensors file
+) -> dict[str, str]: # As `save_weights` wrote it: network, widths, mean, std, sha256 and more; empty if another program wrote the file
+    "What a weights file says about itself; raises `SafetensorError` if it is damaged, `OSError` if it can't be read."
+    from safetensors import safe_open
+    with safe_open(path, 'pt') as file: return file.metadata() or {}
 
 # %% ../nbs/02_util.ipynb #5befc810
 def load_weights(
@@ -326,14 +347,17 @@ def load_weights(
     "Read weights into the model; raises `ValueError` if the file is damaged or of another network, `OSError` if it can't be read."
     from safetensors import SafetensorError
     from safetensors.torch import load
-    try: found = load(Path(path).read_bytes())
+    try: found, header = load(Path(path).read_bytes()), weights_header(path)
     except SafetensorError as error:
         raise ValueError(f'{path} is no whole safetensors file ({error}). Pass a file that save_weights has written') from None
+    if header.get('sha256', digest := weights_digest(found)) != digest:
+        raise ValueError(f'{path} was changed after it was written (its SHA-256 is wrong). Get it again, or save the weights again')
     expected = model.state_dict()
     wrong = sorted(name for name in expected.keys() | found.keys()
-                   if name not in expected or name not in found or expected[name].shape != found[name].shape)
+                   if name not in expected or name not in found
+                   or (expected[name].shape, expected[name].dtype) != (found[name].shape, found[name].dtype))
     if wrong:
-        shapes = [tuple(tensors[wrong[0]].shape) if wrong[0] in tensors else 'nothing' for tensors in (found, expected)]
+        shapes = [f'{tuple(tensors[wrong[0]].shape)} of {tensors[wrong[0]].dtype}' if wrong[0] in tensors else 'nothing' for tensors in (found, expected)]
         raise ValueError(f'{path} holds weights of another network: {len(wrong)} tensors do not fit, such as '
                          f'{wrong[0]}: {shapes[0]} in the file, {shapes[1]} in the {type(model).__name__}. Make the network that was saved')
     model.load_state_dict(found)
