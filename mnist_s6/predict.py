@@ -38,7 +38,7 @@ def otsu_threshold(
     best = (spread >= spread.max()*(1 - 1e-9)).nonzero()
     return (best.double().mean().item() + 1)/256
 
-# %% ../nbs/04_predict.ipynb #e1a2dc3d
+# %% ../nbs/04_predict.ipynb #f086df13
 #: Longest side that the ink is looked for on; larger images are shrunk first
 SEARCH_SIDE = 560
 
@@ -53,14 +53,15 @@ def ink_on_black(
     threshold, paper = otsu_threshold(grey), border.median()
     ink = grey >= threshold
     if paper >= threshold: grey, border, paper, threshold, ink = 1 - grey, 1 - border, 1 - paper, 1 - threshold, ~ink
-    contrast = (grey.max() - paper).item()
-    if contrast < 0.1:
-        raise ValueError(f'no ink: no pixel differs from the background by more than {contrast:.0%}, expected 10%. '
+    noise, contrast = 1.4826*(border - paper).abs().median(), (grey.max() - paper).item()
+    if noise > 0: ink = ink & (F.avg_pool2d(ink[None, None].float(), 3, 1, 1)[0, 0] > 0.3)   # at least 3 of 9
+    if contrast < 0.1 or not ink.any():
+        raise ValueError(f'no ink: what differs from the background does so by {contrast:.0%} at most (expected 10%), or is a mere speck. '
                          'Is the image empty, or white ink on a transparent background (which counts as white)?')
-    noise = 1.4826*(border - paper).abs().median()
     floor = (paper + 4*noise).clamp(max=threshold)
     reach = 1 + max(grey.shape)//100   # how far a soft edge may be from strong ink
-    near = F.max_pool2d(ink[None, None].float(), 2*reach + 1, 1, reach)[0, 0]
+    near = F.max_pool2d(ink[None, None].float(), (2*reach + 1, 1), 1, (reach, 0))   # rows, then columns: faster than at once
+    near = F.max_pool2d(near, (1, 2*reach + 1), 1, (0, reach))[0, 0]
     return ((grey - floor)/(grey.max() - floor)).clamp(0, 1)*near
 
 # %% ../nbs/04_predict.ipynb #0476d02d
@@ -77,7 +78,7 @@ def in_place(
     longest, (rows, columns) = torch.maximum(*sides), middles
     return (longest >= 19) & (longest <= 20) & (rows >= 13) & (rows <= 15) & (columns >= 13) & (columns <= 15)
 
-# %% ../nbs/04_predict.ipynb #ff63567c
+# %% ../nbs/04_predict.ipynb #88b5851d
 def prepare_image(
     grey: torch.Tensor, # (H, W), 0 to 1, dark on light or light on dark
 ) -> torch.Tensor: # (28, 28), white on black, 0 to 1
@@ -87,6 +88,7 @@ def prepare_image(
 
 def prepare_images(
     images: torch.Tensor | Sequence[torch.Tensor], # (N, H, W), or N of (H, W); bytes, or floats from 0 to 1
+    first: int | None = 0, # The first image's number in messages; None names none
 ) -> torch.Tensor: # (N, 28, 28), white on black, 0 to 1
     "Prepare pictures as MNIST was, but for those that are; raises `ValueError` for one without ink."
     if isinstance(images, torch.Tensor) and images.shape[1:] == (28, 28):
@@ -95,7 +97,9 @@ def prepare_images(
     else: prepared, others = torch.zeros(len(images), 28, 28), range(len(images))
     for i in others:
         try: prepared[i] = prepare_image(images[i]/255 if images[i].dtype == torch.uint8 else images[i])
-        except ValueError as error: raise ValueError(f'image {i}: {error}') from None
+        except ValueError as error:
+            if first is None: raise
+            raise ValueError(f'image {first + i}: {error}') from None
     return prepared
 
 # %% ../nbs/04_predict.ipynb #819c0e13
@@ -283,7 +287,7 @@ def _gather(
         singles.append(grey[0])
     return singles, True
 
-# %% ../nbs/04_predict.ipynb #70173295
+# %% ../nbs/04_predict.ipynb #774b50b3
 @overload
 def predict(images: 'str | os.PathLike[str] | Image', model: nn.Module | None = None) -> Prediction: ...
 @overload
@@ -299,15 +303,12 @@ def predict(
     if model is None: model = pretrained()
     if not isinstance(model, nn.Module): raise TypeError(f'model is {model!r}; expected a network, such as load_network(path)')
     greys, many = _gather(images)
-    device, logits = _device_of(model), [torch.zeros(0, 10)]
+    device, logits = _device_of(model), []
     with evaluating(model):
         for start in range(0, len(greys), 500):
-            try: batch = prepare_images(greys[start:start + 500])
-            except ValueError as error:   # name the image by its place among all
-                number, reason = re.fullmatch(r'image (\d+): (.*)', str(error), re.DOTALL).groups()
-                raise ValueError(f'image {start + int(number)}: {reason}' if many else reason) from None
+            batch = prepare_images(greys[start:start + 500], start if many else None)
             logits.append(model(batch.sub_(MEAN).div_(STD)[:, None].to(device)).cpu())
-    scores = torch.cat(logits)
+    scores = torch.cat(logits) if logits else torch.zeros(0, 10)
     if scores.shape != (len(greys), 10) or not scores.isfinite().all():
         raise ValueError(f'the model gave scores of shape {tuple(scores.shape)}, or not all of them numbers; expected ({len(greys)}, 10)')
     predictions = Predictions(scores.softmax(1))
