@@ -27,6 +27,9 @@ setup(
     package_data={name: ["py.typed", "data/*.xz"]},
     install_requires=settings["requirements"].split(),
     extras_require={"dev": settings["dev_requirements"].split()},
-    entry_points={"nbdev": [f"{name}={name}._modidx:d"]},
+    entry_points={
+        "console_scripts": ["mnist_s6_train=mnist_s6.train:main", "mnist_s6_predict=mnist_s6.predict:main"],
+        "nbdev": [f"{name}={name}._modidx:d"],
+    },
     zip_safe=False,
 )

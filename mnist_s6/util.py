@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['get_device', 'set_seed', 'count_correct', 'Score', 'evaluating', 'evaluate', 'classify', 'train', 'History',
-           'progress_bar', 'fit', 'Mistakes', 'find_misclassified', 'confusion_matrix', 'plot_confusion',
+           'progress_bar', 'Training', 'fit', 'Mistakes', 'find_misclassified', 'confusion_matrix', 'plot_confusion',
            'weights_digest', 'save_weights', 'weights_header', 'load_weights']
 
 # %% ../nbs/02_util.ipynb #588ba988
@@ -200,6 +200,21 @@ def _check_loader(name: str, loader: object) -> None:
     if not hasattr(loader, '__len__'): raise TypeError(f'{name} is a {type(loader).__name__}, without a length; pass a loader from load_data or a list of batches')
     if not len(loader): raise ValueError(f'{name} holds no batches; expected at least one')
 
+def _check_schedule(max_lr: float, warm_up: float, label_smoothing: float) -> None:
+    "Raise `ValueError` for numbers that no training can be made with."
+    if not isinstance(max_lr, (int, float)) or not 0 < max_lr < math.inf:
+        raise ValueError(f'max_lr is {max_lr!r}; expected a positive number, such as 0.02')
+    if not isinstance(warm_up, (int, float)) or not 0 < warm_up < 1: raise ValueError(f'warm_up is {warm_up!r}; expected a number between 0 and 1, such as 0.3')
+    if not isinstance(label_smoothing, (int, float)) or not 0 <= label_smoothing < 1: raise ValueError(f'label_smoothing is {label_smoothing!r}; expected a number from 0 to below 1')
+
+# %% ../nbs/02_util.ipynb #7a110000
+class Training(NamedTuple):
+    "A training under way. With the random state of its loader, this decides how it goes on."
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    scheduler: torch.optim.lr_scheduler.LRScheduler
+    history: History # Of the epochs so far
+
 # %% ../nbs/02_util.ipynb #d31e44af
 def fit(
     model: nn.Module, # Returns logits (N, 10); trained in place
@@ -213,14 +228,12 @@ def fit(
     label_smoothing: float = 0., # See `train`
     device: str | None = None, # See `get_device`; None takes the fastest there is
     test_name: str = 'test', # What `test_loader` holds, as it is shown: 'test' or 'validation'
+    on_start: Callable[['Training'], None] | None = None, # Called before the first epoch; may put back a state to go on from
     on_epoch: Callable[[nn.Module, History], None] | None = None, # Called after each epoch
 ) -> History:
     "Train with AdamW (Loshchilov and Hutter 2019) in one cycle (Smith 2018), and leave the model in evaluation mode; raises `ValueError` or `TypeError` on bad input."
     epochs = check_whole('epochs', epochs, 1, 10_000)
-    if not isinstance(max_lr, (int, float)) or not 0 < max_lr < math.inf:
-        raise ValueError(f'max_lr is {max_lr!r}; expected a positive number, such as 0.02')
-    if not isinstance(warm_up, (int, float)) or not 0 < warm_up < 1: raise ValueError(f'warm_up is {warm_up!r}; expected a number between 0 and 1, such as 0.3')
-    if not isinstance(label_smoothing, (int, float)) or not 0 <= label_smoothing < 1: raise ValueError(f'label_smoothing is {label_smoothing!r}; expected a number from 0 to below 1')
+    _check_schedule(max_lr, warm_up, label_smoothing)
     _check_loader('train_loader', train_loader); _check_loader('test_loader', test_loader)
     device = get_device(device)
     model.to(device, memory_format=torch.channels_last)
@@ -229,11 +242,13 @@ def fit(
     rise = warm_up - 1e-9 if warm_up*steps == 1 else warm_up   # `OneCycleLR` would divide by zero
     scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr, total_steps=steps, pct_start=rise, cycle_momentum=False)
     history = History(test_name=test_name)
+    if on_start: on_start(Training(model, optimizer, scheduler, history))
     with progress_bar(steps) as bar:
+        bar.update(len(history)*len(train_loader))
         def show(score: Score) -> None:
             bar.set_postfix_str(f'loss {score.loss:.3f}, accuracy {score.accuracy:.1%}, lr {scheduler.get_last_lr()[0]:.4f}', refresh=False)
             bar.update()
-        for epoch in range(1, epochs + 1):
+        for epoch in range(len(history) + 1, epochs + 1):
             start = time.perf_counter(); bar.set_description(f'epoch {epoch}/{epochs}')
             history.add(train(model, train_loader, optimizer, scheduler, label_smoothing, show), evaluate(model, test_loader),
                         scheduler.get_last_lr()[0], time.perf_counter() - start)
