@@ -64,18 +64,18 @@ def ink_on_black(
     near = F.max_pool2d(near, (1, 2*reach + 1), 1, (0, reach))[0, 0]
     return ((grey - floor)/(grey.max() - floor)).clamp(0, 1)*near
 
-# %% ../nbs/04_predict.ipynb #348f4cff
+# %% ../nbs/04_predict.ipynb #4602f42f
 def in_place(
     images: torch.Tensor, # (N, 28, 28), 0 to 1
 ) -> torch.Tensor: # (N,), True where an image is as MNIST's are
     "Which images need no preparing: the ink's longest side is 19 or 20, its centre of mass between 13 and 15."
-    places = torch.arange(28.)[:, None]
-    sums = torch.cat([images.sum(2), images.sum(1)]).T.contiguous()   # (28, 2N): the ink in each row, then in each column
-    inked = (sums > 0).float()
-    sides = (inked*(places + 1)).amax(0) + (inked*(28 - places)).amax(0) - 28   # last − first + 1
-    middles = (sums*places).sum(0)/sums.sum(0)   # not a number, so not in place, without ink
-    longest, centred = sides.view(2, -1).amax(0), ((middles >= 13) & (middles <= 15)).view(2, -1).all(0)
-    return (longest >= 19) & (longest <= 20) & centred
+    places = torch.arange(28.)
+    sums = torch.cat([images @ torch.ones(28), images.sum(1)])   # (2N, 28): the ink in each row, then in each column
+    from_ends = torch.stack([places + 1, 28 - places])[..., None]   # (2, 28, 1), counted from the first and from the last
+    sides = ((sums > 0).T.contiguous()*from_ends).amax(1).sum(0) - 28   # (2N,), last − first + 1; below 0 without ink
+    centred = (sums @ torch.stack([places - 13, 15 - places], 1) >= 0).all(1)   # (2N,): is 13·ink ≤ Σ place·ink ≤ 15·ink?
+    longest = sides.view(2, -1).amax(0)   # (N,)
+    return (longest >= 19) & (longest <= 20) & centred.view(2, -1).all(0)
 
 # %% ../nbs/04_predict.ipynb #88b5851d
 def prepare_image(
