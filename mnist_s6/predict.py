@@ -125,7 +125,7 @@ def _as_tensor(
                          'Divide bytes by 255; undo a normalisation with images*STD + MEAN')
     return pixels
 
-# %% ../nbs/04_predict.ipynb #db70d3a0
+# %% ../nbs/04_predict.ipynb #a03cc92f
 def _to_grey(
     pixels: torch.Tensor, # (N, H, W, C), C from 1 to 4
 ) -> torch.Tensor: # (N, H, W)
@@ -137,21 +137,21 @@ def _to_grey(
     return grey if colours == pixels.shape[-1] else grey*pixels[..., -1] + 1 - pixels[..., -1]
 
 def _grey_images(
-    pixels: torch.Tensor,
+    pixels: np.ndarray | torch.Tensor,
 ) -> tuple[torch.Tensor, bool]: # (N, H, W), and whether they are many
-    "Find out what an array's dimensions mean; raises `ValueError` if they can't be an image."
+    "Find out what an array's dimensions mean; raises what `_as_tensor` does, and `ValueError` for a shape that is no image's."
     shape, channels = tuple(pixels.shape), (1, 2, 3, 4)
     first, last = pixels.ndim == 4 and shape[1] in channels, pixels.ndim in (3, 4) and shape[-1] in channels
     if not 2 <= pixels.ndim <= 4 or (pixels.ndim == 4 and first == last):
         raise ValueError(f'images have shape {shape}; expected (H, W), (H, W, C), (N, H, W), (N, C, H, W) or (N, H, W, C), with C from 1 to 4'
                          + ('. Which dimension is C? H and W must be above 4' if first else ''))
     many = pixels.ndim == 4 or (pixels.ndim == 3 and not last)
+    rows, columns = shape[2:] if first else shape[-3:-1] if last else shape[-2:]
+    if not 0 < rows*columns <= MAX_PIXELS: raise ValueError(f'images have shape {shape}: {rows*columns:,} pixels each; expected 1 to {MAX_PIXELS:,}')
+    pixels = _as_tensor(pixels)
     if first: pixels = pixels.permute(0, 2, 3, 1)
     grey = pixels if not (first or last) else _to_grey(pixels if many else pixels[None])
-    grey = grey if grey.ndim == 3 else grey[None]
-    if 0 in grey.shape[1:]: raise ValueError(f'images have shape {shape}, without a single pixel; expected at least one')
-    if grey.shape[1]*grey.shape[2] > MAX_PIXELS: raise ValueError(f'images have shape {shape}; expected at most {MAX_PIXELS:,} pixels each')
-    return grey, many
+    return grey if grey.ndim == 3 else grey[None], many
 
 #: Pixels of one image, at most
 MAX_PIXELS = 50_000_000
@@ -265,13 +265,13 @@ class Predictions(Sequence):
         if isinstance(index, slice): return Predictions(self.probabilities[index])
         return next(iter(Predictions(self.probabilities[index][None])))
 
-# %% ../nbs/04_predict.ipynb #c8d01ac4
+# %% ../nbs/04_predict.ipynb #2922ac03
 def _gather(
     images: object, # What `predict` takes
 ) -> tuple[torch.Tensor | list[torch.Tensor], bool]: # (N, H, W), or N of (H, W); and whether they are many
     "The grey images of what was given; raises `TypeError`, `ValueError` or `OSError` if it is none."
     if isinstance(images, (str, os.PathLike)): return _open_image(images, os.fspath(images))[None], False
-    if isinstance(images, (np.ndarray, torch.Tensor)): return _grey_images(_as_tensor(images))
+    if isinstance(images, (np.ndarray, torch.Tensor)): return _grey_images(images)
     if 'PIL.Image' in sys.modules and isinstance(images, sys.modules['PIL.Image'].Image):
         try: return _picture_pixels(images)[None], False
         except (OSError, SyntaxError) as error: raise ValueError(f'the picture can\'t be read ({error})') from None   # it is opened, but not yet read
