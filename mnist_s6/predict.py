@@ -64,19 +64,18 @@ def ink_on_black(
     near = F.max_pool2d(near, (1, 2*reach + 1), 1, (0, reach))[0, 0]
     return ((grey - floor)/(grey.max() - floor)).clamp(0, 1)*near
 
-# %% ../nbs/04_predict.ipynb #0476d02d
+# %% ../nbs/04_predict.ipynb #4602f42f
 def in_place(
     images: torch.Tensor, # (N, 28, 28), 0 to 1
 ) -> torch.Tensor: # (N,), True where an image is as MNIST's are
     "Which images need no preparing: the ink's longest side is 19 or 20, its centre of mass between 13 and 15."
     places = torch.arange(28.)
-    sides, middles = [], []
-    for sums in images.sum(2), images.sum(1):   # (N, 28), the ink in each row, then in each column
-        inked = (sums > 0).float()
-        sides.append((inked*(places + 1)).amax(1) + (inked*(28 - places)).amax(1) - 28)   # last − first + 1
-        middles.append((sums @ places)/sums.sum(1))   # not a number, so not in place, without ink
-    longest, (rows, columns) = torch.maximum(*sides), middles
-    return (longest >= 19) & (longest <= 20) & (rows >= 13) & (rows <= 15) & (columns >= 13) & (columns <= 15)
+    sums = torch.cat([images @ torch.ones(28), images.sum(1)])   # (2N, 28): the ink in each row, then in each column
+    from_ends = torch.stack([places + 1, 28 - places])[..., None]   # (2, 28, 1), counted from the first and from the last
+    sides = ((sums > 0).T.contiguous()*from_ends).amax(1).sum(0) - 28   # (2N,), last − first + 1; below 0 without ink
+    centred = (sums @ torch.stack([places - 13, 15 - places], 1) >= 0).all(1)   # (2N,): is 13·ink ≤ Σ place·ink ≤ 15·ink?
+    longest = sides.view(2, -1).amax(0)   # (N,)
+    return (longest >= 19) & (longest <= 20) & centred.view(2, -1).all(0)
 
 # %% ../nbs/04_predict.ipynb #88b5851d
 def prepare_image(
@@ -126,7 +125,7 @@ def _as_tensor(
                          'Divide bytes by 255; undo a normalisation with images*STD + MEAN')
     return pixels
 
-# %% ../nbs/04_predict.ipynb #db70d3a0
+# %% ../nbs/04_predict.ipynb #a03cc92f
 def _to_grey(
     pixels: torch.Tensor, # (N, H, W, C), C from 1 to 4
 ) -> torch.Tensor: # (N, H, W)
@@ -138,21 +137,21 @@ def _to_grey(
     return grey if colours == pixels.shape[-1] else grey*pixels[..., -1] + 1 - pixels[..., -1]
 
 def _grey_images(
-    pixels: torch.Tensor,
+    pixels: np.ndarray | torch.Tensor,
 ) -> tuple[torch.Tensor, bool]: # (N, H, W), and whether they are many
-    "Find out what an array's dimensions mean; raises `ValueError` if they can't be an image."
+    "Find out what an array's dimensions mean; raises what `_as_tensor` does, and `ValueError` for a shape that is no image's."
     shape, channels = tuple(pixels.shape), (1, 2, 3, 4)
     first, last = pixels.ndim == 4 and shape[1] in channels, pixels.ndim in (3, 4) and shape[-1] in channels
     if not 2 <= pixels.ndim <= 4 or (pixels.ndim == 4 and first == last):
         raise ValueError(f'images have shape {shape}; expected (H, W), (H, W, C), (N, H, W), (N, C, H, W) or (N, H, W, C), with C from 1 to 4'
                          + ('. Which dimension is C? H and W must be above 4' if first else ''))
     many = pixels.ndim == 4 or (pixels.ndim == 3 and not last)
+    rows, columns = shape[2:] if first else shape[-3:-1] if last else shape[-2:]
+    if not 0 < rows*columns <= MAX_PIXELS: raise ValueError(f'images have shape {shape}: {rows*columns:,} pixels each; expected 1 to {MAX_PIXELS:,}')
+    pixels = _as_tensor(pixels)
     if first: pixels = pixels.permute(0, 2, 3, 1)
     grey = pixels if not (first or last) else _to_grey(pixels if many else pixels[None])
-    grey = grey if grey.ndim == 3 else grey[None]
-    if 0 in grey.shape[1:]: raise ValueError(f'images have shape {shape}, without a single pixel; expected at least one')
-    if grey.shape[1]*grey.shape[2] > MAX_PIXELS: raise ValueError(f'images have shape {shape}; expected at most {MAX_PIXELS:,} pixels each')
-    return grey, many
+    return grey if grey.ndim == 3 else grey[None], many
 
 #: Pixels of one image, at most
 MAX_PIXELS = 50_000_000
@@ -266,13 +265,13 @@ class Predictions(Sequence):
         if isinstance(index, slice): return Predictions(self.probabilities[index])
         return next(iter(Predictions(self.probabilities[index][None])))
 
-# %% ../nbs/04_predict.ipynb #c8d01ac4
+# %% ../nbs/04_predict.ipynb #2922ac03
 def _gather(
     images: object, # What `predict` takes
 ) -> tuple[torch.Tensor | list[torch.Tensor], bool]: # (N, H, W), or N of (H, W); and whether they are many
     "The grey images of what was given; raises `TypeError`, `ValueError` or `OSError` if it is none."
     if isinstance(images, (str, os.PathLike)): return _open_image(images, os.fspath(images))[None], False
-    if isinstance(images, (np.ndarray, torch.Tensor)): return _grey_images(_as_tensor(images))
+    if isinstance(images, (np.ndarray, torch.Tensor)): return _grey_images(images)
     if 'PIL.Image' in sys.modules and isinstance(images, sys.modules['PIL.Image'].Image):
         try: return _picture_pixels(images)[None], False
         except (OSError, SyntaxError) as error: raise ValueError(f'the picture can\'t be read ({error})') from None   # it is opened, but not yet read
