@@ -266,6 +266,7 @@ VARIATIONS: dict[str, dict[str, dict]] = {
         "half the learning rate": {"max_lr": 0.01},
         "batches of 512": {"batch_size": 512, "max_lr": 0.03},
         "16 channels first": {"widths": (16, 32, 32)},
+        "32 channels last": {"widths": (8, 32, 32)},
         "S6Net": {"network": S6Net, "widths": (16, 24, 24, 32)},
     },
     "fast": {
@@ -275,6 +276,7 @@ VARIATIONS: dict[str, dict[str, dict]] = {
         "no augmentation": {"augmentation": PLAIN},
         "the course's augmentation": {"augmentation": Augmentation()},
         "16 channels first": {"widths": (16, 32, 32)},
+        "32 channels last": {"widths": (8, 32, 32)},
         "S6Net": {"network": S6Net, "widths": (16, 24, 24, 32)},
     },
 }

@@ -63,7 +63,7 @@ STEPS: tuple[Step, ...] = tuple(accumulate((
     dict(change='AdamW in one cycle: 12 epochs', optimizer='AdamW', epochs=12),
     dict(change='one fused optimizer step', optimizer='fused AdamW'),
     dict(change='FastNet: 24×24 pixels, three convolutions', network=FastNet),
-    dict(change='mild augmentation, soft targets: 4 epochs', augmentation=MILD, label_smoothing=0.05, epochs=4),
+    dict(change='mild augmentation, soft targets: 3 epochs', augmentation=MILD, label_smoothing=0.05, epochs=3),
 ), lambda step, change: replace(step, **change), initial=Step('the first session', original_network, 18, False, 64, False, 'SGD')))
 
 # %% ../nbs/10_speed.ipynb #c466c68a
