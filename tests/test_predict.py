@@ -2,6 +2,7 @@
 
 import ast
 import errno
+import functools
 import io
 import json
 import multiprocessing
@@ -248,6 +249,7 @@ def test_what_is_no_image_gets_a_clear_error(name: str) -> None:
     assert caught.traceback[-1].path.name == "predict.py" or isinstance(caught.value, OSError), "raised by our own checks"
 
 
+@functools.cache
 def broken_files() -> dict[str, bytes]:
     """Files that are no whole image."""
     return {
