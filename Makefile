@@ -12,6 +12,7 @@ help:
 	@echo "make lab         open the course in JupyterLab"
 	@echo "make notebooks   after an edit: export, run all notebooks, clean, README"
 	@echo "make readme      build README.md from nbs/index.ipynb"
+	@echo "make weights     train the weights that the package carries, and write their model card"
 	@echo "make bench       measure again what the course says about speed and accuracy (ROW=time-to-99: one row)"
 	@echo
 	@echo "make TARGET PYTHON=python3.12   makes .venv with that Python"
@@ -37,7 +38,10 @@ bench: .venv/.installed
 	@$(PY) -c "import kornia" 2>/dev/null || $(PY) -m pip install -q kornia  # a peer in one row, nothing that the course needs
 	$(PY) bench/run.py $(ROW)
 
+weights: .venv/.installed
+	$(PY) bench/weights.py
+
 .venv/.installed: settings.ini setup.py pyproject.toml
 	@bash tools/install.sh $(PYTHON)
 
-.PHONY: help s6 test lab notebooks readme bench
+.PHONY: help s6 test lab notebooks readme bench weights

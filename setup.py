@@ -24,9 +24,12 @@ setup(
     keywords=settings["keywords"],
     python_requires=f">={settings['min_python']}",
     packages=find_packages(include=[name, f"{name}.*"]),
-    package_data={name: ["py.typed", "data/*.xz"]},
+    package_data={name: ["py.typed", "data/*.xz", "weights/*.safetensors", "weights/*.md"]},
     install_requires=settings["requirements"].split(),
-    extras_require={"dev": settings["dev_requirements"].split()},
-    entry_points={"nbdev": [f"{name}={name}._modidx:d"]},
+    extras_require={"onnx": settings["onnx_requirements"].split(), "dev": settings["dev_requirements"].split()},
+    entry_points={
+        "nbdev": [f"{name}={name}._modidx:d"],
+        "console_scripts": settings["console_scripts"].split(),
+    },
     zip_safe=False,
 )

@@ -49,6 +49,8 @@ def details(name: str, found: dict) -> str:
                      f"{found['times_kornia']:.1f} times kornia's")
     if "product_flops" in found:
         words.append(f"{found['training_flops']/1e9:.0f} of {found['product_flops']/1e9:.0f} GFLOP/s")
+    if "throughput_share" in found:
+        words.append(f"10,000 images at {found['throughput_share']:.1%} of the bare network's speed (goal {found['throughput_goal']:.0%})")
     if "training_view_share" in found:
         words.append(f"the live view of a training takes {found['training_view_share']:.1%} of an epoch (goal 3%)")
     return f"- `{name}`: {'; '.join([*words, describe(found['machine'])])}, commit {found['machine']['commit']}\n"

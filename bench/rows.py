@@ -15,8 +15,9 @@ from typing import NamedTuple
 
 import peers
 import torch
-from mnist_s6.datasets import MEAN, STD, Augmentation, load_data
+from mnist_s6.datasets import MEAN, STD, Augmentation, load_data, read_idx, unpack_data
 from mnist_s6.model import S6Net, model_summary
+from mnist_s6.predict import predict, pretrained
 from mnist_s6.speed import STEPS, time_step
 from mnist_s6.train import MILD, PLAIN, RECIPES, Recipe, run_recipe
 from mnist_s6.util import History
@@ -307,6 +308,31 @@ def widgets() -> dict:
     return explorers.measure(ROOT)
 
 
+def predict_costs() -> dict:
+    """What `predict` costs beyond the bare network: milliseconds for one image, and the throughput of 10,000; in turns, medians."""
+    images = read_idx(unpack_data(ROOT) / "t10k-images-idx3-ubyte")
+    network, normalised = pretrained(), ((images / 255 - MEAN) / STD)[:, None]
+
+    def bare(batch: torch.Tensor) -> None:
+        with torch.no_grad():
+            torch.cat([network(part) for part in batch.split(500)])
+
+    found = {}
+    for count, turns in (1, 301), (10_000, 31):
+        given = images[0] if count == 1 else images
+        ways = {"bare": lambda: bare(normalised[:count]), "predict": lambda: predict(given)}
+        times: dict[str, list[float]] = {name: [] for name in ways}
+        for _ in range(turns):
+            for name, way in ways.items():
+                start = time.perf_counter()
+                way()
+                times[name].append(1000 * (time.perf_counter() - start))
+        found[count] = {name: statistics.median(values[1:]) for name, values in times.items()}
+        print(f"  {count:,} images: network {found[count]['bare']:.2f} ms, predict {found[count]['predict']:.2f} ms", flush=True)
+    return {"figure": found[1]["predict"] - found[1]["bare"], "throughput_share": found[10_000]["bare"] / found[10_000]["predict"],
+            "throughput_goal": 0.95, "milliseconds": found}
+
+
 ROWS = {
     "time-to-99.4": Row("a mean of 99.40%, against the first session", " times as fast", 1, 100, True, time_to_994),
     "time-to-99": Row("a mean of 99.00%, against train_mnist_fast's step 8", " times as fast", 1, 5, True, time_to_99),
@@ -321,4 +347,5 @@ ROWS = {
     "notebooks": Row("all notebooks under nbdev_test", " minutes", 1, 3, False, notebooks),
     "s6": Row("accuracy of the session's own recipe", "%", 2, 99.40, True, s6),
     "widgets": Row("a change of a control, the slowest", " ms", 0, 150, False, widgets),
+    "predict": Row("one image by `predict`, beyond the bare network", " ms", 2, 1, False, predict_costs),
 }

@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['get_device', 'set_seed', 'count_correct', 'Score', 'evaluating', 'evaluate', 'classify', 'train', 'History',
-           'progress_bar', 'fit', 'Mistakes', 'find_misclassified', 'confusion_matrix', 'plot_confusion',
-           'save_weights', 'load_weights']
+           'progress_bar', 'Training', 'fit', 'Mistakes', 'find_misclassified', 'confusion_matrix', 'plot_confusion',
+           'weights_digest', 'save_weights', 'weights_header', 'load_weights']
 
 # %% ../nbs/02_util.ipynb #588ba988
-import math, random, sys, time
+import hashlib, math, random, sys, time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .datasets import check_whole, plot_images, write_atomically
+from .datasets import MEAN, STD, check_whole, plot_images, write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -200,6 +200,21 @@ def _check_loader(name: str, loader: object) -> None:
     if not hasattr(loader, '__len__'): raise TypeError(f'{name} is a {type(loader).__name__}, without a length; pass a loader from load_data or a list of batches')
     if not len(loader): raise ValueError(f'{name} holds no batches; expected at least one')
 
+def _check_schedule(max_lr: float, warm_up: float, label_smoothing: float) -> None:
+    "Raise `ValueError` for numbers that no training can be made with."
+    if not isinstance(max_lr, (int, float)) or not 0 < max_lr < math.inf:
+        raise ValueError(f'max_lr is {max_lr!r}; expected a positive number, such as 0.02')
+    if not isinstance(warm_up, (int, float)) or not 0 < warm_up < 1: raise ValueError(f'warm_up is {warm_up!r}; expected a number between 0 and 1, such as 0.3')
+    if not isinstance(label_smoothing, (int, float)) or not 0 <= label_smoothing < 1: raise ValueError(f'label_smoothing is {label_smoothing!r}; expected a number from 0 to below 1')
+
+# %% ../nbs/02_util.ipynb #7a110000
+class Training(NamedTuple):
+    "A training under way. With the random state of its loader, this decides how it goes on."
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    scheduler: torch.optim.lr_scheduler.LRScheduler
+    history: History # Of the epochs so far
+
 # %% ../nbs/02_util.ipynb #d31e44af
 def fit(
     model: nn.Module, # Returns logits (N, 10); trained in place
@@ -213,14 +228,12 @@ def fit(
     label_smoothing: float = 0., # See `train`
     device: str | None = None, # See `get_device`; None takes the fastest there is
     test_name: str = 'test', # What `test_loader` holds, as it is shown: 'test' or 'validation'
+    on_start: Callable[['Training'], None] | None = None, # Called before the first epoch; may put back a state to go on from
     on_epoch: Callable[[nn.Module, History], None] | None = None, # Called after each epoch
 ) -> History:
     "Train with AdamW (Loshchilov and Hutter 2019) in one cycle (Smith 2018), and leave the model in evaluation mode; raises `ValueError` or `TypeError` on bad input."
     epochs = check_whole('epochs', epochs, 1, 10_000)
-    if not isinstance(max_lr, (int, float)) or not 0 < max_lr < math.inf:
-        raise ValueError(f'max_lr is {max_lr!r}; expected a positive number, such as 0.02')
-    if not isinstance(warm_up, (int, float)) or not 0 < warm_up < 1: raise ValueError(f'warm_up is {warm_up!r}; expected a number between 0 and 1, such as 0.3')
-    if not isinstance(label_smoothing, (int, float)) or not 0 <= label_smoothing < 1: raise ValueError(f'label_smoothing is {label_smoothing!r}; expected a number from 0 to below 1')
+    _check_schedule(max_lr, warm_up, label_smoothing)
     _check_loader('train_loader', train_loader); _check_loader('test_loader', test_loader)
     device = get_device(device)
     model.to(device, memory_format=torch.channels_last)
@@ -229,11 +242,13 @@ def fit(
     rise = warm_up - 1e-9 if warm_up*steps == 1 else warm_up   # `OneCycleLR` would divide by zero
     scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr, total_steps=steps, pct_start=rise, cycle_momentum=False)
     history = History(test_name=test_name)
+    if on_start: on_start(Training(model, optimizer, scheduler, history))
     with progress_bar(steps) as bar:
+        bar.update(len(history)*len(train_loader))
         def show(score: Score) -> None:
             bar.set_postfix_str(f'loss {score.loss:.3f}, accuracy {score.accuracy:.1%}, lr {scheduler.get_last_lr()[0]:.4f}', refresh=False)
             bar.update()
-        for epoch in range(1, epochs + 1):
+        for epoch in range(len(history) + 1, epochs + 1):
             start = time.perf_counter(); bar.set_description(f'epoch {epoch}/{epochs}')
             history.add(train(model, train_loader, optimizer, scheduler, label_smoothing, show), evaluate(model, test_loader),
                         scheduler.get_last_lr()[0], time.perf_counter() - start)
@@ -306,17 +321,38 @@ def plot_confusion(
     axes.set(title='Confusion matrix', xlabel='prediction', ylabel='label', xticks=range(len(matrix)), yticks=range(len(matrix)))
     return figure
 
+# %% ../nbs/02_util.ipynb #d1ge5700
+def weights_digest(
+    tensors: dict[str, torch.Tensor], # By name
+) -> str: # 64 hexadecimal digits
+    "The SHA-256 of all names, shapes, types and numbers."
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f'{name} {tuple(tensor.shape)} {tensor.dtype} '.encode() + tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
 # %% ../nbs/02_util.ipynb #548b6cc3
 def save_weights(
     model: nn.Module,
     path: str | Path, # As in 'weights.safetensors'
+    about: dict[str, object] | None = None, # More to write down, such as recipe and seed
 ) -> None:
-    "Write the weights to a safetensors file, whole or not at all; raises `OSError` if it can't be written."
+    "Write the weights to a safetensors file, whole or not at all, and which network they are of; raises `OSError` if it can't be written."
     from safetensors.torch import save
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
-    try: write_atomically(path, save(tensors))
+    widths = [layer.out_channels for layer in model.modules() if isinstance(layer, nn.Conv2d)]
+    header = {'network': type(model).__name__, 'widths': widths, 'mean': MEAN, 'std': STD, **(about or {}), 'sha256': weights_digest(tensors)}
+    try: write_atomically(path, save(tensors, {name: str(value) for name, value in header.items()}))
     except OSError as error:
         raise type(error)(error.errno, f"can't write weights ({error.strerror}). Pass a path in a folder that you can write to", str(path)) from error
+
+# %% ../nbs/02_util.ipynb #d1ge5703
+def weights_header(
+    path: str | Path, # A safetensors file
+) -> dict[str, str]: # As `save_weights` wrote it: network, widths, mean, std, sha256 and more; empty if another program wrote the file
+    "What a weights file says about itself; raises `SafetensorError` if it is damaged, `OSError` if it can't be read."
+    from safetensors import safe_open
+    with safe_open(path, 'pt') as file: return file.metadata() or {}
 
 # %% ../nbs/02_util.ipynb #5befc810
 def load_weights(
@@ -326,14 +362,17 @@ def load_weights(
     "Read weights into the model; raises `ValueError` if the file is damaged or of another network, `OSError` if it can't be read."
     from safetensors import SafetensorError
     from safetensors.torch import load
-    try: found = load(Path(path).read_bytes())
+    try: found, header = load(Path(path).read_bytes()), weights_header(path)
     except SafetensorError as error:
         raise ValueError(f'{path} is no whole safetensors file ({error}). Pass a file that save_weights has written') from None
+    if header.get('sha256', digest := weights_digest(found)) != digest:
+        raise ValueError(f'{path} was changed after it was written (its SHA-256 is wrong). Get it again, or save the weights again')
     expected = model.state_dict()
     wrong = sorted(name for name in expected.keys() | found.keys()
-                   if name not in expected or name not in found or expected[name].shape != found[name].shape)
+                   if name not in expected or name not in found
+                   or (expected[name].shape, expected[name].dtype) != (found[name].shape, found[name].dtype))
     if wrong:
-        shapes = [tuple(tensors[wrong[0]].shape) if wrong[0] in tensors else 'nothing' for tensors in (found, expected)]
+        shapes = [f'{tuple(tensors[wrong[0]].shape)} of {tensors[wrong[0]].dtype}' if wrong[0] in tensors else 'nothing' for tensors in (found, expected)]
         raise ValueError(f'{path} holds weights of another network: {len(wrong)} tensors do not fit, such as '
                          f'{wrong[0]}: {shapes[0]} in the file, {shapes[1]} in the {type(model).__name__}. Make the network that was saved')
     model.load_state_dict(found)

@@ -1,0 +1,218 @@
+"""Trainings that are killed, starved and lied to."""
+
+import os
+import pickle
+import random
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import time
+from multiprocessing import get_context
+from pathlib import Path
+
+import mnist_s6.train as library
+import pytest
+import torch
+from mnist_s6.datasets import BatchedLoader, unpack_data
+from mnist_s6.model import FastNet
+from mnist_s6.train import MILD, Recipe, main, train_in_folder
+from safetensors.torch import load
+from torch.utils.data import Subset
+from torchvision.datasets import MNIST
+
+ROOT = Path(__file__).resolve().parent.parent / "data"
+TINY = Recipe("tiny", FastNet, (4, 6, 8), epochs=8, batch_size=100, augmentation=MILD)
+fork = get_context("fork")
+
+
+def few_images(batch_size, root, *, seed, validation, batched, augmentation):
+    """In place of `load_data`: so few images that a run takes a moment."""
+    train, test = (MNIST(str(ROOT), train=train) for train in (True, False))
+    return (BatchedLoader(Subset(train, range(1000)), batch_size, augmentation, seed),
+            BatchedLoader(Subset(test, range(200)), batch_size))
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    """All trainings of this file are small, and on one thread, so that a fork is safe."""
+    unpack_data(ROOT)
+    monkeypatch.setattr(library, "load_data", few_images)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def go(folder: Path, resume: bool) -> None:
+    """A training in a process of its own."""
+    torch.set_num_threads(1)
+    sys.stdout = sys.stderr = open(os.devnull, "w")
+    train_in_folder(TINY, folder, 3, resume=resume, device="cpu")
+
+
+def run_to_end(folder: Path, resume: bool) -> None:
+    """The same, and it must go well."""
+    process = fork.Process(target=go, args=(folder, resume))
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+
+
+def weights(folder: Path) -> dict[str, bytes]:
+    """The bytes of each tensor of the weights that a run has left."""
+    tensors = load((folder / "weights.safetensors").read_bytes())
+    return {name: tensor.numpy().tobytes() for name, tensor in tensors.items()}
+
+
+def test_killed_at_20_instants_and_resumed(tmp_path):
+    """SIGKILL at any instant: the resumed run ends with the same weights, to the bit, and leaves nothing behind."""
+    start = time.perf_counter()
+    run_to_end(tmp_path / "whole", False)
+    length = time.perf_counter() - start
+    expected = weights(tmp_path / "whole")
+    draw, cut = random.Random(0), 0
+    for i in range(20):
+        folder = tmp_path / str(i)
+        process = fork.Process(target=go, args=(folder, False))
+        process.start()
+        time.sleep(draw.uniform(0.02, length))
+        os.kill(process.pid, signal.SIGKILL)
+        process.join()
+        cut += not (folder / "curves.png").exists()
+        run_to_end(folder, (folder / "checkpoint.safetensors").exists())
+        assert weights(folder) == expected
+        assert sorted(p.name for p in folder.iterdir()) == ["checkpoint.safetensors", "curves.png", "history.csv", "weights.safetensors"]
+    assert cut >= 5, "most runs had ended before they were killed: draw earlier instants"
+
+
+def test_ctrl_c_leaves_a_checkpoint(tmp_path):
+    """The real command on all images: Ctrl-C is one line and status 130, and the line it gives goes on."""
+    command = [sys.executable, "-m", "mnist_s6.train", "quick", "--epochs", "2", "--output", str(tmp_path / "run"), "--data", str(ROOT)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout.readline().startswith("epoch  1/2")
+    while not (tmp_path / "run" / "checkpoint.safetensors").exists():
+        time.sleep(0.01)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate()[1]
+    assert process.returncode == 130 and "Traceback" not in said
+    assert said.rstrip().splitlines()[-1].endswith("--resume")
+    ended = subprocess.run([*command, "--resume"], capture_output=True, text=True)
+    assert ended.returncode == 0 and "test accuracy 9" in ended.stdout.splitlines()[-1]
+    assert "epoch  1/2" not in ended.stdout
+
+
+@pytest.fixture
+def begun(tmp_path):
+    """A folder with a whole run."""
+    train_in_folder(TINY, tmp_path / "run", 3, device="cpu")
+    return tmp_path / "run"
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """All that is in a folder."""
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_damaged_checkpoints_are_refused(begun, capsys):
+    """Cut at 50 places or with one byte changed at 50: a clear error, and nothing is changed."""
+    path = begun / "checkpoint.safetensors"
+    data, draw = path.read_bytes(), random.Random(1)
+    bad = [data[: i * len(data) // 50] for i in range(50)]
+    for place in [*range(0, 10), *(draw.randrange(len(data)) for _ in range(40))]:
+        bad.append(data[:place] + bytes([data[place] ^ 255]) + data[place + 1 :])
+    for damaged in bad:
+        path.write_bytes(damaged)
+        before = content(begun)
+        with pytest.raises(ValueError, match="no whole checkpoint"):
+            train_in_folder(TINY, begun, 3, resume=True, device="cpu")
+        assert content(begun) == before
+
+
+class Sentinel:
+    """A pickle that makes a file when it is opened."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+def test_a_pickle_is_never_opened(begun, tmp_path):
+    """A malicious pickle in a checkpoint's place does nothing."""
+    (begun / "checkpoint.safetensors").write_bytes(pickle.dumps(Sentinel(tmp_path / "ran")))
+    with pytest.raises(ValueError, match="no whole checkpoint"):
+        train_in_folder(TINY, begun, 3, resume=True, device="cpu")
+    torch.save(Sentinel(tmp_path / "ran"), begun / "checkpoint.safetensors")
+    with pytest.raises(ValueError, match="no whole checkpoint"):
+        train_in_folder(TINY, begun, 3, resume=True, device="cpu")
+    assert not (tmp_path / "ran").exists()
+
+
+def starved(folder: Path, said) -> None:
+    """A training that may write no file above 4 kB: as on a full disk."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+    try:
+        go(folder, False)
+    except OSError as error:
+        said.put(str(error))
+
+
+def test_full_disk(tmp_path):
+    """A clear error, and no half-written file."""
+    said = fork.Queue()
+    process = fork.Process(target=starved, args=(tmp_path / "run", said))
+    process.start()
+    assert "can't write the checkpoint" in said.get(timeout=30)
+    process.join()
+    assert not list((tmp_path / "run").iterdir())
+
+
+def test_folder_that_cannot_be_written(tmp_path, capsys):
+    """A file where the folder should be: one line, status 1, and the file is as it was."""
+    (tmp_path / "file").write_text("mine")
+    assert main(["quick", "--output", str(tmp_path / "file" / "run")]) == 1
+    said = capsys.readouterr().err
+    assert "Traceback" not in said and said.rstrip().splitlines()[-1].startswith("mnist_s6_train: ")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+BAD = [["slow"], [""], ["quick", "fast"], ["--epochs", "0"], ["--epochs", "-1"], ["--epochs", "two"], ["--epochs", "1e9"],
+       ["--epochs", "99999999999"], ["--epochs"], ["--seed", "-1"], ["--seed", "x"], ["--seed", "99999999999999999999"],
+       ["--resume"], ["--unknown"], ["--output"], ["--output", "a\0b"]]
+
+
+@pytest.mark.parametrize("words", BAD, ids=repr)
+def test_bad_words(words, tmp_path, capsys, monkeypatch):
+    """One line on standard error, a status above 0, and no file."""
+    monkeypatch.chdir(tmp_path)
+    try:
+        status = main(words)
+    except SystemExit as stop:
+        status = stop.code
+    said = capsys.readouterr().err
+    assert status in (1, 2) and said.startswith("mnist_s6_train: ") and said.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_network(tmp_path, monkeypatch):
+    """A training opens no socket."""
+
+    def refuse(*_, **__):
+        raise AssertionError("a socket was opened")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    train_in_folder(TINY, tmp_path / "run", 3, device="cpu")
+
+
+def test_a_clock_set_back(begun):
+    """Files from the future change nothing."""
+    for path in begun.iterdir():
+        os.utime(path, (4e9, 4e9))
+    before = weights(begun)
+    train_in_folder(TINY, begun, 3, resume=True, device="cpu")
+    assert weights(begun) == before
