@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['MNIST_FILES', 'MEAN', 'STD', 'read_idx', 'write_atomically', 'unpack_data', 'cache_folder', 'plot_images',
            'Augmentation', 'train_transforms', 'test_transforms', 'SeededLoader', 'sampling_grid', 'augment_batch',
-           'Draws', 'draw_augmentation', 'check_whole', 'BatchedLoader', 'stratified_split', 'load_data', 'ink_box',
-           'centre_of_mass', 'PreparedDigit', 'prepare_steps', 'prepare_digit']
+           'Draws', 'draw_augmentation', 'check_whole', 'part_of', 'BatchedLoader', 'stratified_split', 'load_data',
+           'ink_box', 'centre_of_mass', 'PreparedDigit', 'prepare_steps', 'prepare_digit']
 
 # %% ../nbs/00_datasets.ipynb #378e70af
 import hashlib, lzma, math, operator, os, struct, sys, tempfile, warnings
@@ -275,6 +275,15 @@ def check_whole(
         raise ValueError(f'{name} is {value!r}; expected a whole number from {low:,} to {high:,}')
     return number
 
+# %% ../nbs/00_datasets.ipynb #5ca1e002
+def part_of(
+    n: int, # Images of a batch
+    process: int = 0, # Which of the processes, from 0
+    processes: int = 1, # How many there are
+) -> slice: # Empty if there are too few images for all
+    "The images of a batch that one of several processes takes."
+    return slice(n*process//processes, n*(process + 1)//processes)
+
 # %% ../nbs/00_datasets.ipynb #7510a114
 class BatchedLoader:
     "Batches of images in memory, augmented and normalised at once, in place of the dataset's transform; raises `ValueError` on bad numbers."
@@ -293,20 +302,24 @@ class BatchedLoader:
         self.images = images[:, None].to(device) # (n, 1, 28, 28), uint8
         self.labels = labels.to(device) # (n,)
         self.generator = torch.Generator().manual_seed(check_whole('seed', seed, 0, 2**63 - 1))
+        self.part = 0, 1 # Of several processes that share each batch: which this is, and how many there are
 
     def __len__(self) -> int: # Batches in an epoch
         return math.ceil(len(self.images)/self.batch_size)
 
-    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]: # (N, 1, 28, 28), (N,)
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]: # (N, 1, 28, 28), zeros outside this process's part; (N,)
         n = len(self.images)
         order = torch.randperm(n, generator=self.generator) if self.augmentation else torch.arange(n)
         for indices in order.to(self.images.device).split(self.batch_size):
-            images = self.images.index_select(0, indices) / 255
+            own = part_of(len(indices), *self.part)
+            images = self.images.index_select(0, indices[own]) / 255
             if self.augmentation and self.augmentation.changes:
-                draws = draw_augmentation(len(images), self.augmentation, self.generator)
-                cropped, angles, shifts, scales = (d.to(images.device) for d in draws)
+                draws = draw_augmentation(len(indices), self.augmentation, self.generator)   # all processes draw the same
+                cropped, angles, shifts, scales = (d[own].to(images.device) for d in draws)
                 images = augment_batch(images, cropped, angles, self.augmentation.crop_size, shifts, scales)
-            yield images.sub_(MEAN).div_(STD), self.labels[indices]
+            images.sub_(MEAN).div_(STD)
+            if len(images) < len(indices): images = F.pad(images, [0]*6 + [own.start, len(indices) - own.stop])
+            yield images, self.labels[indices]
 
 # %% ../nbs/00_datasets.ipynb #c772db62
 def stratified_split(

@@ -7,16 +7,20 @@ __all__ = ['MILD', 'PLAIN', 'RECIPES', 'Recipe', 'Run', 'run_recipe', 'save_chec
            'main']
 
 # %% ../nbs/05_train.ipynb #0ef4d05e
-import argparse, csv, hashlib, io, json, shlex, signal, sys
-from collections.abc import Callable, Sequence
+import argparse, csv, hashlib, io, json, os, shlex, signal, sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 import torch
+import torch.distributed as dist
+import torch.nn.functional as F
 from torch import nn
 
-from .datasets import Augmentation, BatchedLoader, cache_folder, load_data, write_atomically
+from .datasets import Augmentation, BatchedLoader, cache_folder, load_data, part_of, write_atomically
 from .model import FastNet, S6Net
 from .util import History, Training, fit, save_weights, set_seed, weights_digest
 
@@ -65,6 +69,78 @@ RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (
            label_smoothing=0.1, augmentation=MILD),
 )}
 
+# %% ../nbs/05_train.ipynb #5ca1e102
+def _part() -> tuple[int, int]: # (0, 1) alone
+    "Which of the processes that train together this is, and how many there are."
+    return (dist.get_rank(), dist.get_world_size()) if dist.is_available() and dist.is_initialized() else (0, 1)
+
+class _Sum(torch.autograd.Function):
+    "The sum of a tensor over all processes. Each uses it for its own loss, so the gradients of all losses are summed too."
+    @staticmethod
+    def forward(_: object, part: torch.Tensor) -> torch.Tensor:
+        total = part.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(_: object, gradient: torch.Tensor) -> torch.Tensor: return _Sum.forward(_, gradient)
+
+# %% ../nbs/05_train.ipynb #5ca1e104
+class _SharedBatchNorm(nn.BatchNorm2d):
+    "Batch norm over the images of all processes; what PyTorch's `SyncBatchNorm` does on graphics cards only."
+    def forward(self, x: torch.Tensor) -> torch.Tensor: # (N, C, H, W), N may be 0
+        if not self.training: return super().forward(x)
+        sums = [part.sum((0, 2, 3), dtype=torch.double) for part in (torch.ones_like(x), x, x*x)]   # (C,) each
+        n, total, squares = _Sum.apply(torch.stack(sums)) # (3, C)
+        mean = total/n
+        variance = squares/n - mean**2
+        with torch.no_grad():   # what evaluation will use
+            self.num_batches_tracked += 1
+            self.running_mean.lerp_(mean.to(x.dtype), self.momentum)
+            self.running_var.lerp_((variance*n/(n - 1)).to(x.dtype), self.momentum)
+        scale = self.weight*(variance + self.eps).rsqrt()
+        shift = self.bias - mean*scale
+        return x*scale.to(x.dtype)[:, None, None] + shift.to(x.dtype)[:, None, None]
+
+# %% ../nbs/05_train.ipynb #5ca1e106
+class _Together(nn.Module):
+    "A network of which each process computes its part of a batch; returns the logits of all images."
+    def __init__(self,
+        model: nn.Module, # The same in all processes; its batch norms become shared ones
+    ) -> None:
+        super().__init__()
+        for layer in model.modules():
+            if type(layer) is nn.BatchNorm2d: layer.__class__ = _SharedBatchNorm
+        self.share = nn.parallel.DistributedDataParallel(model)
+        self.share.broadcast_buffers = False   # the running statistics are alike anyway
+
+    def forward(self,
+        images: torch.Tensor, # (N, 1, 28, 28), of which only this process's part is looked at
+    ) -> torch.Tensor: # (N, 10)
+        own = part_of(len(images), *_part())
+        return _Sum.apply(F.pad(self.share(images[own]), (0, 0, own.start, len(images) - own.stop)))
+
+# %% ../nbs/05_train.ipynb #5ca1e111
+#: Seconds that processes wait for each other before they give up
+_PATIENCE = 60
+
+@contextmanager
+def _silent(really: bool) -> Iterator[None]:
+    "Print nothing."
+    with ExitStack() as stack:
+        if really: stack.enter_context(redirect_stdout(io.StringIO())); stack.enter_context(redirect_stderr(io.StringIO()))
+        yield
+
+@contextmanager
+def _company() -> Iterator[None]:
+    "Be silent in all processes but the first; raises `ConnectionError` if another one is gone."
+    process, processes = _part()
+    try:
+        with _silent(process > 0): yield
+    except RuntimeError as error:
+        if processes == 1: raise
+        raise ConnectionError(f'another process of this training is gone, or was silent for {_PATIENCE} seconds') from error
+
 # %% ../nbs/05_train.ipynb #47a1cc6c
 class Run(NamedTuple):
     "A training that has ended."
@@ -82,19 +158,25 @@ def run_recipe(
     seed: int = 0, # Of weights, order and augmentation
     root: str | Path = '../data', # See `load_data`
     validation: bool | int = False, # See `load_data`: hold out training images and evaluate on them
-    device: str | None = None, # See `get_device`; None takes the fastest there is
+    device: str | None = None, # See `get_device`; None takes the fastest there is, and the CPU for several processes
     on_start: Callable[[Training, BatchedLoader], None] | None = None, # See `fit`; is handed the training loader too
     on_epoch: Callable[[nn.Module, History], None] | None = None, # See `fit`
 ) -> Run:
-    "Train by a recipe, with an evaluation after each epoch; raises `ValueError` for a name that isn't there, and what `load_data` and `fit` raise."
+    "Train by a recipe, with an evaluation after each epoch, shared by all processes of `torch.distributed`; raises `ValueError` for a name that isn't there, `ConnectionError` if another process is gone, and what `load_data` and `fit` raise."
     recipe = _find_recipe(recipe)
     loaders = load_data(recipe.batch_size, root, seed=seed, validation=validation, batched=True,
                         augmentation=recipe.augmentation)
+    for loader in loaders: loader.part = _part()
     set_seed(seed)
-    model = recipe.build()
-    history = fit(model, *loaders, recipe.epochs, **recipe.schedule, device=device,
-                  test_name='validation' if validation else 'test', on_epoch=on_epoch,
-                  on_start=(lambda training: on_start(training, loaders[0])) if on_start else None)
+    model = network = recipe.build()
+    with _company():
+        if _part()[1] > 1:
+            device = device or 'cpu'
+            network = _Together(model.to(device, memory_format=torch.channels_last))
+        history = fit(network, *loaders, recipe.epochs, **recipe.schedule, device=device,
+                      test_name='validation' if validation else 'test',
+                      on_start=(lambda training: on_start(training._replace(model=model), loaders[0])) if on_start else None,
+                      on_epoch=(lambda _, history: on_epoch(model, history)) if on_epoch else None)
     return Run(model, history)
 
 # %% ../nbs/05_train.ipynb #7b000001
@@ -145,11 +227,19 @@ def save_checkpoint(
         raise type(error)(error.errno, f"can't write the checkpoint ({error.strerror}). Pass a folder that you can write to, with space left", str(path)) from error
 
 # %% ../nbs/05_train.ipynb #7b000009
+def _read_everywhere(path: str | Path) -> bytes:
+    "A file's bytes as the first process finds it: the others may be on machines without it."
+    data = Path(path).read_bytes() if _part()[0] == 0 else b''
+    if _part()[1] == 1: return data
+    length = torch.tensor(len(data)); dist.broadcast(length, 0)
+    sent = torch.frombuffer(bytearray(data or int(length)), dtype=torch.uint8); dist.broadcast(sent, 0)
+    return sent.numpy().tobytes()
+
 def _read_checkpoint(path: str | Path) -> tuple[dict, dict[str, torch.Tensor]]: # What was written as text, and tensors
     "A checkpoint's content; raises `ValueError` if it is damaged, `OSError` if it can't be read."
     from safetensors import SafetensorError
     from safetensors.torch import load
-    data = Path(path).read_bytes()
+    data = _read_everywhere(path)
     try:
         tensors, header = load(data), json.loads(data[8:8 + int.from_bytes(data[:8], 'little')])
         text = header['__metadata__']['training']
@@ -188,18 +278,22 @@ def train_in_folder(
 ) -> Run:
     "Train with a checkpoint after each epoch; raises `FileExistsError` or `FileNotFoundError` where the folder doesn't fit `resume`, and what `run_recipe` raises."
     recipe, folder = _find_recipe(recipe), Path(folder)
-    checkpoint = folder/'checkpoint.safetensors'
-    if resume and not checkpoint.is_file(): raise FileNotFoundError(2, 'there is no checkpoint to go on from: start without resume', str(checkpoint))
-    if not resume and checkpoint.exists(): raise FileExistsError(17, 'a training was begun here: resume it, or choose another folder', str(folder))
+    checkpoint, first = folder/'checkpoint.safetensors', _part()[0] == 0   # only the first of several processes looks and writes
+    if first and resume and not checkpoint.is_file(): raise FileNotFoundError(2, 'there is no checkpoint to go on from: start without resume', str(checkpoint))
+    if first and not resume and checkpoint.exists(): raise FileExistsError(17, 'a training was begun here: resume it, or choose another folder', str(folder))
     under_way: tuple[Training, BatchedLoader]
     def begin(training: Training, loader: BatchedLoader) -> None:
         nonlocal under_way
         under_way = training, loader
         if resume: load_checkpoint(checkpoint, training, loader, recipe, seed)
+        if not first: return
         folder.mkdir(parents=True, exist_ok=True)
         for stale in folder.glob('.*.tmp'): stale.unlink()   # half-written by a run that was killed
         if not resume: save_checkpoint(checkpoint, training, loader, recipe, seed)
-    run = run_recipe(recipe, seed, root, validation, device, begin, lambda model, history: save_checkpoint(checkpoint, *under_way, recipe, seed))
+    def keep(model: nn.Module, history: History) -> None:
+        if first: save_checkpoint(checkpoint, *under_way, recipe, seed)
+    run = run_recipe(recipe, seed, root, validation, device, begin, keep)
+    if not first: return run
     save_weights(run.model, folder/'weights.safetensors', {'recipe': recipe.name, 'seed': seed})
     write_atomically(folder/'history.csv', _as_csv(run.history).encode())
     picture = io.BytesIO(); run.history.plot().savefig(picture, format='png')
@@ -226,7 +320,10 @@ def _parser() -> _Parser:
     parser = _Parser('mnist_s6_train', formatter_class=argparse.RawDescriptionHelpFormatter,
         description='Train a network on MNIST, with a checkpoint after each epoch.', epilog=f'recipes:\n{recipes}\n\n'
         'The folder gets checkpoint.safetensors, weights.safetensors, history.csv and curves.png.\n'
-        'A training that was stopped or killed goes on with the same words and --resume.')
+        'A training that was stopped or killed goes on with the same words and --resume.\n\n'
+        'On 4 cores:            torchrun --nproc-per-node=4 -m mnist_s6.train fast\n'
+        'On 2 machines, each:   torchrun --nnodes=2 --nproc-per-node=4 --rdzv-backend=c10d --rdzv-endpoint=HOST:29500 -m mnist_s6.train fast\n'
+        'The result is that of one process, up to rounding. --resume works on another number of processes too.')
     parser.add_argument('recipe', nargs='?', default='fast', help='one of those below (default: fast)')
     parser.add_argument('--epochs', type=int, help="passes over the training images (default: the recipe's)")
     parser.add_argument('--seed', type=int, default=0, help='of weights, order and augmentation (default: 0)')
@@ -235,33 +332,60 @@ def _parser() -> _Parser:
     parser.add_argument('--data', metavar='FOLDER', help="where MNIST is, or is unpacked to (default: the user's cache folder)")
     return parser
 
+# %% ../nbs/05_train.ipynb #5ca1e122
+def _join() -> 'dist.Store | None': # None alone
+    "Meet the other processes that torchrun has started; raises `RuntimeError` or `ValueError` if that can't be."
+    if os.environ.get('WORLD_SIZE', '1') == '1': return None
+    store, process, processes = next(iter(dist.rendezvous('env://', timeout=timedelta(seconds=_PATIENCE))))
+    dist.init_process_group('gloo', store=store, rank=process, world_size=processes, timeout=timedelta(seconds=_PATIENCE))
+    return store
+
+def _say(text: str, store: 'dist.Store | None') -> None:
+    "Print a line on standard error, unless another process has said why the training ends."
+    try: first = store is None or store.add('mnist_s6 has spoken', 1) == 1
+    except RuntimeError: first = True   # the store is gone too
+    if first: print('\n'*(_part()[0] > 0) + text, file=sys.stderr, flush=True)   # another's bar may stand in the line
+
+def _again(words: list[str], folder: Path) -> str: # Empty if nothing was begun
+    "How to go on with a training, in words."
+    processes, here = _part()[1], int(os.environ.get('LOCAL_WORLD_SIZE', '1'))
+    if processes == 1: command = ['mnist_s6_train']
+    else: command = ['torchrun', *[f'--nnodes={processes//here}', '--rdzv-endpoint=HOST:PORT']*(processes > here), f'--nproc-per-node={here}', '-m', 'mnist_s6.train']
+    begun = (folder/'checkpoint.safetensors').exists() or processes > here   # then it may be on another machine
+    return f"; to go on{' (on any number of processes)'*(processes > 1)}: {shlex.join([*command, *words, *['--resume']*('--resume' not in words)])}" if begun else ''
+
 # %% ../nbs/05_train.ipynb #7b000020
 def main(
     arguments: Sequence[str] | None = None, # Words after the command's name; None takes them from the shell
 ) -> int: # Exit status: 0 if all went well, 130 if stopped by Ctrl-C, 1 on other errors
-    "The command `mnist_s6_train`."
+    "The command `mnist_s6_train`, alone or in each process of torchrun."
     words = list(sys.argv[1:] if arguments is None else arguments)
-    options = _parser().parse_args(words)
-    folder = Path(options.output or f'mnist_s6_{options.recipe}')
-    def stop(*_: object) -> NoReturn: raise KeyboardInterrupt
-    before = signal.signal(signal.SIGTERM, stop)
+    with _silent(os.environ.get('RANK', '0') != '0'): options = _parser().parse_args(words)
+    folder, store = Path(options.output or f'mnist_s6_{options.recipe}'), None
+    def stop(number: int, _: object) -> None:
+        if number != signal.SIGTERM or store is None or not hasattr(signal, 'alarm'): raise KeyboardInterrupt
+        signal.alarm(2)   # torchrun also sends it because another process has died: that shows by then
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, getattr(signal, 'SIGALRM', None)) if number}
     try:
+        store = _join()
         recipe = _find_recipe(options.recipe)
         if options.epochs is not None: recipe = replace(recipe, epochs=options.epochs)
         run = train_in_folder(recipe, folder, options.seed, options.data or cache_folder(), resume=options.resume)
+        if _part()[0] == 0:
+            print(f"test accuracy {run.history.test_accuracy[-1]:.2%} after {len(run.history)} epochs · weights {folder/'weights.safetensors'} · "
+                  f"history {folder/'history.csv'} · curves {folder/'curves.png'}")
+        return 0
     except KeyboardInterrupt:
-        again = shlex.join(['mnist_s6_train', *words, *['--resume']*(not options.resume)])
-        begun = (folder/'checkpoint.safetensors').exists()
-        print(f'stopped; to go on: {again}' if begun else 'stopped before there was anything to keep', file=sys.stderr)
+        _say(f'stopped{_again(words, folder) or " before there was anything to keep"}', store)
         return 130
     except (ValueError, TypeError, OSError, ArithmeticError, RuntimeError) as error:
         text = f'{error.strerror}: {error.filename}' if isinstance(error, OSError) and error.filename else str(error)
-        print(f"mnist_s6_train: {' '.join(text.split())}", file=sys.stderr)
+        _say(f"mnist_s6_train: {' '.join(text.split())}{_again(words, folder) if isinstance(error, ConnectionError) else ''}", store)
         return 1
-    finally: signal.signal(signal.SIGTERM, before)
-    print(f"test accuracy {run.history.test_accuracy[-1]:.2%} after {len(run.history)} epochs · weights {folder/'weights.safetensors'} · "
-          f"history {folder/'history.csv'} · curves {folder/'curves.png'}")
-    return 0
+    finally:
+        for number, handler in before.items(): signal.signal(number, handler)
+        if hasattr(signal, 'alarm'): signal.alarm(0)
+        if store: dist.destroy_process_group()
 
 # %% ../nbs/05_train.ipynb #7b000023
 if __name__ == '__main__' and '__file__' in globals(): sys.exit(main())

@@ -1,0 +1,246 @@
+"""Trainings that several processes share: the same as alone, whoever dies."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from multiprocessing import get_context
+from pathlib import Path
+
+import mnist_s6.train as library
+import pytest
+import torch
+import torch.distributed as dist
+from mnist_s6.datasets import MEAN, STD, BatchedLoader, unpack_data
+from mnist_s6.model import FastNet
+from mnist_s6.train import MILD, PLAIN, Recipe
+from safetensors.torch import load_file
+from torch.utils.data import Subset
+from torchvision.datasets import MNIST
+
+ROOT = Path(__file__).resolve().parent.parent / "data"
+IMAGES = 503  # in batches of 100: the last has 3, fewer than 4 processes
+EPOCHS = 6
+TOLERANCE = 1e-6
+WHOLE = ["checkpoint.safetensors", "curves.png", "history.csv", "weights.safetensors"]
+fork = get_context("fork")
+
+
+def few_images(batch_size, root, *, seed, validation, batched, augmentation):
+    """In place of `load_data`: so few images that a run takes a moment."""
+    train, test = (MNIST(str(ROOT), train=train) for train in (True, False))
+    return (BatchedLoader(Subset(train, range(IMAGES)), batch_size, augmentation, seed),
+            BatchedLoader(Subset(test, range(101)), batch_size))
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    """All trainings of this file are small, in double precision, and on one thread, so that a fork is safe."""
+    unpack_data(ROOT)
+    monkeypatch.setattr(library, "load_data", few_images)
+    for name, augmentation in ("tiny", MILD), ("unchanged", PLAIN):
+        monkeypatch.setitem(library.RECIPES, name, Recipe(name, FastNet, (4, 6, 8), EPOCHS, batch_size=100, augmentation=augmentation))
+    monkeypatch.setenv("GLOO_SOCKET_IFNAME", "lo")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+    torch.set_num_threads(threads)
+
+
+def work(words: list[str], log: Path, rank: int) -> None:
+    """What one process does, noting the images that its network sees while it learns."""
+    os.environ["RANK"] = str(rank)
+    sys.stdout, sys.stderr = (open(f"{log}.{kind}{rank}", "w", buffering=1) for kind in ("out", "err"))
+    seen, forward = [], FastNet.forward
+
+    def noting(model: FastNet, images: torch.Tensor) -> torch.Tensor:
+        if model.training:
+            seen.extend(images)
+        return forward(model, images)
+
+    FastNet.forward = noting
+    status = library.main(words)
+    torch.save(torch.stack(seen) if seen else torch.zeros(0), f"{log}.seen{rank}")
+    sys.exit(status)
+
+
+class Group:
+    """Processes that train together as under torchrun, which is in the place of this process."""
+
+    def __init__(self, count: int, folder: Path, *words: str, recipe: str = "tiny"):
+        self.log, self.count = folder.parent / f"{folder.name}-{count}", count
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(count),
+                       "LOCAL_WORLD_SIZE": str(count), "TORCHELASTIC_USE_AGENT_STORE": "True"}
+        arguments = [recipe, "--seed", "3", "--output", str(folder), *words]
+        self.processes = [fork.Process(target=work, args=(arguments, self.log, rank)) for rank in range(count)]
+        for process in self.processes:
+            process.start()
+        self.store = dist.TCPStore("127.0.0.1", port, is_master=True, wait_for_workers=False) if count > 1 else None
+        for name in ("MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "TORCHELASTIC_USE_AGENT_STORE"):
+            del os.environ[name]
+
+    def wait(self) -> list[int | None]:
+        """The exit status of each, within a minute."""
+        end = time.monotonic() + 60
+        for process in self.processes:
+            process.join(max(0, end - time.monotonic()))
+        return [process.exitcode for process in self.processes]
+
+    def text(self, kind: str, rank: int) -> str:
+        """What one of them printed."""
+        path = Path(f"{self.log}.{kind}{rank}")
+        return path.read_text() if path.exists() else ""
+
+    def said(self) -> list[str]:
+        """All lines on standard error, but for what a progress bar draws."""
+        text = "\n".join(self.text("err", rank) for rank in range(self.count))
+        return [line for line in re.split(r"[\r\n]+", text) if line.strip() and "|" not in line]
+
+    def reach(self, epoch: int) -> None:
+        """Wait until an epoch has ended."""
+        end = time.monotonic() + 30
+        while f"epoch  {epoch}/" not in self.text("out", 0):
+            assert time.monotonic() < end and all(process.is_alive() for process in self.processes), self.said()
+            time.sleep(0.005)
+
+
+def train(count: int, folder: Path, *words: str, recipe: str = "tiny") -> Group:
+    """A training to its end, which must go well; only the first process says or writes anything."""
+    group = Group(count, folder, *words, recipe=recipe)
+    assert group.wait() == [0] * count, group.said()
+    assert group.said() == []
+    assert [bool(group.text("out", rank)) for rank in range(count)] == [True] + [False] * (count - 1)
+    assert sorted(path.name for path in folder.iterdir()) == WHOLE
+    return group
+
+
+def curves(folder: Path) -> torch.Tensor:
+    """Losses, accuracies and learning rates of all epochs."""
+    lines = (folder / "history.csv").read_text().splitlines()[1:]
+    return torch.tensor([[float(number) for number in line.split(",")[:-1]] for line in lines])
+
+
+def distance(one: Path, other: Path) -> float:
+    """The largest difference of two runs, in curves and weights."""
+    assert curves(one).shape == curves(other).shape == (EPOCHS, 6)
+    a, b = (load_file(folder / "weights.safetensors") for folder in (one, other))
+    assert a.keys() == b.keys() and all(a[name].shape == b[name].shape for name in a)
+    return max((curves(one) - curves(other)).abs().max().item(), *((a[name] - b[name]).abs().max().item() for name in a))
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory) -> Path:
+    """Where the same training by one process goes."""
+    return tmp_path_factory.mktemp("alone") / "run"
+
+
+def the_same(folder: Path, alone: Path) -> bool:
+    """Whether a run is that of one process."""
+    if not alone.exists():
+        train(1, alone)
+    return distance(folder, alone) < TOLERANCE
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_the_curve_of_one_process(count, tmp_path, alone):
+    """Batches that do not divide evenly, batch norm and augmentation: all is as if nothing were shared."""
+    train(count, tmp_path / "run")
+    assert the_same(tmp_path / "run", alone)
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_each_image_once_an_epoch(count, tmp_path):
+    """Of what the networks have seen in training, each image is there once for each epoch."""
+    group = train(count, tmp_path / "run", "--epochs", "2", recipe="unchanged")
+    parts = [torch.load(f"{group.log}.seen{rank}") for rank in range(count)]
+    assert max(map(len, parts)) - min(map(len, parts)) <= 2 * 6  # at most one in each batch
+    seen = Counter(image.numpy().round(6).tobytes() for image in torch.cat(parts))
+    images = (MNIST(str(ROOT)).data[:IMAGES, None] / 255 - MEAN) / STD
+    assert seen == Counter({image.numpy().round(6).tobytes(): 2 for image in images}) and len(seen) == IMAGES
+
+
+@pytest.mark.parametrize(("count", "victim"), [(2, 1), (2, 0), (4, 0)])
+def test_a_process_dies(count, victim, tmp_path, alone):
+    """SIGKILL of any: one clear line, a checkpoint, and the same curve after going on with another number of processes."""
+    folder = tmp_path / "run"
+    group = Group(count, folder)
+    group.reach(2)
+    start = time.monotonic()
+    os.kill(group.processes[victim].pid, signal.SIGKILL)
+    statuses = group.wait()
+    assert time.monotonic() - start < 30
+    assert statuses == [-signal.SIGKILL if rank == victim else 1 for rank in range(count)], statuses
+    (line,) = group.said()
+    assert line.startswith("mnist_s6_train: another process of this training is gone")
+    assert f"torchrun --nproc-per-node={count} -m mnist_s6.train tiny" in line and line.endswith("--resume")
+    assert [path.name for path in folder.iterdir() if path.suffix != ".tmp"] == ["checkpoint.safetensors"]
+    for other in (1, 4 if count == 2 else 2):
+        shutil.copytree(folder, tmp_path / f"{other}")
+        train(other, tmp_path / f"{other}", "--resume")
+        assert the_same(tmp_path / f"{other}", alone)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped(number, tmp_path):
+    """Ctrl-C and the polite end: one line that says how to go on, and a checkpoint."""
+    library.RECIPES["tiny"] = Recipe("tiny", FastNet, (4, 6, 8), epochs=999, batch_size=100, augmentation=MILD)
+    group = Group(2, tmp_path / "run")
+    group.reach(1) if False else time.sleep(0)
+    while "epoch   " not in group.text("out", 0) and "epoch  1" not in group.text("out", 0):
+        time.sleep(0.01)
+    for process in group.processes:
+        os.kill(process.pid, number)
+    assert 130 in group.wait() and 0 not in group.wait()
+    (line,) = group.said()
+    assert line.startswith("stopped; to go on") and line.endswith("--resume") and "torchrun --nproc-per-node=2" in line
+    assert (tmp_path / "run" / "checkpoint.safetensors").exists()
+
+
+@pytest.mark.parametrize(("words", "expected"), [(["--resume"], "there is no checkpoint"), (["--epochs", "0"], "epochs is 0"),
+                                                 (["--seed", "x"], "argument --seed")])
+def test_errors_are_one_line(words, expected, tmp_path):
+    """Whichever processes meet an error: the cause is said once."""
+    group = Group(2, tmp_path / "run", *words)
+    assert all(group.wait())
+    (line,) = group.said()
+    assert expected in line and not (tmp_path / "run").exists()
+
+
+def workers(parent: int) -> dict[str, int]:
+    """The processes that torchrun has started, by rank."""
+    found = {}
+    for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
+        variables = Path(f"/proc/{pid}/environ").read_text().split("\0")
+        found |= {word.removeprefix("RANK="): int(pid) for word in variables if word.startswith("RANK=")}
+    return found
+
+
+def test_the_real_command(tmp_path):
+    """torchrun on all images: one process dies after an epoch, and two go on to the end."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "torch.distributed.run", "--master-addr", "127.0.0.1", "--master-port", str(port),
+               "--nproc-per-node=2", "-m", "mnist_s6.train", "quick", "--epochs", "2", "--output", str(tmp_path / "run"), "--data", str(ROOT)]
+    env = os.environ | {"OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout.readline().startswith("epoch  1/2")
+    time.sleep(0.3)
+    os.kill(workers(process.pid)["1"], signal.SIGKILL)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 1 and said.count("mnist_s6_train: another process of this training is gone") == 1
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["checkpoint.safetensors"]
+    ended = subprocess.run([*command, "--resume"], env=env, capture_output=True, text=True, timeout=60)
+    epochs, last = ended.stdout.splitlines()
+    assert ended.returncode == 0 and epochs.startswith("epoch  2/2") and last.startswith("test accuracy 9")
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == WHOLE
