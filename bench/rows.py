@@ -1,10 +1,13 @@
 """The rows of the benchmark: each measures one thing, prints as it goes, and returns what it found."""
 
+import csv
 import io
+import json
 import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
@@ -333,6 +336,30 @@ def predict_costs() -> dict:
             "throughput_goal": 0.95, "milliseconds": found}
 
 
+def torchrun(processes: int, *words: str | Path) -> str:
+    """What several processes of one thread each print."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--master-addr=127.0.0.1", "--master-port=29517", f"--nproc-per-node={processes}"]
+    return subprocess.run([*command, *words], env=os.environ | {"OMP_NUM_THREADS": "1"}, check=True, text=True, capture_output=True).stdout
+
+
+def scale() -> dict:
+    """Seconds per epoch of 'fast', shared by 1, 2 and 4 processes of one thread each; in turns, the median of six epochs."""
+    found: dict[int, dict[str, list[float]]] = {processes: {"seconds": [], "train_loss": [], "test_loss": []} for processes in (1, 2, 4)}
+    for _ in range(2):
+        for processes, columns in found.items():
+            with tempfile.TemporaryDirectory() as folder:
+                torchrun(processes, "-m", "mnist_s6.train", "fast", "--data", ROOT, "--output", folder)
+                epochs = list(csv.DictReader((Path(folder) / "history.csv").open()))
+            for name in columns:
+                columns[name].extend(float(epoch[name]) for epoch in epochs)
+            print(f"  {processes} processes: {statistics.median(columns['seconds']):.2f} s an epoch", flush=True)
+    medians = {processes: statistics.median(columns["seconds"]) for processes, columns in found.items()}
+    recipe = RECIPES["fast"]
+    return {"figure": medians[2] / medians[1], "recipe": recipe.name, "parameters": model_summary(recipe.build()).parameters,
+            "batch_size": recipe.batch_size, "seconds_per_epoch": medians, "epochs": found,
+            "all_reduce_seconds_by_bytes": json.loads(torchrun(2, HERE / "allreduce.py"))}
+
+
 ROWS = {
     "time-to-99.4": Row("a mean of 99.40%, against the first session", " times as fast", 1, 100, True, time_to_994),
     "time-to-99": Row("a mean of 99.00%, against train_mnist_fast's step 8", " times as fast", 1, 5, True, time_to_99),
@@ -348,4 +375,5 @@ ROWS = {
     "s6": Row("accuracy of the session's own recipe", "%", 2, 99.40, True, s6),
     "widgets": Row("a change of a control, the slowest", " ms", 0, 150, False, widgets),
     "predict": Row("one image by `predict`, beyond the bare network", " ms", 2, 1, False, predict_costs),
+    "scale": Row("an epoch of `fast` by two processes, against one", " times as long", 2, 1, False, scale),
 }
