@@ -219,10 +219,11 @@ def augment_batch(
     "Crop, resize, rotate, scale and shift each image by its own draw, in one bilinear sampling pass on any device."
     size = images.shape[-1]
     edge = round((size - crop_size)/2)
-    if cropped.any():
+    few = cropped.nonzero()[:, 0]   # their places in the batch
+    if len(few):
         window = torch.zeros_like(images[:1])
         window[..., edge:edge + crop_size, edge:edge + crop_size] = 1   # a crop loses what is outside
-        images = torch.where(cropped[:, None, None, None], images*window, images)
+        images = images.index_copy(0, few, images[few]*window)
     zoom = torch.where(cropped, crop_size/size, 1.)
     shift = torch.where(cropped, (2*edge + crop_size - size)/size, 0.)   # an odd crop is half a pixel off the middle
     if scales is not None: zoom = zoom/scales
@@ -284,6 +285,25 @@ def part_of(
     "The images of a batch that one of several processes takes."
     return slice(n*process//processes, n*(process + 1)//processes)
 
+# %% ../nbs/00_datasets.ipynb #7510a115
+def _make_batches(
+    loader: 'BatchedLoader',
+    indices: torch.Tensor, # (n,) Of the images of one batch or several
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]: # See `__iter__`
+    "Make several batches at once."
+    batches = torch.arange(len(indices), device=indices.device).split(loader.batch_size)
+    parts = [part_of(len(batch), *loader.part) for batch in batches]
+    own = torch.cat([batch[part] for batch, part in zip(batches, parts)])   # all of them, if there is one process
+    images = loader.images.index_select(0, indices[own]) * (1/(255*STD))
+    if loader.augmentation and loader.augmentation.changes:
+        draws = draw_augmentation(len(indices), loader.augmentation, loader.generator)   # all processes draw the same
+        cropped, angles, shifts, scales = (d.to(images.device)[own] for d in draws)
+        images = augment_batch(images, cropped, angles, loader.augmentation.crop_size, shifts, scales)
+    made = images.sub_(MEAN/STD).split([part.stop - part.start for part in parts])   # (x/255 − MEAN)/STD
+    for batch, part, x in zip(batches, parts, made):
+        if len(x) < len(batch): x = F.pad(x, [0]*6 + [part.start, len(batch) - part.stop])
+        yield x, loader.labels[indices[batch]]
+
 # %% ../nbs/00_datasets.ipynb #7510a114
 class BatchedLoader:
     "Batches of images in memory, augmented and normalised at once, in place of the dataset's transform; raises `ValueError` on bad numbers."
@@ -294,32 +314,27 @@ class BatchedLoader:
         augmentation: Augmentation | None = None, # None: not augmented and not shuffled
         seed: int = 0, # Fixes the order and the draws, of all epochs
         device: str | torch.device = 'cpu', # Where images are held and augmented
+        share: float = 1., # Of the images that an epoch takes, other ones each time; above 0, at most 1
     ):
         images, labels = _tensors(dataset)
         if not len(images): raise ValueError('the dataset holds no images; expected at least one')
+        if not (isinstance(share, (int, float)) and 0 < share <= 1): raise ValueError(f'share is {share!r}; expected a number above 0, at most 1')
         self.dataset, self.augmentation = dataset, augmentation
         self.batch_size = check_whole('batch_size', batch_size, 1, 60_000)
         self.images = images[:, None].to(device) # (n, 1, 28, 28), uint8
         self.labels = labels.to(device) # (n,)
         self.generator = torch.Generator().manual_seed(check_whole('seed', seed, 0, 2**63 - 1))
+        self.count = max(1, round(share*len(images))) # Images in an epoch
         self.part = 0, 1 # Of several processes that share each batch: which this is, and how many there are
 
     def __len__(self) -> int: # Batches in an epoch
-        return math.ceil(len(self.images)/self.batch_size)
+        return math.ceil(self.count/self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]: # (N, 1, 28, 28), zeros outside this process's part; (N,)
         n = len(self.images)
         order = torch.randperm(n, generator=self.generator) if self.augmentation else torch.arange(n)
-        for indices in order.to(self.images.device).split(self.batch_size):
-            own = part_of(len(indices), *self.part)
-            images = self.images.index_select(0, indices[own]) / 255
-            if self.augmentation and self.augmentation.changes:
-                draws = draw_augmentation(len(indices), self.augmentation, self.generator)   # all processes draw the same
-                cropped, angles, shifts, scales = (d[own].to(images.device) for d in draws)
-                images = augment_batch(images, cropped, angles, self.augmentation.crop_size, shifts, scales)
-            images.sub_(MEAN).div_(STD)
-            if len(images) < len(indices): images = F.pad(images, [0]*6 + [own.start, len(indices) - own.stop])
-            yield images, self.labels[indices]
+        several = max(1, 512//self.batch_size)   # batches that are made at once: fewer and larger steps
+        for indices in order[:self.count].to(self.images.device).split(several*self.batch_size): yield from _make_batches(self, indices)
 
 # %% ../nbs/00_datasets.ipynb #c772db62
 def stratified_split(
@@ -344,6 +359,7 @@ def load_data(
     batched: bool = False, # Hold images in memory and augment a whole batch at once
     augmentation: Augmentation = Augmentation(), # Of the training images
     device: str | torch.device = 'cpu', # Where batches are made (only with batched=True)
+    share: float = 1., # Of the training images that an epoch takes (only with batched=True)
 ) -> tuple[SeededLoader, SeededLoader] | tuple[BatchedLoader, BatchedLoader]:
     "The training loader, and the test (or validation) loader; raises `ValueError`, `TypeError` or `OSError` on bad input."
     held_out = {True: 5000, False: 0}[validation] if isinstance(validation, bool) else check_whole('validation', validation, 0, 59_999)
@@ -352,6 +368,7 @@ def load_data(
     seed = torch.randint(2**62, ()).item() if seed is None else check_whole('seed', seed, 0, 2**63 - 1)
     if batched and num_workers: raise ValueError(f'num_workers is {num_workers}, but batched=True works in this process: leave it out')
     if not batched and str(device) != 'cpu': raise ValueError(f'device is {str(device)!r}, but image-by-image batches are made on the CPU: pass batched=True')
+    if not batched and share != 1: raise ValueError(f'share is {share!r}, but image-by-image batches take all images: pass batched=True')
     from torchvision.datasets import MNIST
     unpack_data(root)
     train_set = MNIST(str(root), train=True, transform=train_transforms(augmentation))
@@ -360,7 +377,7 @@ def load_data(
         kept, chosen = stratified_split(train_set.targets, held_out)
         train_set, test_set = Subset(train_set, kept.tolist()), Subset(test_set, chosen.tolist())
     if batched:
-        return BatchedLoader(train_set, batch_size, augmentation, seed, device), BatchedLoader(test_set, batch_size, device=device)
+        return BatchedLoader(train_set, batch_size, augmentation, seed, device, share), BatchedLoader(test_set, batch_size, device=device)
     return (SeededLoader(train_set, seed, batch_size=batch_size, shuffle=True, num_workers=num_workers),
             SeededLoader(test_set, seed, batch_size=batch_size, num_workers=num_workers))
 
