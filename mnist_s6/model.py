@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['POINTWISE', 'ReceptiveField', 'receptive_field', 'conv_block', 'S6Net', 'LayerSummary', 'multiply_adds',
-           'ModelSummary', 'model_summary', 'FastNet']
+           'ModelSummary', 'model_summary', 'FastNet', 'straighten', 'TinyNet']
 
 # %% ../nbs/01_model.ipynb #d4f8e4ce
 import html
@@ -12,7 +12,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import nn
+
+from .datasets import MEAN, STD, sampling_grid
 
 # %% ../nbs/01_model.ipynb #4abec7b7
 @dataclass(frozen=True)
@@ -225,3 +228,56 @@ class FastNet(nn.Module):
         "Score each image; raises `ValueError` for another shape."
         _check_images(images)
         return self.classifier(self.features(images[..., 2:26, 2:26]).flatten(1))
+
+# %% ../nbs/01_model.ipynb #7e110008
+def straighten(
+    images: torch.Tensor, # (N, 1, 28, 28), normalised
+) -> torch.Tensor: # (N, 1, 28, 28), normalised
+    "Set digits upright and in the middle, by the moments of their ink: nothing in it is learned (LeCun et al. 1998 call it deslanting)."
+    images = images*STD + MEAN   # from 0, no ink, to 1
+    ink, places = images[:, 0].clamp(min=0), torch.arange(28., device=images.device) - 13.5
+    rows, columns = ink.sum(2), ink.sum(1)   # (N, 28) each: the ink in each row, and in each column
+    mass = rows.sum(1).clamp(min=1e-6)
+    x0, y0 = columns @ places / mass, rows @ places / mass   # (N,): the middle of the ink
+    x, y = places - x0[:, None], places - y0[:, None]   # (N, 28), from there
+    xy = ((ink @ x[:, :, None])[..., 0]*y).sum(1)
+    lean = xy / (rows*y*y).sum(1).clamp(min=1e-6)   # (N,)
+    one, zero = torch.ones_like(lean), torch.zeros_like(lean)
+    matrices = torch.stack([one, lean, x0/14, zero, one, y0/14], 1).view(-1, 2, 3)   # the image is 2 wide: 14 pixels are 1
+    return (F.grid_sample(images, sampling_grid(matrices, 28), align_corners=False) - MEAN)/STD
+
+# %% ../nbs/01_model.ipynb #7e110013
+def _mixing_block(
+    in_channels: int,
+    out_channels: int,
+    kernel_size: int = 1,
+    pool: bool = False, # Max-pool 2×2 after the convolution
+) -> nn.Sequential: # (N, in_channels, H, W) → (N, out_channels, H', W'), the same size without pool
+    "A convolution, a pooling if wanted, batch norm that learns a shift only, and ReLU."
+    norm = nn.BatchNorm2d(out_channels)
+    norm.weight = None   # the next layer's weights do its work
+    convolution = nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size//2, bias=False)
+    return nn.Sequential(convolution, *[nn.MaxPool2d(2)]*pool, norm, nn.ReLU(inplace=True))
+
+class TinyNet(nn.Module):
+    "Digits set upright, and a stack of layers that share their 3×3 kernels; returns logits, for `F.cross_entropy`."
+
+    def __init__(self,
+        widths: tuple[int, ...] = (10, 10, 10, 10), # Channels after each convolution that mixes them; all the same, at least 2
+    ) -> None:
+        super().__init__()
+        if len(widths) < 2 or len(set(widths)) > 1: raise ValueError(f'widths is {widths!r}; expected the same number at least twice, such as (10, 10)')
+        channels = widths[0]
+        self.first = _mixing_block(1, channels, 3, pool=True)   # (N, 1, 28, 28) → (N, 10, 14, 14)
+        self.look = nn.Conv2d(channels, channels, 3, groups=channels, bias=False)   # one kernel for each channel: 2 pixels smaller
+        self.mix = nn.ModuleList(_mixing_block(channels, channels) for _ in widths[1:])
+        self.classifier = nn.Linear(channels, 10)
+
+    def forward(self,
+        images: torch.Tensor, # (N, 1, 28, 28), normalised
+    ) -> torch.Tensor: # (N, 10) logits
+        "Score each image; raises `ValueError` for another shape."
+        _check_images(images)
+        x = self.first(straighten(images))              # (N, 10, 14, 14)
+        for mix in self.mix: x = mix(self.look(x))      # (N, 10, 12, 12), (N, 10, 10, 10), (N, 10, 8, 8)
+        return self.classifier(self.look(x).mean((2, 3)))   # the mean over 6×6 places, (N, 10)

@@ -340,7 +340,7 @@ def save_weights(
     "Write the weights to a safetensors file, whole or not at all, and which network they are of; raises `OSError` if it can't be written."
     from safetensors.torch import save
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
-    widths = [layer.out_channels for layer in model.modules() if isinstance(layer, nn.Conv2d)]
+    widths = [layer.out_channels for layer in model.modules() if isinstance(layer, nn.Conv2d) and layer.groups == 1]   # that mix channels
     header = {'network': type(model).__name__, 'widths': widths, 'mean': MEAN, 'std': STD, **(about or {}), 'sha256': weights_digest(tensors)}
     try: write_atomically(path, save(tensors, {name: str(value) for name, value in header.items()}))
     except OSError as error:
