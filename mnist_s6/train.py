@@ -90,17 +90,17 @@ class _SharedBatchNorm(nn.BatchNorm2d):
     "Batch norm over the images of all processes; what PyTorch's `SyncBatchNorm` does on graphics cards only."
     def forward(self, x: torch.Tensor) -> torch.Tensor: # (N, C, H, W), N may be 0
         if not self.training: return super().forward(x)
-        sums = [part.sum((0, 2, 3), dtype=torch.double) for part in (torch.ones_like(x), x, x*x)]   # (C,) each
-        n, total, squares = _Sum.apply(torch.stack(sums)) # (3, C)
+        count = x.new_full(x.shape[1:2], x[:, 0].numel())   # (C,), as the two sums
+        n, total, squares = _Sum.apply(torch.stack([count, x.sum((0, 2, 3)), (x*x).sum((0, 2, 3))]).double())
         mean = total/n
-        variance = squares/n - mean**2
+        variance = (squares/n - mean**2).clamp(min=0)
         with torch.no_grad():   # what evaluation will use
             self.num_batches_tracked += 1
             self.running_mean.lerp_(mean.to(x.dtype), self.momentum)
             self.running_var.lerp_((variance*n/(n - 1)).to(x.dtype), self.momentum)
         scale = self.weight*(variance + self.eps).rsqrt()
         shift = self.bias - mean*scale
-        return x*scale.to(x.dtype)[:, None, None] + shift.to(x.dtype)[:, None, None]
+        return torch.addcmul(shift.to(x.dtype)[:, None, None], x, scale.to(x.dtype)[:, None, None])
 
 # %% ../nbs/05_train.ipynb #5ca1e106
 class _Together(nn.Module):

@@ -82,7 +82,7 @@ class Group:
         os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(count),
                        "LOCAL_WORLD_SIZE": str(count), "TORCHELASTIC_USE_AGENT_STORE": "True"}
         arguments = [recipe, "--seed", "3", "--output", str(folder), *words]
-        self.processes = [fork.Process(target=work, args=(arguments, self.log, rank)) for rank in range(count)]
+        self.processes = [fork.Process(target=work, args=(arguments, self.log, rank), daemon=True) for rank in range(count)]
         for process in self.processes:
             process.start()
         self.store = dist.TCPStore("127.0.0.1", port, is_master=True, wait_for_workers=False) if count > 1 else None
@@ -94,6 +94,9 @@ class Group:
         end = time.monotonic() + 60
         for process in self.processes:
             process.join(max(0, end - time.monotonic()))
+            process.kill()  # of no effect on one that has ended
+            process.join()
+        self.store = None  # a later fork must not inherit it
         return [process.exitcode for process in self.processes]
 
     def text(self, kind: str, rank: int) -> str:
@@ -110,7 +113,8 @@ class Group:
         """Wait until an epoch has ended, as in '1/6'."""
         end = time.monotonic() + 30
         while f"{epoch} " not in self.text("out", 0):
-            assert time.monotonic() < end and all(process.is_alive() for process in self.processes), self.said()
+            if time.monotonic() > end or not all(process.is_alive() for process in self.processes):
+                pytest.fail(f"{self.wait()} before epoch {epoch}: {self.said()}")
             time.sleep(0.005)
 
 
@@ -200,7 +204,8 @@ def test_stopped(number, tmp_path):
     group.reach("1/999")
     for process in group.processes:
         os.kill(process.pid, number)
-    assert 130 in group.wait() and 0 not in group.wait()
+    statuses = group.wait()
+    assert 130 in statuses and 0 not in statuses
     (line,) = group.said()
     assert line.startswith("stopped; to go on") and line.endswith("--resume") and "torchrun --nproc-per-node=2" in line
     assert (tmp_path / "run" / "checkpoint.safetensors").exists()
