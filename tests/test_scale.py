@@ -31,10 +31,10 @@ WHOLE = ["checkpoint.safetensors", "curves.png", "history.csv", "weights.safeten
 fork = get_context("fork")
 
 
-def few_images(batch_size, root, *, seed, validation, batched, augmentation):
+def few_images(batch_size, root, *, seed, validation, batched, augmentation, share):
     """In place of `load_data`: so few images that a run takes a moment."""
     train, test = (MNIST(str(ROOT), train=train) for train in (True, False))
-    return (BatchedLoader(Subset(train, range(IMAGES)), batch_size, augmentation, seed),
+    return (BatchedLoader(Subset(train, range(IMAGES)), batch_size, augmentation, seed, share=share),
             BatchedLoader(Subset(test, range(101)), batch_size))
 
 

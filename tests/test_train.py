@@ -27,10 +27,10 @@ TINY = Recipe("tiny", FastNet, (4, 6, 8), epochs=8, batch_size=100, augmentation
 fork = get_context("fork")
 
 
-def few_images(batch_size, root, *, seed, validation, batched, augmentation):
+def few_images(batch_size, root, *, seed, validation, batched, augmentation, share):
     """In place of `load_data`: so few images that a run takes a moment."""
     train, test = (MNIST(str(ROOT), train=train) for train in (True, False))
-    return (BatchedLoader(Subset(train, range(1000)), batch_size, augmentation, seed),
+    return (BatchedLoader(Subset(train, range(1000)), batch_size, augmentation, seed, share=share),
             BatchedLoader(Subset(test, range(200)), batch_size))
 
 
