@@ -211,6 +211,7 @@ def load_network(
     "Build the network that a weights file is of; raises `ValueError` if the file is damaged or of an unknown network, `OSError` if it can't be read."
     from safetensors import SafetensorError
     _check_file(path)
+    open(path, 'rb').close()   # of a file that may not be read, safetensors says that it isn't there
     if os.path.getsize(path) > 100_000_000: raise ValueError(f'{path} has more than 100 MB: these are no weights of the course')
     try: header = weights_header(path)
     except SafetensorError as error:
