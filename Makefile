@@ -24,7 +24,7 @@ test: .venv/.installed
 	@$(PY) tools/run_tests.py
 
 lab: .venv/.installed
-	@$(PY) -m jupyterlab nbs/index.ipynb
+	@$(PY) -m jupyterlab --ip=127.0.0.1 nbs/index.ipynb
 
 notebooks: .venv/.installed
 	.venv/bin/nbdev_export

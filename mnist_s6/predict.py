@@ -70,12 +70,11 @@ def in_place(
 ) -> torch.Tensor: # (N,), True where an image is as MNIST's are
     "Which images need no preparing: the ink's longest side is 19 or 20, its centre of mass between 13 and 15."
     places = torch.arange(28.)
-    sums = torch.cat([images @ torch.ones(28), images.sum(1)])   # (2N, 28): the ink in each row, then in each column
-    from_ends = torch.stack([places + 1, 28 - places])[..., None]   # (2, 28, 1), counted from the first and from the last
-    sides = ((sums > 0).T.contiguous()*from_ends).amax(1).sum(0) - 28   # (2N,), last − first + 1; below 0 without ink
-    centred = (sums @ torch.stack([places - 13, 15 - places], 1) >= 0).all(1)   # (2N,): is 13·ink ≤ Σ place·ink ≤ 15·ink?
-    longest = sides.view(2, -1).amax(0)   # (N,)
-    return (longest >= 19) & (longest <= 20) & centred.view(2, -1).all(0)
+    sums = torch.cat([images @ torch.ones(28), images.sum(1)]).T   # (28, 2N): the ink in each row, then in each column
+    last, first = torch.frexp(torch.stack([4**places, 4**(27 - places)]) @ sums.sign()).exponent   # (2N,) each: 2·last + 1, 2·(27 − first) + 1
+    longest = (last + first).view(2, -1).amax(0)//2 - 27   # (N,), last − first + 1; below 0 without ink
+    balance = torch.stack([places - 13, 15 - places]) @ sums   # (2, 2N), none below 0: 13·ink ≤ Σ place·ink ≤ 15·ink
+    return (longest >= 19) & (longest <= 20) & (balance.view(4, -1).amin(0) >= 0)
 
 # %% ../nbs/04_predict.ipynb #88b5851d
 def prepare_image(
@@ -212,6 +211,7 @@ def load_network(
     "Build the network that a weights file is of; raises `ValueError` if the file is damaged or of an unknown network, `OSError` if it can't be read."
     from safetensors import SafetensorError
     _check_file(path)
+    open(path, 'rb').close()   # of a file that may not be read, safetensors says that it isn't there
     if os.path.getsize(path) > 100_000_000: raise ValueError(f'{path} has more than 100 MB: these are no weights of the course')
     try: header = weights_header(path)
     except SafetensorError as error:
@@ -304,9 +304,9 @@ def predict(
     greys, many = _gather(images)
     device, logits = _device_of(model), []
     with evaluating(model):
-        for start in range(0, len(greys), 500):
-            batch = prepare_images(greys[start:start + 500], start if many else None)
-            logits.append(model(batch.sub_(MEAN).div_(STD)[:, None].to(device)).cpu())
+        for start in range(0, len(greys), 2000):
+            prepared = prepare_images(greys[start:start + 2000], start if many else None).sub_(MEAN).div_(STD)[:, None]
+            logits += [model(batch.to(device)).cpu() for batch in prepared.split(500)]
     scores = torch.cat(logits) if logits else torch.zeros(0, 10)
     if scores.shape != (len(greys), 10) or not scores.isfinite().all():
         raise ValueError(f'the model gave scores of shape {tuple(scores.shape)}, or not all of them numbers; expected ({len(greys)}, 10)')

@@ -10,6 +10,7 @@ import os
 import pickle
 import re
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -284,6 +285,46 @@ def test_a_broken_file_is_refused_and_the_others_are_read(name: str, tmp_path: P
     assert (status, len(errors)) == (1, 1) and errors[0].startswith(f"mnist_s6_predict: {bad}: ")
     assert [json.loads(line)["digit"] for line in out.splitlines()] == [1]
     assert sorted(tmp_path.iterdir()) == [bad, good] and bad.read_bytes() == content
+
+
+NO_FILES = ["none.png", "", "a\0b.png", "x" * 5000, f"{__file__}/x.png", "/dev/zero", "/dev/null", "empty", "loop.png", "dangling.png", "socket.png", "none/"]
+
+
+@pytest.mark.parametrize("name", NO_FILES, ids=lambda name: repr(name[:40]))
+def test_what_is_no_file_is_refused_and_the_others_are_read(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Callable) -> None:
+    """A missing file, a device, an empty folder, a link to nowhere, as image and as weights: one line each."""
+    monkeypatch.chdir(tmp_path)
+    Path("good.png").write_bytes(PNG)
+    Path("empty").mkdir()
+    Path("loop.png").symlink_to("loop.png")
+    Path("dangling.png").symlink_to("nowhere.png")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("socket.png")
+        status, out, errors = run("--json", name, "good.png")
+        assert (status, len(errors)) == (1, 1) and errors[0].startswith("mnist_s6_predict: ")
+        assert [json.loads(line)["file"] for line in out.splitlines()] == ["good.png"]
+        status, out, errors = run("--weights", name, "good.png")
+        assert (status, out, len(errors)) == (1, "", 1)
+
+
+def test_there_are_forty_hostile_inputs_of_each_kind() -> None:
+    assert len(BAD) >= 40 and len(broken_files()) + len(NO_FILES) >= 40
+
+
+def test_what_may_not_be_read_is_refused(tmp_path: Path) -> None:
+    """A file, a folder and weights without the right to read them; root may read anything, until it gives that up."""
+    for name in "good.png", "secret.png", "secret.safetensors":
+        (tmp_path / name).write_bytes(PNG)
+    (tmp_path / "secret").mkdir()
+    for path in tmp_path.glob("secret*"):
+        path.chmod(0)
+    weak = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
+    for words, count in (["secret.png", "secret", "good.png"], 2), (["--weights", "secret.safetensors", "good.png"], 1):
+        command = [*weak, sys.executable, "-m", "mnist_s6.predict", "--json", *words]
+        found = subprocess.run(command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+        errors = found.stderr.splitlines()
+        assert found.returncode == 1 and len(errors) == count and len(found.stdout.splitlines()) == count - 1
+        assert all(line.startswith("mnist_s6_predict: secret") and line.endswith("Permission denied") for line in errors), errors
 
 
 def test_a_bomb_is_refused_before_it_unpacks(tmp_path: Path) -> None:

@@ -1,10 +1,10 @@
-"""The package as a stranger gets it: built, installed in another place, used from an empty folder."""
+"""The package as a stranger gets it: built, installed in another place, used from an empty folder that can't be written to."""
 
-import json
 import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import zipfile
 from pathlib import Path
@@ -72,25 +72,39 @@ def test_both_hold_code_data_and_weights(built):
     call(sys.executable, "-m", "twine", "check", "--strict", *built.iterdir(), cwd=built)
 
 
-def test_used_from_an_empty_folder(installed, tmp_path):
-    """Both commands, prediction and training work outside the checkout, and leave only the cache and what was asked for."""
-    empty, cache = tmp_path / "empty", tmp_path / "cache"
-    empty.mkdir()
-    env = {"PYTHONPATH": str(installed), "MNIST_S6_CACHE": str(cache), "OMP_NUM_THREADS": "1"}
-    where = call(sys.executable, "-c", "import mnist_s6; print(mnist_s6.__file__)", cwd=empty, **env).stdout
-    assert where.startswith(str(installed))
-    make = ("from mnist_s6.datasets import load_data; from PIL import Image; import sys;"
-            "Image.fromarray(255 - load_data(1, sys.argv[1], batched=True)[1].images[0, 0].numpy()).save(sys.argv[2])")
-    call(sys.executable, "-c", make, cache, tmp_path / "digit.png", cwd=empty, **env)
-    if os.geteuid():
-        empty.chmod(0o555)
-    answer = json.loads(call(sys.executable, installed / "bin" / "mnist_s6_predict", "--json", tmp_path / "digit.png", cwd=empty, **env).stdout)
-    assert answer["digit"] == 7 and len(answer["probabilities"]) == 10
-    ended = call(sys.executable, installed / "bin" / "mnist_s6_train", "quick", "--output", tmp_path / "run", cwd=empty, **env)
-    assert "test accuracy 9" in ended.stdout.splitlines()[-1]
-    weights = ["--weights", tmp_path / "run" / "weights.safetensors"]
-    assert "7" in call(sys.executable, installed / "bin" / "mnist_s6_predict", *weights, tmp_path / "digit.png", cwd=empty, **env).stdout
-    assert not list(empty.iterdir())
+def test_a_strangers_day(built, tmp_path):
+    """Data, prediction, training and both commands work in an empty folder that can't be written to, without a network;
+    uninstalled, the package leaves only its cache. (`tools/oldest.sh` does the same with the oldest versions.)"""
+    venv, home, empty = tmp_path / "venv", tmp_path / "home", tmp_path / "outside" / "empty"
+    call(sys.executable, "-m", "venv", "--without-pip", venv, cwd=tmp_path)
+    pip = (sys.executable, "-m", "pip", "--python", venv / "bin" / "python")
+    call(*pip, "install", "--no-deps", "--no-index", "--quiet", next(built.glob("*.whl")), cwd=tmp_path)
+    site = Path(call(venv / "bin" / "python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=tmp_path).stdout.strip())
+    (site / "lent.pth").write_text(sysconfig.get_path("purelib"))  # PyTorch and the others; a checkout installed there is not seen
+    home.mkdir()
+    empty.mkdir(parents=True)
+    for folder in empty, empty.parent:
+        folder.chmod(0o555)
+    # Root may write anywhere, until it gives that up.
+    weak = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
+    user = {"HOME": str(home), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(no_network(tmp_path / "guard"))}
+    done = call(*weak, venv / "bin" / "python", ROOT / "tests" / "stranger.py", ROOT, cwd=empty, **user)
+    assert "a stranger's day went well" in done.stdout
+    (site / "lent.pth").unlink()
+    call(*pip, "uninstall", "--yes", "--quiet", "mnist_s6", cwd=tmp_path)
+    assert [path for path in venv.rglob("*") if "mnist_s6" in path.name] == []
+
+
+def no_network(folder: Path) -> Path:
+    """A folder for PYTHONPATH, with which no socket can be opened, in commands that are started neither."""
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(
+        "import socket\n"
+        "class Refused(socket.socket):\n"
+        "    def __init__(self, *_, **__): raise AssertionError('a socket was opened')\n"
+        "socket.socket = Refused\n"
+    )
+    return folder
 
 
 def test_types_from_the_users_side(installed, tmp_path):
