@@ -1,6 +1,8 @@
 """The package as a stranger gets it: built, installed in another place, used from an empty folder that can't be written to."""
 
+import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -93,6 +95,17 @@ def test_a_strangers_day(built, tmp_path):
     (site / "lent.pth").unlink()
     call(*pip, "uninstall", "--yes", "--quiet", "mnist_s6", cwd=tmp_path)
     assert [path for path in venv.rglob("*") if "mnist_s6" in path.name] == []
+
+
+def test_help_leads_on(installed):
+    """What `help(mnist_s6)` tells a newcomer to type is there, and every module is listed and says in a sentence what it is for."""
+    code = "import mnist_s6, pydoc, sys; print(pydoc.render_doc(mnist_s6, renderer=pydoc.plaintext)); assert 'torch' not in sys.modules"
+    shown = call(sys.executable, "-c", code, cwd=installed, PYTHONPATH=str(installed)).stdout
+    told = re.findall(r"(from mnist_s6\.\w+ import [\w, ]+);", shown)
+    assert len(told) >= 3 and "mnist_s6_predict photo.png" in shown
+    call(sys.executable, "-c", "\n".join(told), cwd=installed, PYTHONPATH=str(installed))
+    for path in sorted((installed / "mnist_s6").glob("[a-z]*.py")):
+        assert path.stem in shown and ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), path.name
 
 
 def no_network(folder: Path) -> Path:
