@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from .datasets import MEAN, STD, prepare_digit, write_atomically
-from .model import FastNet, S6Net
+from .model import FastNet, S6Net, TinyNet
 from .util import _device_of, evaluating, load_weights, weights_header
 
 if TYPE_CHECKING: from PIL.Image import Image
@@ -203,7 +203,7 @@ def _picture_pixels(
 
 # %% ../nbs/04_predict.ipynb #7540df6a
 #: The networks that a weights file may name
-NETWORKS: dict[str, type[nn.Module]] = {network.__name__: network for network in (S6Net, FastNet)}
+NETWORKS: dict[str, type[nn.Module]] = {network.__name__: network for network in (S6Net, FastNet, TinyNet)}
 
 def load_network(
     path: str | os.PathLike[str], # A safetensors file that `save_weights` has written

@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from .datasets import Augmentation, BatchedLoader, cache_folder, load_data, part_of, write_atomically
-from .model import FastNet, S6Net
+from .model import FastNet, S6Net, TinyNet
 from .util import History, Training, fit, save_weights, set_seed, weights_digest
 
 # %% ../nbs/05_train.ipynb #6d2b612d
@@ -39,6 +39,7 @@ class Recipe:
     warm_up: float = 0.3
     label_smoothing: float = 0.
     augmentation: Augmentation = Augmentation() # The course's
+    share: float = 1. # Of the training images that an epoch takes, see `BatchedLoader`
 
     def build(self) -> nn.Module: # Untrained; returns logits (N, 10)
         "The network."
@@ -67,6 +68,8 @@ RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (
            label_smoothing=0.1, augmentation=MILD),
     Recipe('small', S6Net, (10, 14, 16, 22), epochs=15, max_lr=0.01, betas=(0.7, 0.9), warm_up=0.2,
            label_smoothing=0.1, augmentation=MILD),
+    Recipe('tiny', TinyNet, (10, 10, 10, 10), epochs=60, max_lr=0.03, weight_decay=0., betas=(0.9, 0.99), warm_up=0.2,
+           augmentation=MILD),
 )}
 
 # %% ../nbs/05_train.ipynb #5ca1e102
@@ -98,7 +101,7 @@ class _SharedBatchNorm(nn.BatchNorm2d):
             self.num_batches_tracked += 1
             self.running_mean.lerp_(mean.to(x.dtype), self.momentum)
             self.running_var.lerp_((variance*n/(n - 1)).to(x.dtype), self.momentum)
-        scale = self.weight*(variance + self.eps).rsqrt()
+        scale = (variance + self.eps).rsqrt() * (1. if self.weight is None else self.weight)
         shift = self.bias - mean*scale
         return torch.addcmul(shift.to(x.dtype)[:, None, None], x, scale.to(x.dtype)[:, None, None])
 
@@ -165,7 +168,7 @@ def run_recipe(
     "Train by a recipe, with an evaluation after each epoch, shared by all processes of `torch.distributed`; raises `ValueError` for a name that isn't there, `ConnectionError` if another process is gone, and what `load_data` and `fit` raise."
     recipe = _find_recipe(recipe)
     loaders = load_data(recipe.batch_size, root, seed=seed, validation=validation, batched=True,
-                        augmentation=recipe.augmentation)
+                        augmentation=recipe.augmentation, share=recipe.share)
     for loader in loaders: loader.part = _part()
     set_seed(seed)
     model = network = recipe.build()

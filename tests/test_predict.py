@@ -30,7 +30,7 @@ from PIL import Image
 
 from mnist_s6 import datasets, predict as module
 from mnist_s6.datasets import MNIST_FILES, ink_box, prepare_digit, read_idx, unpack_data
-from mnist_s6.model import FastNet, S6Net
+from mnist_s6.model import FastNet, S6Net, TinyNet
 from mnist_s6.predict import (Prediction, Predictions, export_onnx, in_place, ink_on_black, load_network, main, predict, prepare_image,
                               pretrained)
 from mnist_s6.util import save_weights, weights_header
@@ -503,7 +503,7 @@ def test_a_pickle_is_never_opened(tmp_path: Path, run: Callable, zipped: bool) -
     assert sentinel.exists(), "the trap works"
 
 
-@pytest.mark.parametrize(("network", "widths"), [(S6Net, (4, 5, 6, 7)), (FastNet, (3, 4, 5))])
+@pytest.mark.parametrize(("network", "widths"), [(S6Net, (4, 5, 6, 7)), (FastNet, (3, 4, 5)), (TinyNet, (4, 4, 4))])
 def test_a_network_comes_back_from_its_file(tmp_path: Path, network: type, widths: tuple[int, ...]) -> None:
     model = network(widths).eval()
     save_weights(model, tmp_path / "w.safetensors", {"recipe": "mine"})
