@@ -387,8 +387,9 @@ def main(
         return 1
     finally:
         for number, handler in before.items(): signal.signal(number, handler)
-        if hasattr(signal, 'alarm'): signal.alarm(0)
-        if store: dist.destroy_process_group()
+        if store:
+            if hasattr(signal, 'alarm'): signal.alarm(0)
+            dist.destroy_process_group()
 
 # %% ../nbs/05_train.ipynb #7b000023
 if __name__ == '__main__' and '__file__' in globals(): sys.exit(main())
