@@ -95,7 +95,7 @@ def unpack_data(
             write_atomically(path, _packed(name, digest))
         except OSError as error:
             raise type(error)(error.errno, f"can't put MNIST in root {str(root)!r} ({error.strerror}). Pass a "
-                              f"folder that you can write to, such as root='data'", str(path)) from error
+                              f"folder that you can write to, such as root=mnist_s6.datasets.cache_folder()", str(path)) from error
     return raw
 
 # %% ../nbs/00_datasets.ipynb #4cfe9a91

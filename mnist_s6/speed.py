@@ -18,8 +18,8 @@ from torch import nn
 from torch.utils.data import Subset
 
 from .datasets import Augmentation, BatchedLoader, SeededLoader, check_whole, load_data
-from .model import FastNet, S6Net
-from .train import MILD
+from .model import S6Net
+from .train import MILD, RECIPES
 from .util import set_seed, train
 
 if TYPE_CHECKING: from matplotlib.figure import Figure
@@ -62,7 +62,7 @@ STEPS: tuple[Step, ...] = tuple(accumulate((
     dict(change='batches of 256', batch_size=256),
     dict(change='AdamW in one cycle: 12 epochs', optimizer='AdamW', epochs=12),
     dict(change='one fused optimizer step', optimizer='fused AdamW'),
-    dict(change='FastNet: 24×24 pixels, three convolutions', network=FastNet),
+    dict(change='FastNet: 24×24 pixels, three convolutions', network=RECIPES['fast'].build),
     dict(change='mild augmentation, soft targets: 3 epochs', augmentation=MILD, label_smoothing=0.05, epochs=3),
 ), lambda step, change: replace(step, **change), initial=Step('the first session', original_network, 18, False, 64, False, 'SGD')))
 
