@@ -47,8 +47,9 @@ def details(name: str, found: dict) -> str:
     if "images_per_second" in found:
         words.append(", ".join(f"{name} {rate:,.0f}" for name, rate in found["images_per_second"].items()) + " images a second, "
                      f"{found['times_kornia']:.1f} times kornia's")
-    if "product_flops" in found:
-        words.append(f"{found['training_flops']/1e9:.0f} of {found['product_flops']/1e9:.0f} GFLOP/s")
+    if name == "efficiency":
+        words.append(", ".join(f"`{recipe}` {facts['training_flops']/1e9:.0f} of {facts['product_flops']/1e9:.0f} GFLOP/s ({facts['percent']:.0f}%)"
+                               for recipe, facts in found["recipes"].items()))
     if "throughput_share" in found:
         words.append(f"10,000 images at {found['throughput_share']:.1%} of the bare network's speed (goal {found['throughput_goal']:.0%})")
     if "training_view_share" in found:
