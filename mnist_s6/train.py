@@ -68,8 +68,8 @@ RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (
            label_smoothing=0.1, augmentation=MILD),
     Recipe('small', S6Net, (10, 14, 16, 22), epochs=15, max_lr=0.01, betas=(0.7, 0.9), warm_up=0.2,
            label_smoothing=0.1, augmentation=MILD),
-    Recipe('tiny', TinyNet, (10, 10, 10, 10), epochs=60, max_lr=0.03, weight_decay=0., betas=(0.9, 0.99), warm_up=0.2,
-           augmentation=MILD),
+    Recipe('tiny', TinyNet, (10, 10, 10, 10), epochs=50, max_lr=0.04, weight_decay=0., betas=(0.9, 0.99), warm_up=0.2,
+           augmentation=Augmentation(crop_probability=0, degrees=7, shift=1, scale=0.08)),
 )}
 
 # %% ../nbs/05_train.ipynb #5ca1e102
