@@ -291,18 +291,19 @@ def _make_batches(
     indices: torch.Tensor, # (n,) Of the images of one batch or several
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]: # See `__iter__`
     "Make several batches at once."
-    batches = torch.arange(len(indices), device=indices.device).split(loader.batch_size)
-    parts = [part_of(len(batch), *loader.part) for batch in batches]
-    own = torch.cat([batch[part] for batch, part in zip(batches, parts)])   # all of them, if there is one process
+    labels = loader.labels[indices].split(loader.batch_size)   # one tensor for each batch
+    parts = [part_of(len(batch), *loader.part) for batch in labels]
+    own: slice | torch.Tensor = slice(None)   # all of them, if there is one process
+    if loader.part != (0, 1): own = torch.cat([torch.arange(len(indices)).split(loader.batch_size)[i][part] for i, part in enumerate(parts)])
     images = loader.images.index_select(0, indices[own]) * (1/(255*STD))
     if loader.augmentation and loader.augmentation.changes:
         draws = draw_augmentation(len(indices), loader.augmentation, loader.generator)   # all processes draw the same
-        cropped, angles, shifts, scales = (d.to(images.device)[own] for d in draws)
+        cropped, angles, shifts, scales = (d[own].to(images.device) for d in draws)
         images = augment_batch(images, cropped, angles, loader.augmentation.crop_size, shifts, scales)
     made = images.sub_(MEAN/STD).split([part.stop - part.start for part in parts])   # (x/255 − MEAN)/STD
-    for batch, part, x in zip(batches, parts, made):
+    for x, batch, part in zip(made, labels, parts):
         if len(x) < len(batch): x = F.pad(x, [0]*6 + [part.start, len(batch) - part.stop])
-        yield x, loader.labels[indices[batch]]
+        yield x, batch
 
 # %% ../nbs/00_datasets.ipynb #7510a114
 class BatchedLoader:
