@@ -63,9 +63,9 @@ STEPS: tuple[Step, ...] = tuple(accumulate((
     dict(change='batches of 256', batch_size=256),
     dict(change='AdamW in one cycle: 12 epochs', optimizer='AdamW', epochs=12),
     dict(change='one fused optimizer step', optimizer='fused AdamW'),
-    dict(change='FastNet: 24×24 pixels, three convolutions', network=RECIPES['fast'].build),
+    dict(change='FastNet: 22×22 pixels, three convolutions', network=RECIPES['fast'].build),
     dict(change='mild augmentation, soft targets: 3 epochs', augmentation=MILD, label_smoothing=0.05, epochs=3),
-    dict(change='85% of the images an epoch', share=0.85),
+    dict(change='92% of the images an epoch', share=0.92),
 ), lambda step, change: replace(step, **change), initial=Step('the first session', original_network, 18, False, 64, False, 'SGD')))
 
 # %% ../nbs/10_speed.ipynb #c466c68a
