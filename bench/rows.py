@@ -302,25 +302,6 @@ VARIATIONS: dict[str, dict[str, dict]] = {
 }
 
 
-def frontier() -> dict:
-    """FastNets of five sizes, two seeds each: the smallest with 99% on validation images, then all of them on the test images."""
-    sizes = [(4, 6, 8), (6, 9, 12), (8, 12, 16), (10, 16, 20), (16, 32, 32)]
-    recipes = [replace(RECIPES["fast"], name="frontier", widths=widths, epochs=6) for widths in sizes]
-    jobs, points = [(recipe, seed) for recipe in recipes for seed in range(2)], []
-    with ProcessPoolExecutor(2) as pool:
-        judged = list(pool.map(quietly, *zip(*jobs), [10_000] * len(jobs), [1] * len(jobs)))
-        tested = list(pool.map(quietly, *zip(*jobs), [False] * len(jobs), [1] * len(jobs)))
-    for i, recipe in enumerate(recipes):
-        validation, test = ([history.test_accuracy[-1] for history in histories[2 * i : 2 * i + 2]] for histories in (judged, tested))
-        points.append({"widths": recipe.widths, "parameters": model_summary(recipe.build()).parameters, "accuracies": test,
-                       "validation_accuracies": validation})
-        print(f"  {points[-1]['parameters']:,} parameters: {statistics.mean(validation):.2%} validation, {statistics.mean(test):.2%} test", flush=True)
-    enough = [point for point in points if statistics.mean(point["validation_accuracies"]) >= 0.99]
-    if not enough:
-        sys.exit("no size reaches 99% on validation images: add a larger one")
-    return {"figure": enough[0]["parameters"], "points": points}
-
-
 def smallest_99() -> dict:
     """The parameters of the recipe 'tiny', if its mean test accuracy over five seeds reaches 99%."""
     found = accuracy("tiny", 5)
@@ -392,7 +373,6 @@ ROWS = {
     "augmentation": Row("augmented images a second, against 2 workers", " times as many", 1, 40, True, augmentation),
     "accuracy-20k": Row("accuracy with under 20,000 parameters in 20 epochs", "%", 2, 99.60, True, lambda: accuracy("best", 10)),
     "accuracy-8k": Row("accuracy with under 8,000 parameters in 15 epochs", "%", 2, 99.45, True, lambda: accuracy("small", 10)),
-    "frontier": Row("fewest parameters of a FastNet with 99%, on validation images", "", 0, 6000, False, frontier),
     "smallest-99": Row("fewest parameters with a mean of 99%", "", 0, 650, False, smallest_99),
     "efficiency": Row("arithmetic a second, against a matrix product", "%", 0, 40, True, efficiency),
     "steps": Row("the ledger of 10_speed, from its first step to its last", " times as fast", 1, 100, True, steps),
