@@ -202,7 +202,7 @@ def sampling_grid(
     size: int, # Rows and columns of the images
 ) -> torch.Tensor: # (N, size, size, 2): x and y of the old place of each new pixel
     "What `F.affine_grid` gives for square images, by one matrix product."
-    centres = (2*torch.arange(size, device=matrices.device) + 1)/size - 1   # of the pixels, from −1 to 1
+    centres = (2*torch.arange(size, device=matrices.device, dtype=matrices.dtype) + 1)/size - 1   # of the pixels, from −1 to 1
     y, x = torch.meshgrid(centres, centres, indexing='ij')
     pixels = torch.stack([x, y, torch.ones_like(x)]).view(3, -1)   # (3, size²)
     return (matrices.reshape(-1, 3) @ pixels).view(-1, 2, size, size).permute(0, 2, 3, 1)

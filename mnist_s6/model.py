@@ -235,7 +235,7 @@ def straighten(
 ) -> torch.Tensor: # (N, 1, 28, 28), normalised
     "Set digits upright and in the middle, by the moments of their ink: nothing in it is learned (LeCun et al. 1998 call it deslanting)."
     images = images*STD + MEAN   # from 0, no ink, to 1
-    ink, places = images[:, 0].clamp(min=0), torch.arange(28., device=images.device) - 13.5
+    ink, places = images[:, 0].clamp(min=0), torch.arange(28, device=images.device, dtype=images.dtype) - 13.5
     rows, columns = ink.sum(2), ink.sum(1)   # (N, 28) each: the ink in each row, and in each column
     mass = rows.sum(1).clamp(min=1e-6)
     x0, y0 = columns @ places / mass, rows @ places / mass   # (N,): the middle of the ink

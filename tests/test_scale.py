@@ -17,7 +17,7 @@ import pytest
 import torch
 import torch.distributed as dist
 from mnist_s6.datasets import MEAN, STD, BatchedLoader, unpack_data
-from mnist_s6.model import FastNet
+from mnist_s6.model import FastNet, TinyNet
 from mnist_s6.train import MILD, PLAIN, Recipe
 from safetensors.torch import load_file
 from torch.utils.data import Subset
@@ -45,6 +45,7 @@ def small(monkeypatch):
     monkeypatch.setattr(library, "load_data", few_images)
     for name, augmentation in ("tiny", MILD), ("unchanged", PLAIN):
         monkeypatch.setitem(library.RECIPES, name, Recipe(name, FastNet, (4, 6, 8), EPOCHS, batch_size=100, augmentation=augmentation))
+    monkeypatch.setitem(library.RECIPES, "shared", Recipe("shared", TinyNet, (4, 4, 4), EPOCHS, batch_size=100, augmentation=MILD))
     monkeypatch.setenv("GLOO_SOCKET_IFNAME", "lo")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -160,6 +161,13 @@ def test_the_curve_of_one_process(count, tmp_path, alone):
     """Batches that do not divide evenly, batch norm and augmentation: all is as if nothing were shared."""
     train(count, tmp_path / "run")
     assert the_same(tmp_path / "run", alone)
+
+
+def test_kernels_that_layers_share(tmp_path):
+    """A network that uses some of its weights several times, and whose batch norm has no factor."""
+    for count in (1, 2):
+        train(count, tmp_path / str(count), recipe="shared")
+    assert distance(tmp_path / "1", tmp_path / "2") < TOLERANCE
 
 
 @pytest.mark.parametrize("count", [1, 2, 4])
