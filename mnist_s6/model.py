@@ -207,7 +207,7 @@ def _row(name: str, layers: list[nn.Module], output: torch.Tensor) -> LayerSumma
 
 # %% ../nbs/01_model.ipynb #6a7d25e6
 class FastNet(nn.Module):
-    "Three convolutions over the middle 22×22 pixels and a linear layer; returns logits, for `F.cross_entropy`."
+    "Three convolutions over the middle 24×24 pixels and a linear layer; returns logits, for `F.cross_entropy`."
 
     def __init__(self,
         widths: tuple[int, int, int] = (8, 32, 32), # Channels after each convolution
@@ -215,19 +215,19 @@ class FastNet(nn.Module):
         super().__init__()
         _check_widths(widths, 3)
         first, second, third = widths
-        self.features = nn.Sequential(                   # (N,  1, 22, 22)
-            conv_block(1, first, 3, pool=True),          # (N,  8, 10, 10), each value sees 4×4 pixels
-            conv_block(first, second, 3, pool=True),     # (N, 32,  4,  4), 10×10
-            conv_block(second, third, 3),                # (N, 32,  2,  2), 18×18
+        self.features = nn.Sequential(                   # (N,  1, 24, 24)
+            conv_block(1, first, 5, pool=True),          # (N,  8, 10, 10), each value sees 6×6 pixels
+            conv_block(first, second, 3, pool=True),     # (N, 32,  4,  4), 12×12
+            conv_block(second, third, 3),                # (N, 32,  2,  2), 20×20
         )
         self.classifier = nn.Linear(third*2*2, 10)       # (N, 10): a score for each digit
 
     def forward(self,
-        images: torch.Tensor, # (N, 1, 28, 28), normalised; the outer 3 pixels aren't looked at
+        images: torch.Tensor, # (N, 1, 28, 28), normalised; the outer 2 pixels aren't looked at
     ) -> torch.Tensor: # (N, 10) logits
         "Score each image; raises `ValueError` for another shape."
         _check_images(images)
-        return self.classifier(self.features(images[..., 3:25, 3:25]).flatten(1))
+        return self.classifier(self.features(images[..., 2:26, 2:26]).flatten(1))
 
 # %% ../nbs/01_model.ipynb #7e110008
 def straighten(

@@ -53,7 +53,6 @@ class Step:
     optimizer: str # 'SGD', 'AdamW' (parameter by parameter) or 'fused AdamW'
     augmentation: Augmentation = Augmentation() # The course's
     label_smoothing: float = 0. # See `train`
-    share: float = 1. # Of the images that an epoch takes
 
 #: What each step changes of the one before; the last is the recipe `fast`
 STEPS: tuple[Step, ...] = tuple(accumulate((
@@ -63,9 +62,8 @@ STEPS: tuple[Step, ...] = tuple(accumulate((
     dict(change='batches of 256', batch_size=256),
     dict(change='AdamW in one cycle: 12 epochs', optimizer='AdamW', epochs=12),
     dict(change='one fused optimizer step', optimizer='fused AdamW'),
-    dict(change='FastNet: 22×22 pixels, three convolutions', network=RECIPES['fast'].build),
+    dict(change='FastNet: 24×24 pixels, three convolutions', network=RECIPES['fast'].build),
     dict(change='mild augmentation, soft targets: 3 epochs', augmentation=MILD, label_smoothing=0.05, epochs=3),
-    dict(change='92% of the images an epoch', share=0.92),
 ), lambda step, change: replace(step, **change), initial=Step('the first session', original_network, 18, False, 64, False, 'SGD')))
 
 # %% ../nbs/10_speed.ipynb #c466c68a

@@ -61,9 +61,9 @@ PLAIN = Augmentation(crop_probability=0, degrees=0)
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (
     Recipe('s6', S6Net, (16, 24, 24, 32), epochs=12),
     Recipe('quick', FastNet, (8, 32, 48), epochs=1, batch_size=256, max_lr=0.03, betas=(0.7, 0.9), warm_up=0.2,
-           label_smoothing=0.05, augmentation=PLAIN, share=0.75),
+           label_smoothing=0.05, augmentation=PLAIN, share=0.65),
     Recipe('fast', FastNet, (8, 32, 48), epochs=3, batch_size=256, max_lr=0.03, betas=(0.7, 0.9), warm_up=0.2,
-           label_smoothing=0.05, augmentation=MILD, share=0.92),
+           label_smoothing=0.05, augmentation=MILD),
     Recipe('best', S6Net, (16, 26, 26, 32), epochs=20, max_lr=0.01, betas=(0.7, 0.9), warm_up=0.2,
            label_smoothing=0.1, augmentation=MILD),
     Recipe('small', S6Net, (10, 14, 16, 22), epochs=15, max_lr=0.01, betas=(0.7, 0.9), warm_up=0.2,
