@@ -367,7 +367,7 @@ def main(
     folder, store = Path(options.output or f'mnist_s6_{options.recipe}'), None
     def stop(number: int, _: object) -> None:
         if number != signal.SIGTERM or store is None or not hasattr(signal, 'alarm'): raise KeyboardInterrupt
-        signal.alarm(2)   # torchrun also sends it because another process has died: that shows by then
+        signal.alarm(5)   # torchrun also sends it because another process has died: that shows by then
     before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, getattr(signal, 'SIGALRM', None)) if number}
     try:
         store = _join()

@@ -22,7 +22,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict]:
     """What JupyterLab writes about itself when it runs by the words of `make lab`: its url, token and pid."""
     folder = tmp_path_factory.mktemp("jupyter")
     (folder / "jupyter_server_config.py").write_text(OPEN_TO_ALL)
-    words = shlex.split(subprocess.run(["make", "-n", "lab"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
+    words = shlex.split(subprocess.run(["make", "-n", "--no-print-directory", "lab"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
     assert words[1:3] == ["-m", "jupyterlab"] and "token" not in " ".join(words), "others could see a token among the running programs"
     env = os.environ | {f"JUPYTER_{name}_DIR": str(folder) for name in ("CONFIG", "DATA", "RUNTIME")}
     env = {name: value for name, value in env.items() if name != "JUPYTER_TOKEN"}
