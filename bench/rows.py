@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
+from itertools import chain, repeat
 from pathlib import Path
 from typing import NamedTuple
 
@@ -144,19 +145,17 @@ def augmentation() -> dict:
 
 
 def images_per_second(loader: Iterable, seconds: float = 4.0) -> float:
-    """Take batches for some seconds, from a loader that is warm."""
-    batches = iter(loader)
+    """Take batches for some seconds, as many epochs as they hold, from a loader that is warm."""
+    batches = chain.from_iterable(repeat(loader))
     next(batches)
     seen, start = 0, time.perf_counter()
-    for images, _ in batches:
-        seen += len(images)
-        if time.perf_counter() - start > seconds:
-            break
+    while time.perf_counter() - start < seconds:
+        seen += len(next(batches)[0])
     return seen / (time.perf_counter() - start)
 
 
 def kornia_batches() -> Iterable[tuple[torch.Tensor, torch.Tensor]]:
-    """The course's augmentation, a batch at once, by kornia."""
+    """The course's augmentation, a batch at once, by kornia; endlessly."""
     try:
         from kornia import augmentation as K
     except ImportError:
@@ -170,8 +169,9 @@ def kornia_batches() -> Iterable[tuple[torch.Tensor, torch.Tensor]]:
     )
     plain = load_data(128, ROOT, seed=0, batched=True)[0]
     images, labels = plain.images, plain.labels
-    for indices in torch.randperm(len(images)).split(128):
-        yield (steps(images[indices] / 255) - MEAN) / STD, labels[indices]
+    while True:
+        for indices in torch.randperm(len(images)).split(128):
+            yield (steps(images[indices] / 255) - MEAN) / STD, labels[indices]
 
 
 def efficiency() -> dict:

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['MNIST_FILES', 'MEAN', 'STD', 'read_idx', 'write_atomically', 'unpack_data', 'cache_folder', 'plot_images',
-           'Augmentation', 'train_transforms', 'test_transforms', 'SeededLoader', 'sampling_grid', 'augment_batch',
-           'Draws', 'draw_augmentation', 'check_whole', 'part_of', 'BatchedLoader', 'stratified_split', 'load_data',
-           'ink_box', 'centre_of_mass', 'PreparedDigit', 'prepare_steps', 'prepare_digit']
+           'Augmentation', 'train_transforms', 'test_transforms', 'SeededLoader', 'pixel_table', 'sampling_grid',
+           'augment_batch', 'Draws', 'draw_augmentation', 'check_whole', 'part_of', 'BatchedLoader', 'stratified_split',
+           'load_data', 'ink_box', 'centre_of_mass', 'PreparedDigit', 'prepare_steps', 'prepare_digit']
 
 # %% ../nbs/00_datasets.ipynb #378e70af
 import hashlib, lzma, math, operator, os, struct, sys, tempfile, warnings
@@ -196,15 +196,25 @@ class SeededLoader(DataLoader):
                 self.random_state = torch.get_rng_state()
             yield batch
 
+# %% ../nbs/00_datasets.ipynb #1762b467
+def pixel_table(
+    size: int, # Rows and columns of the images
+    device: str | torch.device = 'cpu', # Where the table is made
+    dtype: torch.dtype = torch.float32, # Of its numbers
+) -> torch.Tensor: # (3, size²): x, y and 1 of each pixel
+    "The places of a square image's pixels, from −1 to 1, row by row."
+    centres = (2*torch.arange(size, device=device, dtype=dtype) + 1)/size - 1
+    y, x = torch.meshgrid(centres, centres, indexing='ij')
+    return torch.stack([x, y, torch.ones_like(x)]).view(3, -1)
+
 # %% ../nbs/00_datasets.ipynb #dc9bfed5
 def sampling_grid(
     matrices: torch.Tensor, # (N, 2, 3): from a new pixel's place to its old one, both from −1 to 1
     size: int, # Rows and columns of the images
+    pixels: torch.Tensor | None = None, # `pixel_table(size)`, if it's at hand
 ) -> torch.Tensor: # (N, size, size, 2): x and y of the old place of each new pixel
     "What `F.affine_grid` gives for square images, by one matrix product."
-    centres = (2*torch.arange(size, device=matrices.device, dtype=matrices.dtype) + 1)/size - 1   # of the pixels, from −1 to 1
-    y, x = torch.meshgrid(centres, centres, indexing='ij')
-    pixels = torch.stack([x, y, torch.ones_like(x)]).view(3, -1)   # (3, size²)
+    if pixels is None: pixels = pixel_table(size, matrices.device, matrices.dtype)
     return (matrices.reshape(-1, 3) @ pixels).view(-1, 2, size, size).permute(0, 2, 3, 1)
 
 # %% ../nbs/00_datasets.ipynb #49c75b54
@@ -215,30 +225,33 @@ def augment_batch(
     crop_size: int = 22, # Pixels that the centre crop keeps on each side
     shifts: torch.Tensor | None = None, # (N, 2), pixels to the right and down; None is no shift
     scales: torch.Tensor | None = None, # (N,), 1 is as it was; None is no scaling
+    pixels: torch.Tensor | None = None, # `pixel_table(H)`, if it's at hand
 ) -> torch.Tensor: # (N, 1, H, W)
     "Crop, resize, rotate, scale and shift each image by its own draw, in one bilinear sampling pass on any device."
     size = images.shape[-1]
     edge = round((size - crop_size)/2)
     few = cropped.nonzero()[:, 0]   # their places in the batch
     if len(few):
-        window = torch.zeros_like(images[:1])
-        window[..., edge:edge + crop_size, edge:edge + crop_size] = 1   # a crop loses what is outside
-        images = images.index_copy(0, few, images[few]*window)
+        window = F.pad(images.new_ones(crop_size, crop_size), [edge, size - crop_size - edge]*2)   # a crop loses what is outside
+        images = images.index_copy(0, few, images.index_select(0, few)*window)
     zoom = torch.where(cropped, crop_size/size, 1.)
-    shift = torch.where(cropped, (2*edge + crop_size - size)/size, 0.)   # an odd crop is half a pixel off the middle
     if scales is not None: zoom = zoom/scales
-    cos, sin = zoom*angles.deg2rad().cos(), zoom*angles.deg2rad().sin()
-    right, down = (0., 0.) if shifts is None else (2/size*shifts).unbind(1)   # the image is 2 wide
-    matrices = torch.stack([cos, -sin, shift - cos*right + sin*down, sin, cos, shift - sin*right - cos*down], 1).view(-1, 2, 3)
-    return F.grid_sample(images, sampling_grid(matrices, size), align_corners=False)
+    radians = angles.deg2rad()
+    cos, sin = zoom*radians.cos(), zoom*radians.sin()
+    x = y = torch.where(cropped, (2*edge + crop_size - size)/size, 0.)   # an odd crop is half a pixel off the middle
+    if shifts is not None:
+        right, down = (2/size*shifts).unbind(1)   # the image is 2 wide
+        x, y = x - cos*right + sin*down, y - sin*right - cos*down
+    matrices = torch.stack([cos, -sin, x, sin, cos, y], 1).view(-1, 2, 3)
+    return F.grid_sample(images, sampling_grid(matrices, size, pixels), align_corners=False)
 
 # %% ../nbs/00_datasets.ipynb #32744dd9
 class Draws(NamedTuple):
     "What was drawn for each of `n` images."
     cropped: torch.Tensor # (n,), True where the image is cropped
     angles: torch.Tensor # (n,), degrees against the clock
-    shifts: torch.Tensor # (n, 2), pixels to the right and down
-    scales: torch.Tensor # (n,), 1 is as it was
+    shifts: torch.Tensor | None # (n, 2), pixels to the right and down; None if all stay
+    scales: torch.Tensor | None # (n,), 1 is as it was; None if all keep their size
 
 def draw_augmentation(
     n: int, # How many images
@@ -246,9 +259,10 @@ def draw_augmentation(
     generator: torch.Generator | None = None, # A source of random numbers on the CPU; None is the global one
 ) -> Draws:
     "Draw for each of `n` images how it is varied."
-    def around_zero(limit, *shape): return limit*(2*torch.rand(n, *shape, generator=generator) - 1) if limit else torch.zeros(n, *shape)
-    cropped = torch.rand(n, generator=generator) < augmentation.crop_probability
-    return Draws(cropped, around_zero(augmentation.degrees), around_zero(augmentation.shift, 2), 1 + around_zero(augmentation.scale))
+    def around_zero(limit, *shape): return limit*(2*torch.rand(n, *shape, generator=generator) - 1)
+    a, cropped = augmentation, torch.rand(n, generator=generator) < augmentation.crop_probability
+    return Draws(cropped, around_zero(a.degrees) if a.degrees else torch.zeros(n),
+                 around_zero(a.shift, 2) if a.shift else None, 1 + around_zero(a.scale) if a.scale else None)
 
 # %% ../nbs/00_datasets.ipynb #afdc7599
 def _tensors(dataset: 'MNIST | Subset') -> tuple[torch.Tensor, torch.Tensor]: # (n, 28, 28) uint8, (n,)
@@ -291,15 +305,16 @@ def _make_batches(
     indices: torch.Tensor, # (n,) Of the images of one batch or several
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]: # See `__iter__`
     "Make several batches at once."
-    labels = loader.labels[indices].split(loader.batch_size)   # one tensor for each batch
+    labels = loader.labels.index_select(0, indices).split(loader.batch_size)   # one tensor for each batch
     parts = [part_of(len(batch), *loader.part) for batch in labels]
     own: slice | torch.Tensor = slice(None)   # all of them, if there is one process
-    if loader.part != (0, 1): own = torch.cat([torch.arange(len(indices)).split(loader.batch_size)[i][part] for i, part in enumerate(parts)])
+    if loader.part != (0, 1):
+        own = torch.cat([places[part] for places, part in zip(torch.arange(len(indices)).split(loader.batch_size), parts)])
     images = loader.images.index_select(0, indices[own]) * (1/(255*STD))
     if loader.augmentation and loader.augmentation.changes:
         draws = draw_augmentation(len(indices), loader.augmentation, loader.generator)   # all processes draw the same
-        cropped, angles, shifts, scales = (d[own].to(images.device) for d in draws)
-        images = augment_batch(images, cropped, angles, loader.augmentation.crop_size, shifts, scales)
+        cropped, angles, shifts, scales = (d if d is None else d[own].to(images.device) for d in draws)
+        images = augment_batch(images, cropped, angles, loader.augmentation.crop_size, shifts, scales, loader.pixels)
     made = images.sub_(MEAN/STD).split([part.stop - part.start for part in parts])   # (x/255 − MEAN)/STD
     for x, batch, part in zip(made, labels, parts):
         if len(x) < len(batch): x = F.pad(x, [0]*6 + [part.start, len(batch) - part.stop])
@@ -319,11 +334,12 @@ class BatchedLoader:
     ):
         images, labels = _tensors(dataset)
         if not len(images): raise ValueError('the dataset holds no images; expected at least one')
-        if not (isinstance(share, (int, float)) and 0 < share <= 1): raise ValueError(f'share is {share!r}; expected a number above 0, at most 1')
+        if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 < share <= 1: raise ValueError(f'share is {share!r}; expected a number above 0, at most 1')
         self.dataset, self.augmentation = dataset, augmentation
         self.batch_size = check_whole('batch_size', batch_size, 1, 60_000)
         self.images = images[:, None].to(device) # (n, 1, 28, 28), uint8
         self.labels = labels.to(device) # (n,)
+        self.pixels = pixel_table(self.images.shape[-1], device) # (3, 784)
         self.generator = torch.Generator().manual_seed(check_whole('seed', seed, 0, 2**63 - 1))
         self.count = max(1, round(share*len(images))) # Images in an epoch
         self.part = 0, 1 # Of several processes that share each batch: which this is, and how many there are
