@@ -200,10 +200,10 @@ class SeededLoader(DataLoader):
 def pixel_table(
     size: int, # Rows and columns of the images
     device: str | torch.device = 'cpu', # Where the table is made
-    dtype: torch.dtype = torch.float32, # Of its numbers
+    dtype: torch.dtype | None = None, # Of its numbers; None is PyTorch's default
 ) -> torch.Tensor: # (3, size²): x, y and 1 of each pixel
     "The places of a square image's pixels, from −1 to 1, row by row."
-    centres = (2*torch.arange(size, device=device, dtype=dtype) + 1)/size - 1
+    centres = (2*torch.arange(size, device=device) + 1).to(dtype or torch.get_default_dtype())/size - 1
     y, x = torch.meshgrid(centres, centres, indexing='ij')
     return torch.stack([x, y, torch.ones_like(x)]).view(3, -1)
 

@@ -7,7 +7,7 @@ __all__ = ['MILD', 'PLAIN', 'RECIPES', 'Recipe', 'Run', 'run_recipe', 'save_chec
            'main']
 
 # %% ../nbs/05_train.ipynb #0ef4d05e
-import argparse, csv, hashlib, io, json, os, shlex, signal, sys
+import argparse, csv, hashlib, io, json, os, re, shlex, signal, sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass, replace
@@ -136,12 +136,12 @@ def _silent(really: bool) -> Iterator[None]:
 
 @contextmanager
 def _company() -> Iterator[None]:
-    "Be silent in all processes but the first; raises `ConnectionError` if another one is gone."
+    "Be silent in all processes but the first; raises `ConnectionError` in place of Gloo's own error if another one is gone."
     process, processes = _part()
     try:
         with _silent(process > 0): yield
     except RuntimeError as error:
-        if processes == 1: raise
+        if processes == 1 or not re.search('gloo|connection|timed out', str(error), re.IGNORECASE): raise
         raise ConnectionError(f'another process of this training is gone, or was silent for {_PATIENCE} seconds') from error
 
 # %% ../nbs/05_train.ipynb #47a1cc6c
