@@ -273,7 +273,7 @@ VARIATIONS: dict[str, dict[str, dict]] = {
         "no label smoothing": {"label_smoothing": 0.0},
         "usual betas (0.9, 0.999)": {"betas": (0.9, 0.999)},
         "mild augmentation": {"augmentation": MILD},
-        "half the learning rate": {"max_lr": 0.01},
+        "half the learning rate": {"max_lr": 0.015},
         "batches of 512": {"batch_size": 512, "max_lr": 0.03},
         "16 channels first": {"widths": (16, 32, 32)},
         "32 channels last": {"widths": (8, 32, 32)},
