@@ -16,7 +16,8 @@ def machine() -> dict[str, str | int | None]:
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     models = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True)
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True).stdout.strip()
+    changed = subprocess.run(["git", "status", "--porcelain", "../mnist_s6", "*.py"], cwd=HERE, capture_output=True, text=True).stdout
     return {
         "processor": models[0] if models else platform.processor() or platform.machine(),
         "cores": len(models) or None,
@@ -25,7 +26,7 @@ def machine() -> dict[str, str | int | None]:
         "python": sys.version.split()[0],
         "torch": torch.__version__,
         "torchvision": torchvision.__version__,
-        "commit": commit.stdout.strip() or None,
+        "commit": (commit + " and changes" * bool(changed)) or None,
     }
 
 

@@ -16,7 +16,8 @@ def _start(
     def stop(*_: object) -> None:
         os.write(2, f'mnist_s6_{name}: stopped\n'.encode())
         os._exit(130)
-    before = signal.signal(signal.SIGINT, stop)
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.default_int_handler: signal.signal(signal.SIGINT, stop)   # else Ctrl-C is to be ignored
     main = import_module(f'mnist_s6.{name}').main
     signal.signal(signal.SIGINT, before)
     status: int = main()

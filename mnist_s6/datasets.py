@@ -330,7 +330,7 @@ class BatchedLoader:
         augmentation: Augmentation | None = None, # None: not augmented and not shuffled
         seed: int = 0, # Fixes the order and the draws, of all epochs
         device: str | torch.device = 'cpu', # Where images are held and augmented
-        share: float = 1., # Of the images that an epoch takes, other ones each time; above 0, at most 1
+        share: float = 1., # Of the images that an epoch takes, drawn anew each time; above 0, at most 1
     ):
         images, labels = _tensors(dataset)
         if not len(images): raise ValueError('the dataset holds no images; expected at least one')

@@ -77,10 +77,17 @@ def in_place(
     return (longest >= 19) & (longest <= 20) & (balance.view(4, -1).amin(0) >= 0)
 
 # %% ../nbs/04_predict.ipynb #88b5851d
+def _check_range(grey: torch.Tensor) -> None: # Floats
+    "Raise `ValueError` for numbers that aren't from 0 to 1."
+    if not grey.numel(): return
+    low, high = (value.item() for value in grey.aminmax())
+    if not (0 <= low and high <= 1): raise ValueError(f'image has values from {low:.3g} to {high:.3g}; expected 0 (black) to 1 (white). Divide bytes by 255')
+
 def prepare_image(
     grey: torch.Tensor, # (H, W), 0 to 1, dark on light or light on dark
 ) -> torch.Tensor: # (28, 28), white on black, 0 to 1
     "Prepare a picture as MNIST was, unless it is; raises `ValueError` if it has no ink."
+    _check_range(grey)
     if grey.shape == (28, 28) and in_place(grey[None]).item(): return grey
     return prepare_digit(ink_on_black(grey))
 
@@ -90,6 +97,7 @@ def prepare_images(
 ) -> torch.Tensor: # (N, 28, 28), white on black, 0 to 1
     "Prepare pictures as MNIST was, but for those that are; raises `ValueError` for one without ink."
     if isinstance(images, torch.Tensor) and images.shape[1:] == (28, 28):
+        if images.dtype != torch.uint8: _check_range(images)
         prepared = images/255 if images.dtype == torch.uint8 else images.clone()
         others = (~in_place(prepared)).nonzero()[:, 0].tolist()
     else: prepared, others = torch.zeros(len(images), 28, 28), range(len(images))
@@ -232,8 +240,9 @@ def load_network(
 @functools.cache
 def pretrained() -> nn.Module: # In evaluation mode; the same one at each call
     "The network that comes with the course; raises `RuntimeError` if the package is damaged."
-    found = [file for file in (files('mnist_s6')/'weights').iterdir() if file.name.endswith('.safetensors')]
-    try: return load_network(str(found[0]))
+    try:
+        found = [file for file in (files('mnist_s6')/'weights').iterdir() if file.name.endswith('.safetensors')]
+        return load_network(str(found[0]))
     except (IndexError, OSError, ValueError) as error:
         raise RuntimeError(f'the weights inside mnist_s6 are damaged or missing ({error}). Reinstall it: pip install --force-reinstall mnist_s6') from None
 
@@ -362,9 +371,10 @@ def _answer(
 ) -> Prediction:
     "Predict one input of the command."
     if file != '-': return predict(file, model)
+    if sys.stdin is None: raise ValueError('standard input is closed; expected one image from it')
     data = sys.stdin.buffer.read(MAX_PIXELS + 1)
     if len(data) > MAX_PIXELS: raise ValueError(f'more than {MAX_PIXELS:,} bytes came in; expected one image')
-    return predict([_open_image(io.BytesIO(data), '-')], model)[0]
+    return predict(_open_image(io.BytesIO(data), '-'), model)
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser('mnist_s6_predict', formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -414,6 +424,10 @@ def main(
     except BrokenPipeError:   # nobody reads on, such as after `| head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())   # else Python complains when it ends
         return 141
+    except OSError as error:   # of what is printed, as on a full disk: each input's own is told by `_run`
+        print(f'mnist_s6_predict: standard output: {error.strerror}', file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
 
 # %% ../nbs/04_predict.ipynb #b5ec7e70
 if __name__ == '__main__' and '__file__' in globals(): sys.exit(main())   # python -m mnist_s6.predict

@@ -31,7 +31,7 @@ class Recipe:
     name: str
     network: type[nn.Module] # Is given the widths
     widths: tuple[int, ...] # Channels after each convolution
-    epochs: int # Passes over the training images
+    epochs: int # Each takes `share` of the training images
     batch_size: int = 128 # Images
     max_lr: float = 0.02 # See `fit`, as the next four
     weight_decay: float = 0.01
@@ -204,10 +204,11 @@ def _put_back(state: dict[str, torch.Tensor], training: Training, loader: Batche
     loader.generator.set_state(state['random.loader']); torch.set_rng_state(state['random.global'])
 
 # %% ../nbs/05_train.ipynb #7b000008
-def _facts(recipe: Recipe, seed: int) -> dict[str, object]:
+def _facts(recipe: Recipe, seed: int, training: Training, loader: BatchedLoader) -> dict[str, object]:
     "What says which training it is, as JSON gives it back."
     return json.loads(json.dumps({**{f'recipe.{name}': value for name, value in asdict(replace(recipe, network=nn.Identity)).items()},
-                                  'recipe.network': recipe.network.__name__, 'seed': seed}, default=str))
+                                  'recipe.network': recipe.network.__name__, 'seed': seed,
+                                  'training images': len(loader.images), 'evaluated on': training.history.test_name}, default=str))
 
 def _digest(text: str, tensors: dict[str, torch.Tensor]) -> str:
     "A SHA-256 over a checkpoint's text and tensors."
@@ -223,7 +224,7 @@ def save_checkpoint(
     "Write all that a training needs to go on, whole or not at all; raises `OSError` if it can't be written."
     from safetensors.torch import save
     schedule = {name: training.scheduler.state_dict()[name] for name in ('last_epoch', '_step_count', '_last_lr')}
-    text = json.dumps({**_facts(recipe, seed), 'history': asdict(training.history), 'schedule': schedule, 'torch': torch.__version__})
+    text = json.dumps({**_facts(recipe, seed, training, loader), 'history': asdict(training.history), 'schedule': schedule, 'torch': torch.__version__})
     tensors = _state(training, loader)
     try: write_atomically(path, save(tensors, {'training': text, 'sha256': _digest(text, tensors)}))
     except OSError as error:
@@ -260,7 +261,7 @@ def load_checkpoint(
 ) -> None:
     "Put a training where the checkpoint was written; raises `ValueError` if it is damaged or of another training, `OSError` if it can't be read."
     found, tensors = _read_checkpoint(path)
-    for name, value in _facts(recipe, seed).items():
+    for name, value in _facts(recipe, seed, training, loader).items():
         if found.get(name) != value:
             raise ValueError(f'{path} is of another training: {name} is {found.get(name)!r} there and {value!r} here. '
                              'Go on with what it was begun with, or start again in another folder')
@@ -291,7 +292,8 @@ def train_in_folder(
         if resume: load_checkpoint(checkpoint, training, loader, recipe, seed)
         if not first: return
         folder.mkdir(parents=True, exist_ok=True)
-        for stale in folder.glob('.*.tmp'): stale.unlink()   # half-written by a run that was killed
+        for name in 'checkpoint.safetensors', 'weights.safetensors', 'history.csv', 'curves.png':
+            for stale in folder.glob(f'.{name}.*.tmp'): stale.unlink()   # half-written by a run that was killed
         if not resume: save_checkpoint(checkpoint, training, loader, recipe, seed)
     def keep(model: nn.Module, history: History) -> None:
         if first: save_checkpoint(checkpoint, *under_way, recipe, seed)
@@ -328,7 +330,7 @@ def _parser() -> _Parser:
         'On 2 machines, each:   torchrun --nnodes=2 --nproc-per-node=4 --rdzv-backend=c10d --rdzv-endpoint=HOST:29500 -m mnist_s6.train fast\n'
         'The result is that of one process, up to rounding. --resume works on another number of processes too.')
     parser.add_argument('recipe', nargs='?', default='fast', help='one of those below (default: fast)')
-    parser.add_argument('--epochs', type=int, help="passes over the training images (default: the recipe's)")
+    parser.add_argument('--epochs', type=int, help="how many (default: the recipe's)")
     parser.add_argument('--seed', type=int, default=0, help='of weights, order and augmentation (default: 0)')
     parser.add_argument('--output', metavar='FOLDER', help='where to write (default: mnist_s6_ and the recipe)')
     parser.add_argument('--resume', action='store_true', help="go on from the folder's checkpoint")
@@ -353,7 +355,7 @@ def _again(words: list[str], folder: Path) -> str: # Empty if nothing was begun
     "How to go on with a training, in words."
     processes, here = _part()[1], int(os.environ.get('LOCAL_WORLD_SIZE', '1'))
     if processes == 1: command = ['mnist_s6_train']
-    else: command = ['torchrun', *[f'--nnodes={processes//here}', '--rdzv-endpoint=HOST:PORT']*(processes > here), f'--nproc-per-node={here}', '-m', 'mnist_s6.train']
+    else: command = ['torchrun', *[f'--nnodes={processes//here}', '--rdzv-backend=c10d', '--rdzv-endpoint=HOST:PORT']*(processes > here), f'--nproc-per-node={here}', '-m', 'mnist_s6.train']
     begun = (folder/'checkpoint.safetensors').exists() or processes > here   # then it may be on another machine
     return f"; to go on{' (on any number of processes)'*(processes > 1)}: {shlex.join([*command, *words, *['--resume']*('--resume' not in words)])}" if begun else ''
 
@@ -363,13 +365,14 @@ def main(
 ) -> int: # Exit status: 0 if all went well, 130 if stopped by Ctrl-C, 1 on other errors
     "The command `mnist_s6_train`, alone or in each process of torchrun."
     words = list(sys.argv[1:] if arguments is None else arguments)
-    with _silent(os.environ.get('RANK', '0') != '0'): options = _parser().parse_args(words)
-    folder, store = Path(options.output or f'mnist_s6_{options.recipe}'), None
+    folder, store = Path(), None
     def stop(number: int, _: object) -> None:
         if number != signal.SIGTERM or store is None or not hasattr(signal, 'alarm'): raise KeyboardInterrupt
         signal.alarm(5)   # torchrun also sends it because another process has died: that shows by then
     before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, getattr(signal, 'SIGALRM', None)) if number}
     try:
+        with _silent(os.environ.get('RANK', '0') != '0'): options = _parser().parse_args(words)
+        folder = Path(options.output or f'mnist_s6_{options.recipe}')
         store = _join()
         recipe = _find_recipe(options.recipe)
         if options.epochs is not None: recipe = replace(recipe, epochs=options.epochs)

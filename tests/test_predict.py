@@ -415,6 +415,15 @@ def test_a_reader_that_leaves_and_ctrl_c_are_quiet(tmp_path: Path) -> None:
     assert (waiting.stderr.read(), waiting.wait(60)) == ("mnist_s6_predict: stopped\n", 130)
 
 
+def test_closed_input_and_full_output_are_one_line(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(PNG)
+    closed = start_command("-", stdout=subprocess.DEVNULL, preexec_fn=lambda: os.close(0))
+    with open("/dev/full", "w") as full_disk:
+        full = start_command(str(tmp_path / "a.png"), stdout=full_disk)
+    assert (closed.stderr.read(), closed.wait(60)) == ("mnist_s6_predict: -: standard input is closed; expected one image from it\n", 1)
+    assert (full.stderr.read(), full.wait(60)) == ("mnist_s6_predict: standard output: No space left on device\n", 1)
+
+
 # ------------------------------------------------------------------ weights
 
 
