@@ -270,6 +270,15 @@ def load_checkpoint(
     for group, rate in zip(training.optimizer.param_groups, found['schedule']['_last_lr']): group['lr'] = rate
     for name, value in found['history'].items(): setattr(training.history, name, value)
 
+# %% ../nbs/05_train.ipynb #7b00000f
+def _as_csv(history: History) -> str:
+    "A line for each epoch, under one of names."
+    columns = {name: values for name, values in asdict(history).items() if name != 'test_name'}
+    text = io.StringIO(); lines = csv.writer(text, lineterminator='\n')
+    lines.writerow(['epoch', *(name.replace('test', history.test_name) for name in columns)])
+    lines.writerows(zip(range(1, len(history) + 1), *columns.values()))
+    return text.getvalue()
+
 # %% ../nbs/05_train.ipynb #7b000011
 def train_in_folder(
     recipe: Recipe | str, # Or the name of one of `RECIPES`
@@ -292,8 +301,8 @@ def train_in_folder(
         if resume: load_checkpoint(checkpoint, training, loader, recipe, seed)
         if not first: return
         folder.mkdir(parents=True, exist_ok=True)
-        for name in 'checkpoint.safetensors', 'weights.safetensors', 'history.csv', 'curves.png':
-            for stale in folder.glob(f'.{name}.*.tmp'): stale.unlink()   # half-written by a run that was killed
+        for name in ('checkpoint.safetensors', 'weights.safetensors', 'history.csv', 'curves.png'):   # half-written by a run that was killed
+            for stale in folder.glob(f'.{name}.*.tmp'): stale.unlink()
         if not resume: save_checkpoint(checkpoint, training, loader, recipe, seed)
     def keep(model: nn.Module, history: History) -> None:
         if first: save_checkpoint(checkpoint, *under_way, recipe, seed)
@@ -304,14 +313,6 @@ def train_in_folder(
     picture = io.BytesIO(); run.history.plot().savefig(picture, format='png')
     write_atomically(folder/'curves.png', picture.getvalue())
     return run
-
-def _as_csv(history: History) -> str:
-    "A line for each epoch, under one of names."
-    columns = {name: values for name, values in asdict(history).items() if name != 'test_name'}
-    text = io.StringIO(); lines = csv.writer(text, lineterminator='\n')
-    lines.writerow(['epoch', *(name.replace('test', history.test_name) for name in columns)])
-    lines.writerows(zip(range(1, len(history) + 1), *columns.values()))
-    return text.getvalue()
 
 # %% ../nbs/05_train.ipynb #7b000019
 class _Parser(argparse.ArgumentParser):
