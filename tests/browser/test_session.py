@@ -240,6 +240,7 @@ def test_a_digit_drawn_with_the_keys_is_read(sheet: ExplorerOnPage) -> None:
     for key in ["ArrowUp"] * 9 + ["Space"] + ["ArrowDown"] * 18 + ["Space"]:
         keyboard.press(key)
     reads(sheet, 1)
+    sheet.settle()  # a redrawing still on its way would take the focus back to the canvas
     expect(sheet.output.locator("canvas")).to_be_focused()
     sheet.button(CLEAR).focus()
     keyboard.press("Enter")
