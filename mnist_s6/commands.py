@@ -16,10 +16,10 @@ def _start(
     def stop(*_: object) -> None:
         os.write(2, f'mnist_s6_{name}: stopped\n'.encode())
         os._exit(130)
-    before = signal.getsignal(signal.SIGINT)
-    if before is signal.default_int_handler: signal.signal(signal.SIGINT, stop)   # else Ctrl-C is to be ignored
+    usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler   # else whoever started us wants Ctrl-C ignored
+    if usual: signal.signal(signal.SIGINT, stop)
     main = import_module(f'mnist_s6.{name}').main
-    signal.signal(signal.SIGINT, before)
+    if usual: signal.signal(signal.SIGINT, signal.default_int_handler)
     status: int = main()
     return status
 

@@ -6,7 +6,7 @@
 __all__ = ['MNIST_FILES', 'MEAN', 'STD', 'read_idx', 'write_atomically', 'unpack_data', 'cache_folder', 'plot_images',
            'Augmentation', 'train_transforms', 'test_transforms', 'SeededLoader', 'pixel_table', 'sampling_grid',
            'augment_batch', 'Draws', 'draw_augmentation', 'check_whole', 'part_of', 'BatchedLoader', 'stratified_split',
-           'load_data', 'ink_box', 'centre_of_mass', 'PreparedDigit', 'prepare_steps', 'prepare_digit']
+           'load_data', 'ink_box', 'centre_of_mass', 'check_range', 'PreparedDigit', 'prepare_steps', 'prepare_digit']
 
 # %% ../nbs/00_datasets.ipynb #378e70af
 import hashlib, lzma, math, operator, os, struct, sys, tempfile, warnings
@@ -419,6 +419,15 @@ def centre_of_mass(
     return row, column
 
 # %% ../nbs/00_datasets.ipynb #f32efe1a
+def check_range(
+    pixels: torch.Tensor, # Floats, of any shape
+) -> None:
+    "Raise `ValueError` for numbers that aren't from 0 to 1."
+    low, high = pixels.detach().aminmax() if pixels.numel() else (0, 0)
+    if not (low >= 0 and high <= 1):   # catches not-a-number too
+        raise ValueError(f'image has values from {low:.3g} to {high:.3g}; expected 0 (black) to 1 (white). '
+                         'Divide bytes by 255; undo a normalisation with image*STD + MEAN')
+
 def _grey(
     image: torch.Tensor, # (H, W), uint8, or floats from 0 to 1
 ) -> torch.Tensor: # (H, W), float, 0 to 1
@@ -430,10 +439,7 @@ def _grey(
         raise ValueError(f'image has shape {tuple(image.shape)}; expected (H, W), H and W at least 1. '
                          'Prepare one image at a time, without a channel dimension: image[0, 0]')
     if image.dtype == torch.uint8: return image/255
-    low, high = image.detach().aminmax()
-    if not (low >= 0 and high <= 1):   # catches not-a-number too
-        raise ValueError(f'image has values from {low:.3g} to {high:.3g}; expected 0 (black) to 1 (white). '
-                         'Divide bytes by 255; undo a normalisation with image*STD + MEAN')
+    check_range(image)
     return image.detach().float()
 
 # %% ../nbs/00_datasets.ipynb #4acdc07b

@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .datasets import MEAN, STD, prepare_digit, write_atomically
+from .datasets import MEAN, STD, check_range, prepare_digit, write_atomically
 from .model import FastNet, S6Net, TinyNet
 from .util import _device_of, evaluating, load_weights, weights_header
 
@@ -77,17 +77,11 @@ def in_place(
     return (longest >= 19) & (longest <= 20) & (balance.view(4, -1).amin(0) >= 0)
 
 # %% ../nbs/04_predict.ipynb #88b5851d
-def _check_range(grey: torch.Tensor) -> None: # Floats
-    "Raise `ValueError` for numbers that aren't from 0 to 1."
-    if not grey.numel(): return
-    low, high = (value.item() for value in grey.aminmax())
-    if not (0 <= low and high <= 1): raise ValueError(f'image has values from {low:.3g} to {high:.3g}; expected 0 (black) to 1 (white). Divide bytes by 255')
-
 def prepare_image(
     grey: torch.Tensor, # (H, W), 0 to 1, dark on light or light on dark
 ) -> torch.Tensor: # (28, 28), white on black, 0 to 1
     "Prepare a picture as MNIST was, unless it is; raises `ValueError` if it has no ink."
-    _check_range(grey)
+    check_range(grey)
     if grey.shape == (28, 28) and in_place(grey[None]).item(): return grey
     return prepare_digit(ink_on_black(grey))
 
@@ -97,7 +91,7 @@ def prepare_images(
 ) -> torch.Tensor: # (N, 28, 28), white on black, 0 to 1
     "Prepare pictures as MNIST was, but for those that are; raises `ValueError` for one without ink."
     if isinstance(images, torch.Tensor) and images.shape[1:] == (28, 28):
-        if images.dtype != torch.uint8: _check_range(images)
+        if images.dtype != torch.uint8: check_range(images)
         prepared = images/255 if images.dtype == torch.uint8 else images.clone()
         others = (~in_place(prepared)).nonzero()[:, 0].tolist()
     else: prepared, others = torch.zeros(len(images), 28, 28), range(len(images))
@@ -421,12 +415,10 @@ def main(
     except KeyboardInterrupt:
         print('mnist_s6_predict: stopped', file=sys.stderr)
         return 130
-    except BrokenPipeError:   # nobody reads on, such as after `| head -1`
+    except OSError as error:   # of what is printed: each input's own is told by `_run`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())   # else Python complains when it ends
-        return 141
-    except OSError as error:   # of what is printed, as on a full disk: each input's own is told by `_run`
+        if isinstance(error, BrokenPipeError): return 141   # nobody reads on, such as after `| head -1`
         print(f'mnist_s6_predict: standard output: {error.strerror}', file=sys.stderr)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
 # %% ../nbs/04_predict.ipynb #b5ec7e70
