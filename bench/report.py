@@ -10,7 +10,7 @@ from rows import ROWS
 HEAD = """# What was measured
 
 Every figure comes from a run of `make bench` (one row: `make bench ROW=time-to-99`), which writes [results](results) and this page.
-Accuracies are final-epoch test accuracies, with mean and standard deviation over the seeds; choices were made on validation images, but for what [10_speed](../nbs/10_speed.ipynb) confesses.
+Accuracies are final-epoch test accuracies, with mean and standard deviation over the seeds; choices were made on validation images, but for what [30_speed](../nbs/30_speed.ipynb) confesses.
 Times are wall times from the first line of training, with loading and augmenting the data, to the last evaluation.
 Each peer ran in the same run on the same machine; of the first session, single epochs are timed and taken 18 times. A recipe's name leads to `mnist_s6.train.RECIPES`.
 

@@ -249,7 +249,7 @@ def s6() -> dict:
 
 
 def steps() -> dict:
-    """The ledger of 10_speed: each step timed over all its images, alone on all threads."""
+    """The ledger of 30_speed: each step timed over all its images, alone on all threads."""
     found = []
     for step in STEPS:
         epoch = time_step(step, root=ROOT)
@@ -385,7 +385,7 @@ ROWS = {
     "accuracy-8k": Row("accuracy with under 8,000 parameters in 15 epochs", "%", 2, 99.45, True, lambda: accuracy("small", 10)),
     "smallest-99": Row("fewest parameters with a mean of 99%", "", 0, 650, False, smallest_99),
     "efficiency": Row("arithmetic a second while training S6Net in blocks of 16 channels, against a matrix product", "%", 0, 40, True, efficiency),
-    "steps": Row("the ledger of 10_speed, from its first step to its last", " times as fast", 1, 100, True, steps),
+    "steps": Row("the ledger of 30_speed, from its first step to its last", " times as fast", 1, 100, True, steps),
     "choices": Row("points that a variation no slower gains", "", 2, 0.05, False, choices),
     "import": Row("import, against torch and torchvision alone", " times as long", 2, 1.05, False, imports),
     "notebooks": Row("all notebooks under nbdev_test", " minutes", 1, 3, False, notebooks),

@@ -25,7 +25,7 @@ from mnist_s6.util import evaluate, fit, set_seed
 home, checkout = Path.home(), Path(sys.argv[1]).resolve()
 commands = Path(sysconfig.get_path("scripts"))
 cache = home / "cache"
-os.environ["XDG_CACHE_HOME"] = str(cache)  # one convention; the others are tested in 00_datasets
+os.environ["XDG_CACHE_HOME"] = str(cache)  # one convention; the others are tested in 01_datasets
 
 
 def call(name: str, *words: object) -> list[str]:

@@ -1,4 +1,4 @@
-"""The augmentation explorer, in 00_datasets: each control changes what is done to the digit, and nothing else."""
+"""The augmentation explorer, in 01_datasets: each control changes what is done to the digit, and nothing else."""
 
 import pytest
 from lab import ExplorerOnPage, Notebook
@@ -7,7 +7,7 @@ from torchvision.datasets import MNIST
 from mnist_s6.datasets import Augmentation
 from mnist_s6.widgets import augmentation_picture
 
-NOTEBOOK = "00_datasets"
+NOTEBOOK = "01_datasets"
 IMAGE, SEED, BUTTON = "image", "seed of the draw", "course settings"
 PROBABILITY, SIZE, DEGREES = "crop probability", "crop size in pixels", "rotate up to ± degrees"
 START = {IMAGE: 0, SEED: 0, PROBABILITY: 0.1, SIZE: 22, DEGREES: 15}

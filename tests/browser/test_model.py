@@ -1,4 +1,4 @@
-"""The filter explorer, in 01_model: each control shows another place, with the sum that it came from."""
+"""The filter explorer, in 02_model: each control shows another place, with the sum that it came from."""
 
 import math
 import re
@@ -10,7 +10,7 @@ from lab import ExplorerOnPage, Notebook
 from mnist_s6 import widgets
 from mnist_s6.model import S6Net
 
-NOTEBOOK = "01_model"
+NOTEBOOK = "02_model"
 IMAGE, LAYER, CHANNEL, ROW, COLUMN = "image", "layer", "channel", "row", "column"
 LAYERS = widgets.record_layers(S6Net(), torch.zeros(1, 28, 28))  # their names, kinds and sizes
 NUMBER = r"−?\d+\.\d+"
