@@ -19,9 +19,12 @@ from typing import NamedTuple
 
 import peers
 import torch
-from mnist_s6.datasets import MEAN, STD, Augmentation, load_data, read_idx, unpack_data
+from mnist_s6.augment import Augmentation
+from mnist_s6.datasets import MEAN, STD, load_data
+from mnist_s6.files import read_idx, unpack_data
 from mnist_s6.model import S6Net, model_summary
-from mnist_s6.predict import predict, pretrained
+from mnist_s6.predict import predict
+from mnist_s6.weights import pretrained
 from mnist_s6.speed import STEPS, time_step
 from mnist_s6.train import MILD, PLAIN, RECIPES, Recipe, run_recipe
 from mnist_s6.util import History

@@ -9,7 +9,7 @@ import time
 
 import report
 from machine import HERE, machine
-from mnist_s6.datasets import unpack_data
+from mnist_s6.files import unpack_data
 from rows import ROOT, ROWS
 
 RESULTS = HERE / "results"

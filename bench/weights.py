@@ -8,7 +8,7 @@ from machine import HERE, describe, machine
 from mnist_s6.datasets import MEAN, STD
 from mnist_s6.model import model_summary
 from mnist_s6.train import RECIPES, Run, run_recipe
-from mnist_s6.util import save_weights
+from mnist_s6.weights import save_weights
 
 RECIPE, SEED = "s6", 0
 ROWS = {"s6": "s6", "best": "accuracy-20k"}  # Where a recipe's accuracy over seeds was measured

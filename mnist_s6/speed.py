@@ -17,10 +17,13 @@ import torch
 from torch import nn
 from torch.utils.data import Subset
 
-from .datasets import Augmentation, BatchedLoader, SeededLoader, check_whole, load_data
+from .augment import Augmentation
+from .checks import check_number
+from .files import course_folder
+from .datasets import BatchedLoader, SeededLoader, load_data
 from .model import S6Net
 from .train import MILD, RECIPES
-from .util import set_seed, train
+from .util import set_seed, train_epoch
 
 if TYPE_CHECKING: from matplotlib.figure import Figure
 
@@ -52,7 +55,7 @@ class Step:
     channels_last: bool # All channels of a pixel side by side in memory
     optimizer: str # 'SGD', 'AdamW' (parameter by parameter) or 'fused AdamW'
     augmentation: Augmentation = Augmentation() # The course's
-    label_smoothing: float = 0. # See `train`
+    label_smoothing: float = 0. # See `train_epoch`
     share: float = 1. # Of the images that an epoch takes, see `BatchedLoader`
 
 #: What each step changes of the one before; the last is the recipe `fast`
@@ -78,10 +81,10 @@ def _optimizer(name: str, parameters: Iterable[nn.Parameter]) -> torch.optim.Opt
 def time_step(
     step: Step,
     images: int = 60_000, # Train on so many, at least one batch
-    root: str | Path = '../data', # See `load_data`
+    root: str | Path | None = None, # See `load_data`
 ) -> float: # Seconds that an epoch takes, `share` of 60,000 images, loading and learning
     "Time a step on the CPU; raises `ValueError` for a number of images that isn't there."
-    images = check_whole('images', images, step.batch_size, 60_000)
+    images = check_number('images', images, step.batch_size, 60_000, whole=True)
     train_loader, _ = load_data(step.batch_size, root, seed=0, batched=step.batched, augmentation=step.augmentation)
     some = Subset(train_loader.dataset, range(images))
     loader = (BatchedLoader(some, step.batch_size, step.augmentation) if step.batched else
@@ -91,9 +94,9 @@ def time_step(
     if step.channels_last: model.to(memory_format=torch.channels_last)
     optimizer = _optimizer(step.optimizer, model.parameters())
     blank = torch.zeros(step.batch_size, 1, 28, 28), torch.zeros(step.batch_size, dtype=torch.long)
-    train(model, [blank]*3, optimizer)   # warm up
+    train_epoch(model, [blank]*3, optimizer)   # warm up
     start = time.perf_counter()
-    train(model, loader, optimizer, label_smoothing=step.label_smoothing)
+    train_epoch(model, loader, optimizer, label_smoothing=step.label_smoothing)
     return (time.perf_counter() - start)*step.share*60_000/images
 
 # %% ../nbs/30_speed.ipynb #f033faf2
@@ -117,9 +120,9 @@ def plot_ledger(
 # %% ../nbs/30_speed.ipynb #cd14e98e
 def recorded(
     row: str, # Of the benchmark, as in 'steps'
-    results: str | Path = '../bench/results', # Where they are, seen from a notebook
+    results: str | Path | None = None, # The folder that they are in; None is that of the course's clone
 ) -> dict | None: # None where that row's result isn't, as on Colab
     "What a row of the benchmark found last; a missing one is told by a printed line."
-    path = Path(results)/f'{row}.json'
+    path = Path(results or (course_folder() or Path('.'))/'bench'/'results')/f'{row}.json'
     if path.exists(): return json.loads(path.read_text())
     print(f'{path} is not here: see bench/README.md in the repository, or run `make bench ROW={row}`')

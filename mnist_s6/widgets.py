@@ -38,10 +38,12 @@ from torch.utils.data import DataLoader, Dataset, Subset
 from torchvision.datasets import MNIST
 from torchvision.transforms.functional import pil_to_tensor
 
-from .datasets import (Augmentation, BatchedLoader, PreparedDigit, centre_of_mass, check_whole, prepare_steps,
-                               test_transforms, train_transforms)
+from .augment import Augmentation
+from .checks import check_number
+from .datasets import BatchedLoader, plain_transforms, train_transforms
+from .digits import PreparedDigit, centre_of_mass, prepare_steps
 from .model import POINTWISE, ReceptiveField, receptive_field
-from .util import History, classify, confusion_matrix, find_misclassified
+from .util import History, Training, classify, confusion_matrix, find_misclassified
 
 # %% ../nbs/20_widgets.ipynb #86eed256
 class Picture(NamedTuple):
@@ -279,7 +281,7 @@ def _untransformed(dataset: Dataset, index: int) -> tuple: # A PIL image and its
     "An item of `dataset` before any transform; raises `ValueError` or `TypeError` if it's no grey image of 28×28."
     remedy = "Pass torchvision's MNIST, a dataset like it, or a Subset of one"
     if not len(dataset): raise ValueError(f'the dataset holds no images; expected at least one. {remedy}')
-    index = check_whole('index', index, 0, len(dataset) - 1)
+    index = check_number('index', index, 0, len(dataset) - 1, whole=True)
     while isinstance(dataset, Subset): dataset, index = dataset.dataset, int(dataset.indices[index])
     if not hasattr(dataset, 'transform'):
         raise ValueError(f'a {type(dataset).__name__} has no transform, and so no image before it. {remedy}')
@@ -311,7 +313,7 @@ def augmentation_steps(
 ) -> AugmentationSteps:
     "Send an image through `train_transforms` step by step; raises `ValueError` or `TypeError` on bad input."
     image, label = _untransformed(dataset, index)
-    seed, transform = check_whole('seed', seed, 0, 2**63 - 1), train_transforms(augmentation)
+    seed, transform = check_number('seed', seed, 0, 2**63 - 1, whole=True), train_transforms(augmentation)
     numbered = transform.transforms[0].transforms[0](torch.arange(28*28).view(1, 28, 28))
     cropped, angles = _listen(transform)
     with torch.random.fork_rng(devices=[]):   # afterwards, the global source is as before
@@ -473,17 +475,17 @@ def training_picture(
 
 # %% ../nbs/20_widgets.ipynb #d3d8ce0c
 class LiveTraining(Explorer):
-    "A view of a training that grows while it runs: `live = LiveTraining(); display(live); fit(…, on_epoch=live)`."
+    "A view of a training that grows while it runs: `live = LiveTraining(); display(live); fit(…, callbacks=[live])`."
 
     def __init__(self):
         super().__init__(_waiting, {})
 
     def __call__(self,
-        model: nn.Module, # Any network
-        history: History, # Of its training so far
+        training: Training, # Of any network; nothing is shown before its first epoch
     ) -> None:
         "Show the training as it is now; an error is shown in the view and raised."
-        self.draw = lambda: training_picture(model, history)
+        if not len(training.history): return
+        self.draw = lambda: training_picture(training.model, training.history)
         self.update()
 
 def _waiting() -> Picture: # Shown before the first epoch
@@ -1395,7 +1397,7 @@ def draw_picture(
     if not steps.drawn.any():
         sheet.write(360, 285, 'Nothing is drawn yet.', 14, 0.5)
         return sheet.picture('Nothing is drawn yet.')
-    image = test_transforms().transforms[-1](steps.centred[None])[None]   # (1, 1, 28, 28), normalised
+    image = plain_transforms().transforms[-1](steps.centred[None])[None]   # (1, 1, 28, 28), normalised
     logits, _ = classify(model, [(image, torch.zeros(1))])
     if logits.ndim != 2 or len(logits) != 1 or not logits.isfinite().all():
         raise ValueError(f'the network returned scores of shape {tuple(logits.shape)}: {logits}; expected (1, classes), all finite')

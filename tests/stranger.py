@@ -17,7 +17,8 @@ from PIL import Image
 from torch.utils.data import Subset
 
 import mnist_s6
-from mnist_s6.datasets import Augmentation, BatchedLoader, load_data
+from mnist_s6.augment import Augmentation
+from mnist_s6.datasets import BatchedLoader, load_data
 from mnist_s6.model import S6Net
 from mnist_s6.predict import predict
 from mnist_s6.util import evaluate, fit, set_seed
@@ -77,7 +78,7 @@ with tempfile.TemporaryDirectory() as folder:
     assert call("mnist_s6_predict", "--weights", weights, picture)[1].split()[0] == "7"
 
     # What else requires a package of its own.
-    from mnist_s6.predict import export_onnx
+    from mnist_s6.weights import export_onnx
     from mnist_s6.widgets import augmentation_explorer
 
     augmentation_explorer(slow_train.dataset)

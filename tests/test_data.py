@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from mnist_s6 import datasets
-from mnist_s6.datasets import MNIST_FILES, load_data, unpack_data
+from mnist_s6.datasets import load_data
+from mnist_s6.files import MNIST_FILES, unpack_data
 
 UNPACK = "import sys; from mnist_s6.datasets import unpack_data; unpack_data(sys.argv[1])"
 

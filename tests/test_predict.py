@@ -29,11 +29,13 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from mnist_s6 import datasets, predict as module
-from mnist_s6.datasets import MNIST_FILES, ink_box, prepare_digit, read_idx, unpack_data
-from mnist_s6.model import FastNet, S6Net, TinyNet
+from mnist_s6.digits import ink_box, prepare_digit
+from mnist_s6.files import MNIST_FILES, read_idx, unpack_data
+from mnist_s6.model import FastNet, S6Net
+from mnist_s6.small import TinyNet
 from mnist_s6.predict import (Prediction, Predictions, export_onnx, in_place, ink_on_black, load_network, main, predict, prepare_image,
                               pretrained)
-from mnist_s6.util import save_weights, weights_header
+from mnist_s6.weights import save_weights, weights_header
 
 ROOT = Path(__file__).resolve().parent.parent
 WEIGHTS = next((ROOT / "mnist_s6" / "weights").glob("*.safetensors"))
@@ -608,7 +610,7 @@ FULL = """
 import resource, signal, sys
 from pathlib import Path
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-from mnist_s6.datasets import unpack_data
+from mnist_s6.files import unpack_data
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))   # no file may grow beyond, as on a full disk
 try: unpack_data(sys.argv[1])
 except OSError as error: print(error)

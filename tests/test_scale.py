@@ -16,8 +16,10 @@ import mnist_s6.train as library
 import pytest
 import torch
 import torch.distributed as dist
-from mnist_s6.datasets import MEAN, STD, BatchedLoader, unpack_data
-from mnist_s6.model import FastNet, TinyNet
+from mnist_s6.datasets import BatchedLoader, MEAN, STD
+from mnist_s6.files import unpack_data
+from mnist_s6.model import FastNet
+from mnist_s6.small import TinyNet
 from mnist_s6.train import MILD, PLAIN, Recipe
 from safetensors.torch import load_file
 from torch.utils.data import Subset

@@ -15,7 +15,8 @@ from pathlib import Path
 import mnist_s6.train as library
 import pytest
 import torch
-from mnist_s6.datasets import BatchedLoader, unpack_data
+from mnist_s6.datasets import BatchedLoader
+from mnist_s6.files import unpack_data
 from mnist_s6.model import FastNet
 from mnist_s6.train import MILD, Recipe, main, train_in_folder
 from safetensors.torch import load

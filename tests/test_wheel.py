@@ -18,9 +18,11 @@ USER = '''
 from pathlib import Path
 from mnist_s6.datasets import load_data
 from mnist_s6.model import FastNet, S6Net, model_summary
-from mnist_s6.predict import export_onnx, predict, pretrained
+from mnist_s6.predict import predict
+from mnist_s6.weights import export_onnx, pretrained
 from mnist_s6.train import RECIPES, run_recipe, train_in_folder
-from mnist_s6.util import evaluate, save_weights
+from mnist_s6.util import evaluate
+from mnist_s6.weights import save_weights
 
 digit: int = predict("a.png").digit
 chance: float = predict("a.png").probability

@@ -4,7 +4,7 @@ import pytest
 from lab import ExplorerOnPage, Notebook
 from torchvision.datasets import MNIST
 
-from mnist_s6.datasets import Augmentation
+from mnist_s6.augment import Augmentation
 from mnist_s6.widgets import augmentation_picture
 
 NOTEBOOK = "01_datasets"
