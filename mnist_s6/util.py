@@ -61,7 +61,7 @@ class Score(NamedTuple):
     loss: float # Mean cross-entropy per image
     accuracy: float # Share of images that are right, 0 to 1
 
-# %% ../nbs/03_util.ipynb #126561d8
+# %% ../nbs/03_util.ipynb #d90a38d7
 def classify(
     model: nn.Module, # Returns logits (N, 10)
     loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # Batches of images and labels
@@ -139,7 +139,7 @@ class History:
         "Draw the four curves in a 2×2 grid; raises `ValueError` if there is no epoch yet."
         return _plot_history(self)
 
-# %% ../nbs/03_util.ipynb #cf70064c
+# %% ../nbs/03_util.ipynb #a6f870eb
 def _plot_history(history: History) -> 'Figure':
     "See `History.plot`."
     from matplotlib.figure import Figure
@@ -191,7 +191,7 @@ class Training(NamedTuple):
     scheduler: torch.optim.lr_scheduler.LRScheduler
     history: History # Of the epochs so far
 
-# %% ../nbs/03_util.ipynb #f9c5d737
+# %% ../nbs/03_util.ipynb #e448424f
 @contextmanager
 def _show_progress(training: Training, epochs: int) -> Iterator[Callable[[Score], None]]:
     "A bar over all steps of a training, and the function that moves it on."
@@ -273,7 +273,7 @@ def _plot_words(words: str) -> 'Figure':
     figure.text(0.5, 0.5, words, ha='center')
     return figure
 
-# %% ../nbs/03_util.ipynb #79530c4b
+# %% ../nbs/03_util.ipynb #80416a75
 def find_misclassified(
     model: nn.Module, # Returns logits (N, 10)
     loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # Batches of images and labels
