@@ -223,7 +223,7 @@ def fit(
     schedule: OneCycle = OneCycle(), # How to step
     callbacks: Sequence[Callable[[Training], None]] = (), # Called before the first epoch, and after each
 ) -> History:
-    "Train, evaluate after each epoch, and leave the model evaluating; raises `ValueError` or `TypeError` on bad input."
+    "Train, evaluating after each epoch; leaves the model evaluating; raises `ValueError` or `TypeError` on bad input."
     check_number('epochs', epochs, 1, 10_000, whole=True)
     check_number('len(train_loader)', len(train_loader), 1, math.inf)
     check_number('len(test_loader)', len(test_loader), 1, math.inf)
@@ -266,13 +266,6 @@ class Mistakes:
                   in zip(self.labels[:count], self.predictions[:count], self.confidences[:count])]
         return plot_images(self.images[:count], titles)
 
-def _plot_words(words: str) -> 'Figure':
-    "Where there is nothing to draw: a figure that says so."
-    from matplotlib.figure import Figure
-    figure = Figure(figsize=(5, 1))
-    figure.text(0.5, 0.5, words, ha='center')
-    return figure
-
 # %% ../nbs/03_util.ipynb #80416a75
 def find_misclassified(
     model: nn.Module, # Returns logits (N, 10)
@@ -289,6 +282,13 @@ def find_misclassified(
     wrong = (predictions != labels).nonzero()[:, 0]
     wrong = wrong[confidences[wrong].argsort(descending=True)]
     return Mistakes(wrong, torch.cat(kept)[wrong], labels[wrong], predictions[wrong], confidences[wrong])
+
+def _plot_words(words: str) -> 'Figure':
+    "Where there is nothing to draw: a figure that says so."
+    from matplotlib.figure import Figure
+    figure = Figure(figsize=(5, 1))
+    figure.text(0.5, 0.5, words, ha='center')
+    return figure
 
 # %% ../nbs/03_util.ipynb #dc7805bd
 def confusion_matrix(
