@@ -52,7 +52,7 @@ def plot_images(
 #: Mean and standard deviation of all training pixels, on the scale 0 to 1
 MEAN, STD = 0.1307, 0.3081
 
-# %% ../nbs/01_datasets.ipynb #1d706ada
+# %% ../nbs/01_datasets.ipynb #0ee4304f
 def plain_transforms() -> 'T.Compose': # PIL image → normalised tensor (1, 28, 28)
     "The steps for one test image: nothing random."
     from torchvision import transforms as T
@@ -94,7 +94,7 @@ class SeededLoader(DataLoader):
                 self.random_state = torch.get_rng_state()
             yield batch
 
-# %% ../nbs/01_datasets.ipynb #6ba1dd53
+# %% ../nbs/01_datasets.ipynb #aad61654
 def make_batch(
     images: torch.Tensor, # (N, 1, 28, 28), 0 to 255
     draws: Draws | None = None, # How each image is augmented; None is not at all
@@ -162,7 +162,7 @@ def stratified_split(
     chosen[order[torch.arange(held_out)*len(labels)//held_out]] = True
     return (~chosen).nonzero()[:, 0], chosen.nonzero()[:, 0]
 
-# %% ../nbs/01_datasets.ipynb #5eb7af87
+# %% ../nbs/01_datasets.ipynb #e547ed39
 def _datasets(root: str | Path, augmentation: Augmentation, held_out: int) -> tuple[Dataset, Dataset]:
     "The training images, and those to evaluate on: the test images, or `held_out` training images."
     from torchvision.datasets import MNIST
