@@ -22,14 +22,12 @@ def read_idx(
 ) -> torch.Tensor: # Its numbers, uint8, in the shape its header gives
     "Read an IDX file; raises `ValueError` where the bytes don't fit the header."
     data = Path(path).read_bytes()
-    start = 4 + 4*data[3] if len(data) > 3 else 4
-    if data[:3] != b'\0\0\x08' or data[3:4] == b'\0' or len(data) < start:
-        raise ValueError(f'{path} starts with {data[:4]!r}: that is no IDX file of bytes. Expected 0, 0, 8, '
-                         'the number of dimensions, and their sizes. Delete it and let load_data put the real one there.')
-    shape = struct.unpack(f'>{data[3]}I', data[4:start])
-    if len(data) != start + math.prod(shape):
-        raise ValueError(f'{path} has {len(data):,} bytes, but a header for {start + math.prod(shape):,} '
-                         f'(shape {shape}): it is damaged. Delete it and let load_data put the real one there.')
+    dimensions = data[3] if data[:3] == b'\0\0\x08' and len(data) > 3 else 0
+    start = 4 + 4*dimensions
+    shape = struct.unpack(f'>{dimensions}I', data[4:start]) if len(data) >= start else ()
+    if not shape or len(data) != start + math.prod(shape):
+        wrong = f'but its header says {start + math.prod(shape):,}: it is damaged' if shape else 'and is no IDX file'
+        raise ValueError(f'{path} has {len(data):,} bytes, {wrong}. Delete it, and load_data puts the real one there')
     return torch.frombuffer(bytearray(data), dtype=torch.uint8)[start:].reshape(shape)
 
 # %% ../nbs/10_files.ipynb #3b335cf3
@@ -40,37 +38,6 @@ MNIST_FILES = {
     't10k-images-idx3-ubyte': '0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7',
     't10k-labels-idx1-ubyte': 'ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2',
 }
-
-# %% ../nbs/10_files.ipynb #d5568b7f
-@contextmanager
-def writing(
-    what: str, # What is written, for the message
-    path: str | Path, # Where
-    remedy: str = 'Pass a path in a folder that you can write to', # What to do
-) -> Iterator[None]:
-    "Say in an `OSError` what could not be written, and what to do."
-    try: yield
-    except OSError as error:
-        raise type(error)(error.errno, f"can't write {what} ({error.strerror}). {remedy}", str(path)) from error
-
-# %% ../nbs/10_files.ipynb #a7c0de01
-def write_atomically(
-    path: str | Path, # The file to make or replace
-    data: bytes, # All that it shall hold
-    what: str = 'the file', # What it is, for the message
-) -> None:
-    "Write a file so that it is there whole or not at all; raises `OSError` if it can't be written."
-    path = Path(path)
-    with writing(what, path):
-        handle, temporary = tempfile.mkstemp(prefix=f'.{path.name}.', suffix='.tmp', dir=path.parent)
-        try:
-            with os.fdopen(handle, 'wb') as file:
-                file.write(data); file.flush(); os.fsync(file.fileno())
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
 
 # %% ../nbs/10_files.ipynb #2f11ca48
 def _packed(name: str, digest: str) -> bytes:
@@ -84,6 +51,36 @@ def _packed(name: str, digest: str) -> bytes:
                            'Reinstall it: pip install --force-reinstall mnist_s6')
     return data
 
+# %% ../nbs/10_files.ipynb #d5568b7f
+@contextmanager
+def writing(
+    what: str, # What is written, for the message
+    path: str | Path, # Where
+    remedy: str, # What to do
+) -> Iterator[None]:
+    "Say in an `OSError` what could not be written, and what to do."
+    try: yield
+    except OSError as error:
+        raise type(error)(error.errno, f"can't write {what} ({error.strerror}). {remedy}", str(path)) from error
+
+# %% ../nbs/10_files.ipynb #a7c0de01
+def write_atomically(
+    path: str | Path, # The file to make or replace
+    data: bytes, # All that it shall hold
+    what: str = 'the file', # What it is, for the message
+    remedy: str = 'Pass a path in a folder that you can write to', # What to do if it can't be written
+) -> None:
+    "Write a file so that it is there whole or not at all; raises `OSError` if it can't be written."
+    path = Path(path)
+    with writing(what, path, remedy):
+        handle, temporary = tempfile.mkstemp(prefix=f'.{path.name}.', suffix='.tmp', dir=path.parent)
+        try:
+            with os.fdopen(handle, 'wb') as file:
+                file.write(data); file.flush(); os.fsync(file.fileno())
+            os.chmod(temporary, 0o644)   # all may read it; only its owner may write
+            os.replace(temporary, path)
+        finally: Path(temporary).unlink(missing_ok=True)   # after a success it is gone already
+
 # %% ../nbs/10_files.ipynb #4cfe9a91
 def cache_folder() -> Path: # Perhaps not there yet
     "Where a program keeps files that it can make again; the environment variable `MNIST_S6_CACHE` names another place."
@@ -96,6 +93,7 @@ def course_folder() -> Path | None:
     folder = Path(str(files('mnist_s6'))).parent
     return folder if (folder/'nbs').is_dir() and (folder/'settings.ini').is_file() else None
 
+# %% ../nbs/10_files.ipynb #2eda8af5
 def data_folder() -> Path: # Perhaps not there yet
     "Where MNIST is unpacked to: `data` in a clone of the course, the cache folder anywhere else."
     course = course_folder()
@@ -107,12 +105,12 @@ def unpack_data(
 ) -> Path: # `root/MNIST/raw`, with the four files, each checked
     "Unpack the MNIST files where torchvision looks; raises `OSError` where `root` can't be written."
     raw = Path(data_folder() if root is None else root)/'MNIST'/'raw'
-    with writing('MNIST', raw, 'Pass a root that you can write to, or set MNIST_S6_CACHE to such a folder'):
-        for name, digest in MNIST_FILES.items():
-            path = raw/name
-            if path.is_file():
-                if hashlib.sha256(path.read_bytes()).hexdigest() == digest: continue
-                warnings.warn(f'{path} was damaged (its SHA-256 is wrong): replaced it by the real file')
-            raw.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, _packed(name, digest))
+    remedy = 'Pass a root that you can write to, or set MNIST_S6_CACHE to such a folder'
+    for name, digest in MNIST_FILES.items():
+        path = raw/name
+        if path.is_file():
+            if hashlib.sha256(path.read_bytes()).hexdigest() == digest: continue
+            warnings.warn(f'{path} was damaged (its SHA-256 is wrong): replaced it by the real file')
+        with writing('MNIST', raw, remedy): raw.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, _packed(name, digest), 'MNIST', remedy)
     return raw
