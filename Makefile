@@ -9,6 +9,7 @@ export GOMP_SPINCOUNT ?= 3000
 help:
 	@echo "make s6          build, train and inspect the network: _out/S6.html (EPOCHS=1 for a quick look)"
 	@echo "make test        check everything, as before a commit"
+	@echo "make twice       run each cell of each notebook two times in a row"
 	@echo "make lab         open the course in JupyterLab"
 	@echo "make notebooks   after an edit: export, run all notebooks, clean, README"
 	@echo "make readme      build README.md from nbs/index.ipynb"
@@ -23,12 +24,15 @@ s6: .venv/.installed
 test: .venv/.installed
 	@$(PY) tools/run_tests.py
 
+twice: .venv/.installed
+	@S6_EPOCHS=1 OMP_NUM_THREADS=1 $(PY) tools/run_notebook.py --twice --limit 900 --at-once 2 $$(find nbs -name '*.ipynb' -not -path '*/.*')
+
 lab: .venv/.installed
 	@$(PY) -m jupyterlab --ip=127.0.0.1 nbs/index.ipynb
 
 notebooks: .venv/.installed
 	.venv/bin/nbdev_export
-	$(PY) tools/run_notebook.py --inplace nbs/*.ipynb
+	$(PY) tools/run_notebook.py --inplace $$(find nbs -name '*.ipynb' -not -path '*/.*' | sort)
 	$(PY) tools/readme.py
 
 readme: .venv/.installed
@@ -44,4 +48,4 @@ weights: .venv/.installed
 .venv/.installed: settings.ini setup.py pyproject.toml
 	@bash tools/install.sh $(PYTHON)
 
-.PHONY: help s6 test lab notebooks readme bench weights
+.PHONY: help s6 test twice lab notebooks readme bench weights
