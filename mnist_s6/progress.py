@@ -22,7 +22,6 @@ def progress_bar(
                    bar_format='{l_bar}{bar:8}| {elapsed}<{remaining}{postfix}')
     shell = sys.modules['IPython'].get_ipython() if 'IPython' in sys.modules else None
     kernel = getattr(shell, 'kernel', None)   # none in a terminal
-    # a front end with a person before it says with each cell that it can be asked for input
     if kernel and kernel.get_parent().get('content', {}).get('allow_stdin'):
         try:
             from tqdm.notebook import tqdm as notebook_tqdm

@@ -14,24 +14,31 @@ from .augment import sampling_grid
 from .datasets import MEAN, STD
 from .model import check_images
 
+# %% ../nbs/31_small.ipynb #69ef2be9
+def _middle_and_lean(
+    ink: torch.Tensor, # (N, 28, 28), 0 is no ink
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]: # (N,) each: x and y of the middle of the ink, and columns a row
+    "Where the ink is, counted from the middle of the image, and how far it leans."
+    places = torch.arange(28, device=ink.device, dtype=ink.dtype) - 13.5
+    rows, columns = ink.sum(2), ink.sum(1)   # (N, 28) each: the ink in each row, and in each column
+    mass = rows.sum(1).clamp(min=1e-6)
+    x0, y0 = columns @ places / mass, rows @ places / mass   # (N,)
+    x, y = places - x0[:, None], places - y0[:, None]   # (N, 28), from the middle of the ink
+    xy = ((ink @ x[:, :, None])[..., 0]*y).sum(1)
+    return x0, y0, xy/(rows*y*y).sum(1).clamp(min=1e-6)
+
 # %% ../nbs/31_small.ipynb #7e110008
 def straighten(
     images: torch.Tensor, # (N, 1, 28, 28), normalised
 ) -> torch.Tensor: # (N, 1, 28, 28), normalised
-    "Set digits upright and in the middle, by the moments of their ink: nothing in it is learned (LeCun et al. 1998 call it deslanting)."
+    "Set digits upright and in the middle; nothing in it is learned (LeCun et al. 1998 call it deslanting)."
     images = images*STD + MEAN   # from 0, no ink, to 1
-    ink, places = images[:, 0].clamp(min=0), torch.arange(28, device=images.device, dtype=images.dtype) - 13.5
-    rows, columns = ink.sum(2), ink.sum(1)   # (N, 28) each: the ink in each row, and in each column
-    mass = rows.sum(1).clamp(min=1e-6)
-    x0, y0 = columns @ places / mass, rows @ places / mass   # (N,): the middle of the ink
-    x, y = places - x0[:, None], places - y0[:, None]   # (N, 28), from there
-    xy = ((ink @ x[:, :, None])[..., 0]*y).sum(1)
-    lean = xy / (rows*y*y).sum(1).clamp(min=1e-6)   # (N,)
+    x0, y0, lean = _middle_and_lean(images[:, 0].clamp(min=0))
     one, zero = torch.ones_like(lean), torch.zeros_like(lean)
-    matrices = torch.stack([one, lean, x0/14, zero, one, y0/14], 1).view(-1, 2, 3)   # the image is 2 wide: 14 pixels are 1
+    matrices = torch.stack([one, lean, x0/14, zero, one, y0/14], 1).view(-1, 2, 3)
     return (F.grid_sample(images, sampling_grid(matrices, 28), align_corners=False) - MEAN)/STD
 
-# %% ../nbs/31_small.ipynb #7e110013
+# %% ../nbs/31_small.ipynb #7db16107
 def _mixing_block(
     in_channels: int,
     out_channels: int,
@@ -44,19 +51,21 @@ def _mixing_block(
     convolution = nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size//2, bias=False)
     return nn.Sequential(convolution, *[nn.MaxPool2d(2)]*pool, norm, nn.ReLU(inplace=True))
 
+# %% ../nbs/31_small.ipynb #7e110013
 class TinyNet(nn.Module):
-    "Digits set upright, and a stack of layers that share their 3×3 kernels; returns logits, for `F.cross_entropy`."
+    "Digits set upright, and a stack of layers that share their 3×3 kernels; returns logits."
 
     def __init__(self,
-        widths: tuple[int, ...] = (10, 10, 10, 10), # Channels after each convolution that mixes them; all the same, at least 2
+        widths: tuple[int, ...] = (10, 10, 10, 10), # Channels after each mixing; the same number at least twice
     ) -> None:
         super().__init__()
-        if len(widths) < 2 or len(set(widths)) > 1: raise ValueError(f'widths is {widths!r}; expected the same number at least twice, such as (10, 10)')
+        if len(widths) < 2 or len(set(widths)) > 1:
+            raise ValueError(f'widths is {widths!r}; expected the same number at least twice, such as (10, 10)')
         channels = widths[0]
-        self.first = _mixing_block(1, channels, 3, pool=True)   # (N, 1, 28, 28) → (N, 10, 14, 14)
-        self.look = nn.Conv2d(channels, channels, 3, groups=channels, bias=False)   # one kernel for each channel: 2 pixels smaller
-        self.look_wider = nn.Conv2d(channels, channels, 3, dilation=2, groups=channels, bias=False)   # the same kernels: 4 smaller
-        self.look_wider.weight = self.look.weight
+        self.first = _mixing_block(1, channels, 3, pool=True)
+        self.look = nn.Conv2d(channels, channels, 3, groups=channels, bias=False)   # 2 pixels smaller
+        self.look_wider = nn.Conv2d(channels, channels, 3, dilation=2, groups=channels, bias=False)   # 4 smaller
+        self.look_wider.weight = self.look.weight   # the same kernels
         self.mix = nn.ModuleList(_mixing_block(channels, channels) for _ in widths[1:])
         self.classifier = nn.Linear(channels, 10)
 

@@ -1,0 +1,53 @@
+"""Digits set upright, and the network that shares its kernels: the corners."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from mnist_s6.datasets import MEAN, STD
+from mnist_s6.model import model_summary
+from mnist_s6.small import TinyNet, straighten
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_no_ink_stays_no_ink(dtype: torch.dtype) -> None:
+    none = torch.full((1, 1, 28, 28), -MEAN / STD, dtype=dtype)
+    assert torch.allclose(straighten(none), none, atol=1e-5) and straighten(none).dtype == dtype
+    assert straighten(none[:0]).shape == (0, 1, 28, 28)
+
+
+def test_a_leaning_bar_stands_upright_in_the_middle() -> None:
+    image = torch.zeros(1, 1, 28, 28)
+    for row in range(6, 22):
+        image[0, 0, row, 20 - row // 2 : 24 - row // 2] = 1.0
+    upright = straighten((image - MEAN) / STD)[0, 0] * STD + MEAN
+    columns = upright.sum(0)
+    assert columns[11:17].sum() > 0.97 * columns.sum()
+    assert abs((columns * torch.arange(28)).sum() / columns.sum() - 13.5) < 0.1
+
+
+@pytest.mark.parametrize("widths", [(10, 12), (10,), (), (10, 10, 9)])
+def test_widths_that_differ_are_refused(widths: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="expected the same number at least twice, such as") as error:
+        TinyNet(widths)
+    assert f"widths is {widths}" in str(error.value)
+
+
+def test_the_kernels_stay_one_tensor() -> None:
+    """Whatever is done to the network; and the weights are counted once."""
+    for net in TinyNet(), TinyNet().to(memory_format=torch.channels_last), TinyNet().double():
+        assert net.look_wider.weight is net.look.weight
+    assert model_summary(TinyNet()).parameters == sum(p.numel() for p in TinyNet().parameters()) == 630
+
+
+def test_images_of_another_shape_are_refused() -> None:
+    with pytest.raises(ValueError, match="expected .N, 1, 28, 28"):
+        TinyNet()(torch.zeros(1, 28, 28))
+
+
+def test_every_parameter_is_used() -> None:
+    torch.manual_seed(0)
+    net = TinyNet()
+    F.cross_entropy(net(torch.rand(50, 1, 28, 28)), torch.arange(50) % 10).backward()
+    assert all((p.grad != 0).any() for p in net.parameters())
+    assert net(torch.rand(7, 1, 28, 28)).shape == (7, 10)
