@@ -22,14 +22,12 @@ def read_idx(
 ) -> torch.Tensor: # Its numbers, uint8, in the shape its header gives
     "Read an IDX file; raises `ValueError` where the bytes don't fit the header."
     data = Path(path).read_bytes()
-    start = 4 + 4*data[3] if len(data) > 3 else 4
-    if data[:3] != b'\0\0\x08' or data[3:4] == b'\0' or len(data) < start:
-        raise ValueError(f'{path} starts with {data[:4]!r}: that is no IDX file of bytes. Expected 0, 0, 8, '
-                         'the number of dimensions, and their sizes. Delete it and let load_data put the real one there.')
-    shape = struct.unpack(f'>{data[3]}I', data[4:start])
-    if len(data) != start + math.prod(shape):
-        raise ValueError(f'{path} has {len(data):,} bytes, but a header for {start + math.prod(shape):,} '
-                         f'(shape {shape}): it is damaged. Delete it and let load_data put the real one there.')
+    dimensions = data[3] if data[:3] == b'\0\0\x08' and len(data) > 3 else 0
+    start = 4 + 4*dimensions
+    shape = struct.unpack(f'>{dimensions}I', data[4:start]) if len(data) >= start else ()
+    if not shape or len(data) != start + math.prod(shape):
+        wrong = f'but its header says {start + math.prod(shape):,}: it is damaged' if shape else 'and is no IDX file'
+        raise ValueError(f'{path} has {len(data):,} bytes, {wrong}. Delete it, and load_data puts the real one there')
     return torch.frombuffer(bytearray(data), dtype=torch.uint8)[start:].reshape(shape)
 
 # %% ../nbs/10_files.ipynb #3b335cf3
@@ -40,6 +38,18 @@ MNIST_FILES = {
     't10k-images-idx3-ubyte': '0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7',
     't10k-labels-idx1-ubyte': 'ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2',
 }
+
+# %% ../nbs/10_files.ipynb #2f11ca48
+def _packed(name: str, digest: str) -> bytes:
+    "One MNIST file out of the package; raises `RuntimeError` if the package is damaged."
+    try:
+        data = lzma.decompress((files('mnist_s6')/'data'/f'{name}.xz').read_bytes())
+    except (lzma.LZMAError, FileNotFoundError) as error:
+        data = repr(error).encode()
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise RuntimeError(f'the data file {name}.xz inside mnist_s6 is damaged or missing. '
+                           'Reinstall it: pip install --force-reinstall mnist_s6')
+    return data
 
 # %% ../nbs/10_files.ipynb #d5568b7f
 @contextmanager
@@ -66,23 +76,9 @@ def write_atomically(
         try:
             with os.fdopen(handle, 'wb') as file:
                 file.write(data); file.flush(); os.fsync(file.fileno())
-            os.chmod(temporary, 0o644)
+            os.chmod(temporary, 0o644)   # all may read it; only its owner may write
             os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
-
-# %% ../nbs/10_files.ipynb #2f11ca48
-def _packed(name: str, digest: str) -> bytes:
-    "One MNIST file out of the package; raises `RuntimeError` if the package is damaged."
-    try:
-        data = lzma.decompress((files('mnist_s6')/'data'/f'{name}.xz').read_bytes())
-    except (lzma.LZMAError, FileNotFoundError) as error:
-        data = repr(error).encode()
-    if hashlib.sha256(data).hexdigest() != digest:
-        raise RuntimeError(f'the data file {name}.xz inside mnist_s6 is damaged or missing. '
-                           'Reinstall it: pip install --force-reinstall mnist_s6')
-    return data
+        finally: Path(temporary).unlink(missing_ok=True)   # after a success it is gone already
 
 # %% ../nbs/10_files.ipynb #4cfe9a91
 def cache_folder() -> Path: # Perhaps not there yet
@@ -96,6 +92,7 @@ def course_folder() -> Path | None:
     folder = Path(str(files('mnist_s6'))).parent
     return folder if (folder/'nbs').is_dir() and (folder/'settings.ini').is_file() else None
 
+# %% ../nbs/10_files.ipynb #d917f30c
 def data_folder() -> Path: # Perhaps not there yet
     "Where MNIST is unpacked to: `data` in a clone of the course, the cache folder anywhere else."
     course = course_folder()

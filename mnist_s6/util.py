@@ -61,7 +61,7 @@ class Score(NamedTuple):
     loss: float # Mean cross-entropy per image
     accuracy: float # Share of images that are right, 0 to 1
 
-# %% ../nbs/03_util.ipynb #9aa3f170
+# %% ../nbs/03_util.ipynb #8d35c611
 def classify(
     model: nn.Module, # Returns logits (N, 10)
     loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # Batches of images and labels
@@ -74,7 +74,6 @@ def classify(
     logits, labels = zip(*found)
     return torch.cat(logits), torch.cat(labels)
 
-# %% ../nbs/03_util.ipynb #de31e197
 def evaluate(
     model: nn.Module, # Returns logits (N, 10)
     loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # Batches of images and labels
@@ -140,7 +139,7 @@ class History:
         "Draw the four curves in a 2×2 grid; raises `ValueError` if there is no epoch yet."
         return _plot_history(self)
 
-# %% ../nbs/03_util.ipynb #5ad53748
+# %% ../nbs/03_util.ipynb #01d4a799
 def _plot_history(history: History) -> 'Figure':
     "See `History.plot`."
     from matplotlib.figure import Figure
@@ -192,7 +191,7 @@ class Training(NamedTuple):
     scheduler: torch.optim.lr_scheduler.LRScheduler
     history: History # Of the epochs so far
 
-# %% ../nbs/03_util.ipynb #1bdb4ca1
+# %% ../nbs/03_util.ipynb #f0adef01
 @contextmanager
 def _show_progress(training: Training, epochs: int) -> Iterator[Callable[[Score], None]]:
     "A bar over all steps of a training, and the function that moves it on."
@@ -274,7 +273,7 @@ def _plot_words(words: str) -> 'Figure':
     figure.text(0.5, 0.5, words, ha='center')
     return figure
 
-# %% ../nbs/03_util.ipynb #967d0e47
+# %% ../nbs/03_util.ipynb #a33cb3eb
 def find_misclassified(
     model: nn.Module, # Returns logits (N, 10)
     loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # Batches of images and labels

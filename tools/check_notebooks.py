@@ -7,14 +7,27 @@ from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
+from readme import read_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 WIDGET = "application/vnd.jupyter.widget-view+json"
 MACHINE_PATH = re.compile(r"(?:(?<![\w+/.~-])|(?<=file:/)|(?<=file://))/(?:home|root|work|tmp|Users)/|(?<!\w)C:\\\w")
-MAX_LINES, MAX_EXPORTED_LINES = 20, 40
+MAX_LINES, MAX_EXPORTED_LINES, MAX_COLUMNS = 20, 30, 120
+CHECKED_WITHIN = 3  # cells after a definition that is exported
+TO_BE_REWRITTEN = {"20_widgets.ipynb": 40}  # older than the rules of lines and checks: the longest exported cell that is allowed
 RERUN = "run `make notebooks`"
+ON_COLAB = """# On Colab, the course has to be installed first; anywhere else, this does nothing
+import sys
+if 'google.colab' in sys.modules:
+    %pip install -q git+{git_url}"""
 
 Finding = tuple[int, str, str]  # cell's position (the first is 1), what is wrong, remedy
+
+
+def below(folder: Path, pattern: str) -> list[Path]:
+    """The files below a folder, at any depth, that are not hidden."""
+    found = sorted(folder.rglob(pattern))
+    return [path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
 
 
 def directives(source: str) -> list[str]:
@@ -26,11 +39,16 @@ def texts(cell: NotebookNode) -> Iterator[str]:
     """All text of a cell: its source and its outputs."""
     yield cell.source
     for out in cell.get("outputs", []):
-        yield out.get("text", "")
-        yield from out.get("traceback", [])
-        for mime, content in out.get("data", {}).items():
-            if mime.startswith("text/") or mime == "image/svg+xml":
-                yield content
+        yield from printed(out)
+
+
+def printed(out: NotebookNode) -> Iterator[str]:
+    """All text of an output."""
+    yield out.get("text", "")
+    yield from out.get("traceback", [])
+    for mime, content in out.get("data", {}).items():
+        if mime.startswith("text/") or mime == "image/svg+xml":
+            yield content
 
 
 def check_opening(cell: NotebookNode) -> Iterator[Finding]:
@@ -40,20 +58,66 @@ def check_opening(cell: NotebookNode) -> Iterator[Finding]:
         yield 1, "is not a title with a subtitle", "begin with markdown: `# Title`, then `> one sentence`"
 
 
-def check_code(position: int, cell: NotebookNode) -> Iterator[Finding]:
-    """A code cell is clean of one run's traces, and short."""
+def check_code(position: int, cell: NotebookNode, longest: int) -> Iterator[Finding]:
+    """A code cell is clean of one run's traces, and short; its pictures are there."""
     outputs = cell.get("outputs", [])
     if cell.execution_count is not None or any(out.get("execution_count") for out in outputs):
         yield position, "has an execution count", "run `.venv/bin/nbdev_clean`"
     if any(WIDGET in out.get("data", {}) for out in outputs):
         yield position, "has a widget's output, empty without its kernel", RERUN
+    pictured = any(mime.startswith("image/") for out in outputs for mime in out.get("data", {}))
+    if not pictured and any("<Figure " in text for out in outputs for text in printed(out)):
+        yield position, "says <Figure ...> and shows none", "draw it with `%matplotlib inline`, or `display` it"
     length = sum(not line.startswith("#|") for line in cell.source.strip().splitlines())
-    limit = MAX_EXPORTED_LINES if "export" in directives(cell.source) else MAX_LINES
+    limit = longest if "export" in directives(cell.source) else MAX_LINES
     if length > limit:
         yield position, f"has {length} lines, at most {limit} are allowed", "split the cell"
 
 
-def check_notebook(nb: NotebookNode) -> Iterator[Finding]:
+def check_columns(position: int, cell: NotebookNode) -> Iterator[Finding]:
+    """No line of a code cell has to be scrolled."""
+    columns = max((len(line) for line in cell.source.splitlines()), default=0)
+    if columns > MAX_COLUMNS:
+        yield position, f"has a line of {columns} columns, at most {MAX_COLUMNS} are allowed", "break the line"
+
+
+def check_checks(cells: list[NotebookNode]) -> Iterator[Finding]:
+    """A reader sees soon that what is exported does what it says."""
+    for position, cell in enumerate(cells, start=1):
+        names = re.findall(r"^(?:def|class) ([A-Za-z]\w*)", cell.source, flags=re.MULTILINE)
+        if cell.cell_type == "code" and names and "export" in directives(cell.source):
+            near = cells[position : position + CHECKED_WITHIN]
+            if not any(is_check(other) for other in near):
+                what = f"exports {', '.join(names)}, unchecked in the {CHECKED_WITHIN} cells after it"
+                yield position, what, "add a `test_eq`, `test_fail` or `assert`"
+
+
+def is_check(cell: NotebookNode) -> bool:
+    """Whether the reader sees a claim tested here."""
+    tests = re.search(r"\btest_\w+\(|\bassert\b|\.prove\(", cell.source)
+    return bool(tests) and cell.cell_type == "code" and "hide" not in directives(cell.source)
+
+
+def check_address(position: int, cell: NotebookNode, git_url: str) -> Iterator[Finding]:
+    """The course comes from the address in settings.ini, which stands there and is nobody's placeholder."""
+    placeholder = r"\{\{ *[a-z_]+ *\}\}"
+    shown = [cell.source] if cell.cell_type != "code" else [text for out in cell.get("outputs", []) for text in printed(out)]
+    for found in {match for text in shown for match in re.findall(placeholder, text)}:
+        yield position, f"shows {found} as it stands here", "write what it stands for"
+    own = re.escape(git_url.rsplit("/", 1)[-1])
+    clones = re.findall(r"git clone (?:-\S+ )*(\S+)", cell.source)
+    links = re.findall(rf"(?<![\w+])https?://(?!colab\.)[^\s()\"'`<>]*/{own}(?![\w-])", cell.source)
+    for found in {*clones, *links} - {git_url}:
+        yield position, f"names the repository {found}, settings.ini {git_url}", "write the latter"
+    if "google.colab" in cell.source and cell.source.strip() != ON_COLAB.format(git_url=git_url):
+        yield position, "is not the cell that installs the course on Colab", "take it from ON_COLAB in tools/check_notebooks.py"
+    elif cell.cell_type == "code":
+        for line in re.findall(r"^\s*[%!]\s*(?:uv )?pip3? +install\b.*$", cell.source, flags=re.MULTILINE):
+            if f"git+{git_url}" not in line.split():
+                yield position, f"installs from elsewhere: {line.strip()}", f"install git+{git_url}"
+
+
+def check_notebook(nb: NotebookNode, name: str = "", git_url: str = "") -> Iterator[Finding]:
     """All that is wrong with a notebook, cell by cell."""
     if not nb.cells:
         yield 1, "is missing", "begin with markdown: `# Title`, then `> one sentence`"
@@ -63,9 +127,14 @@ def check_notebook(nb: NotebookNode) -> Iterator[Finding]:
     yield from check_opening(nb.cells[0])
     for position, cell in enumerate(nb.cells, start=1):
         if cell.cell_type == "code":
-            yield from check_code(position, cell)
+            yield from check_code(position, cell, TO_BE_REWRITTEN.get(name, MAX_EXPORTED_LINES))
+            if name not in TO_BE_REWRITTEN:
+                yield from check_columns(position, cell)
+        yield from check_address(position, cell, git_url)
         for found in {match for text in texts(cell) for match in MACHINE_PATH.findall(text)}:
             yield position, f"names a path of one machine ({found}...)", "write it relative to the notebook"
+    if name not in TO_BE_REWRITTEN:
+        yield from check_checks(nb.cells)
     visible = [
         position
         for position, cell in enumerate(nb.cells, start=1)
@@ -77,14 +146,14 @@ def check_notebook(nb: NotebookNode) -> Iterator[Finding]:
 
 def main(argv: list[str] | None = None) -> int:
     """Print each violation in the notebooks given (default: all in nbs/); 1 if there is any."""
-    paths = [Path(name) for name in argv or []] or sorted((ROOT / "nbs").glob("*.ipynb"))
+    paths = [Path(name) for name in argv or []] or below(ROOT / "nbs", "*.ipynb")
     if not paths:
         print("nbs/ has no notebooks to check: run this in a complete clone of the project")
         return 1
-    count = 0
+    git_url, count = read_settings(ROOT)["git_url"], 0
     for path in paths:
         name = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
-        for position, what, remedy in check_notebook(nbformat.read(path, as_version=4)):
+        for position, what, remedy in check_notebook(nbformat.read(path, as_version=4), path.name, git_url):
             print(f"{name} cell {position}: {what}, {remedy}")
             count += 1
     return 1 if count else 0

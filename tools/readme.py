@@ -16,7 +16,7 @@ FIGURES = "README_files"  # the folder of the figures that index.ipynb's cells d
 HEADER = "<!-- Built from nbs/index.ipynb by `make readme`: edit the notebook, not this file. -->\n\n"
 BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
 COLAB = "https://colab.research.google.com/github/{user}/{repo}/blob/{branch}/{path}"
-LINK = re.compile(r"\]\((?!\w+:|/|#|\{)([^()\s#]+)(#[^()\s]*)?\)")  # [text](relative/target#anchor)
+LINK = re.compile(r"\]\((?!\w+:|/|#)([^()\s#]+)(#[^()\s]*)?\)")  # [text](relative/target#anchor)
 
 
 def read_settings(root: Path) -> SectionProxy:
@@ -94,7 +94,7 @@ def build_readme(root: Path) -> dict[str, bytes]:
     resources = {"output_files_dir": FIGURES, "unique_key": "figure"}
     text, resources = exporter.from_notebook_node(nb, resources=resources)
 
-    text = add_badges(text, settings).replace("{{git_url}}", settings["git_url"])
+    text = add_badges(text, settings)
     text = re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE)
     text = re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
     return {"README.md": (HEADER + text).encode(), **resources["outputs"]}

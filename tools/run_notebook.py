@@ -2,6 +2,8 @@
 
     python tools/run_notebook.py --report _out nbs/S6.ipynb   # a report to read: _out/S6.html
     python tools/run_notebook.py --inplace nbs/*.ipynb        # outputs to commit
+    python tools/run_notebook.py --test nbs/*.ipynb           # nothing is kept: does each cell run?
+    python tools/run_notebook.py --twice nbs/*.ipynb          # the same, with each cell two times in a row
 """
 
 import argparse
@@ -10,7 +12,15 @@ import re
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from configparser import ConfigParser
+from contextlib import redirect_stderr, redirect_stdout
+from functools import partial
+from io import StringIO
 from pathlib import Path
+from queue import Empty
+from typing import Any, NamedTuple
 
 import nbformat
 from ipykernel.kernelspec import RESOURCES, get_kernel_dict
@@ -18,7 +28,7 @@ from jinja2 import DictLoader
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbconvert import HTMLExporter
 from nbdev.clean import nbdev_clean
 from nbformat import NotebookNode
@@ -27,6 +37,8 @@ ROOT = Path(__file__).resolve().parent.parent
 WIDGET = "application/vnd.jupyter.widget-view+json"
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # colours and cursor moves
 BARS = {"TQDM_NCOLS": "80", "TQDM_NROWS": "20"}  # tqdm would fit its bars to this terminal
+LIMIT = 3600  # seconds that a notebook may take
+GRACE = 10  # seconds that an interrupted cell has to end
 
 # JupyterLab's page without the three scripts it would fetch: require.js, MathJax, Mermaid.
 REPORT_TEMPLATE = """{% extends 'lab/index.html.j2' %}
@@ -44,16 +56,26 @@ class ThisPython(KernelSpecManager):
         return KernelSpec(resource_dir=str(RESOURCES), **quiet)
 
 
+class Way(NamedTuple):
+    """How a notebook is run."""
+
+    limit: float = LIMIT  # seconds
+    twice: bool = False  # each cell two times in a row
+    skip: frozenset[str] = frozenset()  # cells with one of these words after `#|` are left out
+
+
 class LiveClient(NotebookClient):
     """Runs a notebook and shows, as they come, its H2 headings and what its cells print.
 
     What the last code cell prints to stdout is held back: it is the run's closing line.
+    A cell that still runs when the notebook's time is over is interrupted, so that its traceback tells what it was doing.
     """
 
-    def __init__(self, nb: NotebookNode, folder: Path) -> None:
-        super().__init__(nb, timeout=None, resources={"metadata": {"path": str(folder)}})
+    def __init__(self, nb: NotebookNode, folder: Path, way: Way) -> None:
+        super().__init__(nb, startup_timeout=GRACE + int(way.limit), resources={"metadata": {"path": str(folder)}})
         self.closing_cell = closing_cell(nb)
-        self.position = 0  # of the cell being run; the notebook's first cell is 1
+        self.way, self.end = way, time.monotonic() + way.limit
+        self.position, self.round, self.late = 0, 1, False  # of the cell being run; the notebook's first cell is 1
 
     def create_kernel_manager(self) -> AsyncKernelManager:
         """Start kernels of this very Python."""
@@ -71,7 +93,26 @@ class LiveClient(NotebookClient):
         if cell.cell_type == "markdown":
             for title in re.findall(r"^## +(.+)$", cell.source, flags=re.MULTILINE):
                 print(f"\n## {title}", flush=True)
-        return await super().async_execute_cell(cell, cell_index, **kwargs)
+        elif self.way.skip & set(re.findall(r"^#\|\s*(\w+)", cell.source, flags=re.MULTILINE)):
+            return cell
+        for self.round in (1, 2) if self.way.twice else (1,):
+            cell = await super().async_execute_cell(cell, cell_index, **kwargs)
+            if self.late:  # it was interrupted, and went on as if nothing had happened
+                raise CellTimeoutError("too slow")
+        return cell
+
+    def _get_timeout(self, cell: NotebookNode | None) -> float:
+        """What is left of the notebook's time."""
+        return max(0.1, self.end - time.monotonic())
+
+    async def _async_handle_timeout(self, timeout: float, cell: NotebookNode | None = None) -> dict[str, Any]:
+        """Interrupt the cell; its answer is the traceback. Raises `CellTimeoutError` if it does not answer."""
+        self.late = True
+        await self.km.interrupt_kernel()
+        try:
+            return await self.kc.shell_channel.get_msg(timeout=GRACE)
+        except Empty:
+            raise CellTimeoutError("not even an interrupt ends it") from None
 
     def process_message(self, msg: dict, cell: NotebookNode, cell_index: int) -> NotebookNode | None:
         """Handle one message of the kernel; echo what a cell printed."""
@@ -154,18 +195,24 @@ def tidy(nb: NotebookNode) -> None:
             cell.outputs = [out for out in kept if out]
 
 
-def execute(path: Path) -> tuple[NotebookNode, bool]:
+def execute(path: Path, way: Way) -> tuple[NotebookNode, bool]:
     """Run `path` top to bottom in its folder: the notebook as far as it got, and whether all went well."""
     nb = nbformat.read(path, as_version=4)
     for cell in nb.cells:
         if cell.cell_type == "code":
             cell.outputs = []  # of an earlier run
-    client = LiveClient(nb, path.parent)
+    client = LiveClient(nb, path.parent, way)
     try:
         client.execute(env=os.environ | BARS)
-    except CellExecutionError as error:
-        shown = error.traceback if sys.stdout.isatty() else ANSI.sub("", error.traceback)
-        print(f"\n{shown.rstrip()}\n\n{path} cell {client.position} failed, see above", flush=True)
+    except (CellExecutionError, CellTimeoutError) as error:
+        shown = getattr(error, "traceback", f"The cell is:\n{nb.cells[client.position - 1].source}")
+        shown = shown if sys.stdout.isatty() else ANSI.sub("", shown)
+        what = "failed, see above"
+        if client.late:
+            what = f"still ran when the notebook's {way.limit:g} seconds were over, see above"
+        elif client.round == 2:
+            what = "fails when it is run a second time, see above"
+        print(f"\n{shown.rstrip()}\n\n{path} cell {client.position} {what}", flush=True)
         return nb, False
     except DeadKernelError:
         remedy = "if nobody stopped it, free memory (close other notebooks) and run again"
@@ -187,11 +234,11 @@ def write_report(nb: NotebookNode, path: Path, folder: Path) -> Path:
     return target
 
 
-def run(path: Path, report: Path | None) -> bool:
+def run(path: Path, report: Path | None, way: Way) -> bool:
     """Run one notebook, save it in place or as a report in the folder `report`; True if it went well."""
     start = time.perf_counter()
     print(f"== {path}", flush=True)
-    nb, ok = execute(path)
+    nb, ok = execute(path, way)
     lines = closing_lines(nb)
     tidy(nb)
     if report:
@@ -207,19 +254,51 @@ def run(path: Path, report: Path | None) -> bool:
     return ok
 
 
+def check(path: Path, way: Way) -> tuple[bool, str]:
+    """Run one notebook and keep nothing: whether it went well, and what is to be said of it."""
+    start, shown = time.perf_counter(), StringIO()
+    with redirect_stdout(shown), redirect_stderr(shown):
+        _, ok = execute(path, way)
+    return ok, f"pass {time.perf_counter() - start:5.1f} s  {path}" if ok else shown.getvalue().lstrip()
+
+
+def check_all(paths: Iterable[Path], way: Way, at_once: int) -> bool:
+    """Check notebooks, some at the same time, and print what is to be said of each; True if all went well."""
+    good = True
+    with ProcessPoolExecutor(at_once) as pool:
+        for ok, text in pool.map(partial(check, way=way), paths):
+            print(text, flush=True)
+            good &= ok
+    return good
+
+
+def skipped_words() -> frozenset[str]:
+    """The words after `#|` that keep a cell out of the tests, by settings.ini."""
+    config = ConfigParser(delimiters=["="])
+    config.read(ROOT / "settings.ini", encoding="utf-8")
+    return frozenset(config["DEFAULT"]["tst_flags"].split())
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the notebooks named on the command line; 1 if a cell failed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     mode = parser.add_mutually_exclusive_group(required=True)
     mode.add_argument("--report", type=Path, metavar="FOLDER", help="write the run and a page there")
     mode.add_argument("--inplace", action="store_true", help="save outputs into the notebooks, clean")
+    mode.add_argument("--test", action="store_true", help="keep nothing; leave out the cells that settings.ini's tst_flags names")
+    mode.add_argument("--twice", action="store_true", help="as --test, with each cell two times in a row")
+    parser.add_argument("--limit", type=float, default=LIMIT, metavar="SECONDS", help="that a notebook may take (default: %(default)s)")
+    parser.add_argument("--at-once", type=int, default=1, metavar="N", help="notebooks tested at the same time (default: 1)")
     parser.add_argument("notebooks", nargs="+", type=Path)
     args = parser.parse_args(argv)
     for path in args.notebooks:
         if not path.is_file():
             parser.error(f"no notebook {str(path)!r}: give the path of an .ipynb file, such as nbs/S6.ipynb")
-    results = [run(path, args.report) for path in args.notebooks]
-    return 0 if all(results) else 1
+    if args.test or args.twice:
+        good = check_all(args.notebooks, Way(args.limit, args.twice, skipped_words()), args.at_once)
+    else:
+        good = all([run(path, args.report, Way(args.limit)) for path in args.notebooks])
+    return 0 if good else 1
 
 
 if __name__ == "__main__":
