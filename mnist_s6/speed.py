@@ -58,7 +58,7 @@ class Step:
     label_smoothing: float = 0. # See `train_epoch`
     share: float = 1. # Of the images that an epoch takes, see `BatchedLoader`
 
-# %% ../nbs/30_speed.ipynb #d51e5082
+# %% ../nbs/30_speed.ipynb #148d58f5
 #: What each step changes of the one before; the last is the recipe `fast`
 STEPS: tuple[Step, ...] = tuple(accumulate((
     dict(change='augment whole batches', batched=True),
@@ -68,7 +68,8 @@ STEPS: tuple[Step, ...] = tuple(accumulate((
     dict(change='AdamW in one cycle: 12 epochs', optimizer='AdamW', epochs=12),
     dict(change='one fused optimizer step', optimizer='fused AdamW'),
     dict(change='FastNet: 24×24 pixels, three convolutions', network=RECIPES['fast'].build),
-    dict(change='mild augmentation, soft targets: 3 epochs of 80%', augmentation=MILD, label_smoothing=0.05, epochs=3, share=0.8),
+    dict(change='mild augmentation, soft targets: 3 epochs of 80%', augmentation=MILD, label_smoothing=0.05,
+         epochs=3, share=0.8),
 ), lambda step, change: replace(step, **change),
     initial=Step('the first session', original_network, 18, False, 64, False, 'SGD')))
 
@@ -87,7 +88,7 @@ def _loader(step: Step, images: int, root: str | Path | None) -> BatchedLoader |
     if step.batched: return BatchedLoader(some, step.batch_size, step.augmentation)
     return SeededLoader(some, 0, batch_size=step.batch_size, shuffle=True, num_workers=2)
 
-# %% ../nbs/30_speed.ipynb #44387e20
+# %% ../nbs/30_speed.ipynb #df9639e1
 def time_step(
     step: Step,
     images: int = 60_000, # Train on so many, at least one batch

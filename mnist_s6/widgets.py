@@ -1409,7 +1409,7 @@ def draw_picture(
 def _examples(
     dataset: Dataset, # torchvision's `MNIST`, or a `Subset` of one
 ) -> list[tuple[str, bytes]]: # Name, and value of a canvas
-    "The first image of each label, before any transform; raises `TypeError` if the dataset isn't MNIST, `ValueError` if it holds none."
+    "The first image of each label, before any transform; raises `TypeError` if the dataset isn't MNIST."
     stored = BatchedLoader(dataset, 1)
     first = {label: (stored.labels == label).nonzero()[0].item() for label in stored.labels.unique().tolist()}
     return [(f'a {label} (image {index})', canvas_bytes(stored.images[index, 0])) for label, index in first.items()]
@@ -1418,7 +1418,7 @@ def draw_explorer(
     model: nn.Module, # Takes (1, 1, 28, 28), normalised, and returns logits
     dataset: Dataset | None = None, # torchvision's `MNIST` or a `Subset` of one, for examples; None for none
 ) -> Explorer: # Controls: canvas, crop, scale, centre; extras, as attributes: clear, example
-    "Draw a digit and see what a network reads; raises `TypeError` or `ValueError` for a dataset that has no examples."
+    "Draw a digit and see what a network reads; raises `TypeError` for a dataset that isn't MNIST."
     def draw(canvas: bytes, **steps: bool) -> Picture: return draw_picture(model, canvas_image(canvas), **steps)
     clear = widgets.Button(description='clear')
     example = widgets.Dropdown(options=[('none', b''), *([] if dataset is None else _examples(dataset))], description='example')
