@@ -30,7 +30,7 @@ class Prediction:
     probability: float # Of this digit, 0 to 1
     probabilities: tuple[float, ...] # Of the digits 0 to 9; their sum is 1
 
-# %% ../nbs/13_predict.ipynb #05d7513f
+# %% ../nbs/13_predict.ipynb #fb290f0f
 @dataclass(frozen=True, eq=False)
 class Predictions(Sequence):
     "What the network says about many images; a sequence of `Prediction`, with the numbers of all in tensors."
@@ -69,7 +69,7 @@ def _logits(
                          f'expected ({len(greys)}, 10)')
     return scores
 
-# %% ../nbs/13_predict.ipynb #05472084
+# %% ../nbs/13_predict.ipynb #79bc74b5
 @overload
 def predict(images: 'str | os.PathLike[str] | Image', model: nn.Module | None = None) -> Prediction: ...
 @overload
