@@ -33,7 +33,7 @@ def plot_images(
 ) -> 'Figure': # A matplotlib figure, not shown yet
     "Draw images in a grid with one grey scale; raises `ValueError` where shapes or titles don't fit."
     from matplotlib.figure import Figure
-    images = torch.as_tensor(images).detach().cpu()
+    images = torch.as_tensor(images).detach().cpu().numpy()
     if images.ndim == 4 and images.shape[1] == 1: images = images[:, 0]
     if images.ndim != 3 or not len(images) or len(titles) not in (0, len(images)):
         raise ValueError(f'images have shape {tuple(images.shape)} and {len(titles)} titles; '
@@ -52,7 +52,7 @@ def plot_images(
 #: Mean and standard deviation of all training pixels, on the scale 0 to 1
 MEAN, STD = 0.1307, 0.3081
 
-# %% ../nbs/01_datasets.ipynb #8231a40e
+# %% ../nbs/01_datasets.ipynb #df86c033
 def plain_transforms() -> 'T.Compose': # PIL image → normalised tensor (1, 28, 28)
     "The steps for one test image: nothing random."
     from torchvision import transforms as T
@@ -94,7 +94,7 @@ class SeededLoader(DataLoader):
                 self.random_state = torch.get_rng_state()
             yield batch
 
-# %% ../nbs/01_datasets.ipynb #1c23cded
+# %% ../nbs/01_datasets.ipynb #15005eba
 def make_batch(
     images: torch.Tensor, # (N, 1, 28, 28), 0 to 255
     draws: Draws | None = None, # How each image is augmented; None is not at all
@@ -162,7 +162,7 @@ def stratified_split(
     chosen[order[torch.arange(held_out)*len(labels)//held_out]] = True
     return (~chosen).nonzero()[:, 0], chosen.nonzero()[:, 0]
 
-# %% ../nbs/01_datasets.ipynb #86223695
+# %% ../nbs/01_datasets.ipynb #3351c8aa
 def _datasets(root: str | Path, augmentation: Augmentation, held_out: int) -> tuple[Dataset, Dataset]:
     "The training images, and those to evaluate on: the test images, or `held_out` training images."
     from torchvision.datasets import MNIST

@@ -56,7 +56,7 @@ def _packed(name: str, digest: str) -> bytes:
 def writing(
     what: str, # What is written, for the message
     path: str | Path, # Where
-    remedy: str = 'Pass a path in a folder that you can write to', # What to do
+    remedy: str, # What to do
 ) -> Iterator[None]:
     "Say in an `OSError` what could not be written, and what to do."
     try: yield
@@ -68,10 +68,11 @@ def write_atomically(
     path: str | Path, # The file to make or replace
     data: bytes, # All that it shall hold
     what: str = 'the file', # What it is, for the message
+    remedy: str = 'Pass a path in a folder that you can write to', # What to do if it can't be written
 ) -> None:
     "Write a file so that it is there whole or not at all; raises `OSError` if it can't be written."
     path = Path(path)
-    with writing(what, path):
+    with writing(what, path, remedy):
         handle, temporary = tempfile.mkstemp(prefix=f'.{path.name}.', suffix='.tmp', dir=path.parent)
         try:
             with os.fdopen(handle, 'wb') as file:
@@ -92,7 +93,7 @@ def course_folder() -> Path | None:
     folder = Path(str(files('mnist_s6'))).parent
     return folder if (folder/'nbs').is_dir() and (folder/'settings.ini').is_file() else None
 
-# %% ../nbs/10_files.ipynb #d917f30c
+# %% ../nbs/10_files.ipynb #2eda8af5
 def data_folder() -> Path: # Perhaps not there yet
     "Where MNIST is unpacked to: `data` in a clone of the course, the cache folder anywhere else."
     course = course_folder()
@@ -104,12 +105,12 @@ def unpack_data(
 ) -> Path: # `root/MNIST/raw`, with the four files, each checked
     "Unpack the MNIST files where torchvision looks; raises `OSError` where `root` can't be written."
     raw = Path(data_folder() if root is None else root)/'MNIST'/'raw'
-    with writing('MNIST', raw, 'Pass a root that you can write to, or set MNIST_S6_CACHE to such a folder'):
-        for name, digest in MNIST_FILES.items():
-            path = raw/name
-            if path.is_file():
-                if hashlib.sha256(path.read_bytes()).hexdigest() == digest: continue
-                warnings.warn(f'{path} was damaged (its SHA-256 is wrong): replaced it by the real file')
-            raw.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, _packed(name, digest))
+    remedy = 'Pass a root that you can write to, or set MNIST_S6_CACHE to such a folder'
+    for name, digest in MNIST_FILES.items():
+        path = raw/name
+        if path.is_file():
+            if hashlib.sha256(path.read_bytes()).hexdigest() == digest: continue
+            warnings.warn(f'{path} was damaged (its SHA-256 is wrong): replaced it by the real file')
+        with writing('MNIST', raw, remedy): raw.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, _packed(name, digest), 'MNIST', remedy)
     return raw

@@ -31,7 +31,7 @@ def set_seed(
     seed: int, # 0 or more
 ) -> None:
     "Start the random numbers of Python, NumPy and PyTorch; raises `ValueError` or `TypeError` for a bad seed."
-    seed = check_number('seed', seed, 0, 2**32 - 1, whole=True)
+    seed = int(check_number('seed', seed, 0, 2**32 - 1, whole=True))
     random.seed(seed); np.random.seed(seed); torch.manual_seed(seed)
 
 # %% ../nbs/03_util.ipynb #2821d280
@@ -61,7 +61,7 @@ class Score(NamedTuple):
     loss: float # Mean cross-entropy per image
     accuracy: float # Share of images that are right, 0 to 1
 
-# %% ../nbs/03_util.ipynb #8d35c611
+# %% ../nbs/03_util.ipynb #126561d8
 def classify(
     model: nn.Module, # Returns logits (N, 10)
     loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # Batches of images and labels
@@ -139,7 +139,7 @@ class History:
         "Draw the four curves in a 2×2 grid; raises `ValueError` if there is no epoch yet."
         return _plot_history(self)
 
-# %% ../nbs/03_util.ipynb #01d4a799
+# %% ../nbs/03_util.ipynb #cf70064c
 def _plot_history(history: History) -> 'Figure':
     "See `History.plot`."
     from matplotlib.figure import Figure
@@ -191,7 +191,7 @@ class Training(NamedTuple):
     scheduler: torch.optim.lr_scheduler.LRScheduler
     history: History # Of the epochs so far
 
-# %% ../nbs/03_util.ipynb #f0adef01
+# %% ../nbs/03_util.ipynb #f9c5d737
 @contextmanager
 def _show_progress(training: Training, epochs: int) -> Iterator[Callable[[Score], None]]:
     "A bar over all steps of a training, and the function that moves it on."
@@ -273,13 +273,13 @@ def _plot_words(words: str) -> 'Figure':
     figure.text(0.5, 0.5, words, ha='center')
     return figure
 
-# %% ../nbs/03_util.ipynb #a33cb3eb
+# %% ../nbs/03_util.ipynb #79530c4b
 def find_misclassified(
     model: nn.Module, # Returns logits (N, 10)
     loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # Batches of images and labels
 ) -> Mistakes:
     "All images of `loader` that `model` gets wrong; raises `ValueError` if it has none at all."
-    kept = []
+    kept: list[torch.Tensor] = []
     def keeping() -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         for images, labels in loader:
             kept.append(images.cpu())
@@ -309,7 +309,7 @@ def plot_confusion(
     figure = Figure(figsize=(5, 5), layout='constrained')
     axes, ticks = figure.subplots(), range(len(matrix))
     mistakes = matrix - matrix.diag().diag()
-    axes.imshow(mistakes, cmap='Oranges', vmax=max(1, 1.5*mistakes.max().item()))
+    axes.imshow(mistakes.numpy(), cmap='Oranges', vmax=max(1, 1.5*mistakes.max().item()))
     for row, column in matrix.nonzero().tolist():
         axes.text(column, row, matrix[row, column].item(), ha='center', va='center', fontsize=7)
     axes.set(title='Confusion matrix', xlabel='prediction', ylabel='label', xticks=ticks, yticks=ticks)

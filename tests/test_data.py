@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from mnist_s6 import datasets
+from mnist_s6 import files as data_files
 from mnist_s6.datasets import load_data
 from mnist_s6.files import MNIST_FILES, unpack_data
 
-UNPACK = "import sys; from mnist_s6.datasets import unpack_data; unpack_data(sys.argv[1])"
+UNPACK = "import sys; from mnist_s6.files import unpack_data; unpack_data(sys.argv[1])"
 
 
 def start_unpacking(root: Path) -> subprocess.Popen:
@@ -23,10 +23,15 @@ def start_unpacking(root: Path) -> subprocess.Popen:
     return subprocess.Popen([sys.executable, "-W", "error", "-c", UNPACK, str(root)])
 
 
+def sha256(path: Path) -> str:
+    """Of a file's bytes, in hexadecimal digits."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def damaged(root: Path) -> list[str]:
     """The files under their real names that are not whole."""
     present = [(root / "MNIST" / "raw" / name, digest) for name, digest in MNIST_FILES.items()]
-    return [path.name for path, digest in present if path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() != digest]
+    return [path.name for path, digest in present if path.exists() and sha256(path) != digest]
 
 
 def test_two_processes_at_once_leave_whole_files(tmp_path: Path) -> None:
@@ -54,7 +59,7 @@ def test_a_kill_in_the_middle_leaves_no_half_file(tmp_path: Path, name: str) -> 
 
 def test_a_read_only_root_with_whole_data_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     unpack_data(tmp_path)
-    monkeypatch.setattr(datasets, "write_atomically", lambda *_: pytest.fail("nothing needs to be written"))
+    monkeypatch.setattr(data_files, "write_atomically", lambda *_: pytest.fail("nothing needs to be written"))
     train_loader, test_loader = load_data(64, tmp_path, batched=True)
     assert (len(train_loader.dataset), len(test_loader.dataset)) == (60_000, 10_000)
 
@@ -63,8 +68,8 @@ def test_a_full_disk_is_named_and_leaves_nothing(tmp_path: Path, monkeypatch: py
     def no_space(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(datasets.os, "fsync", no_space)
-    with pytest.raises(OSError, match="No space left on device.*Pass a folder that you can write to"):
+    monkeypatch.setattr(data_files.os, "fsync", no_space)
+    with pytest.raises(OSError, match=r"can't write MNIST \(No space left on device\). Pass a root that you can write to"):
         unpack_data(tmp_path)
     assert list((tmp_path / "MNIST" / "raw").iterdir()) == []
 
@@ -76,8 +81,8 @@ def test_a_damaged_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     content = {"cut": whole[:-100], "altered": whole[:2000] + b"\0" + whole[2001:]}.get(packed, packed)
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / f"{name}.xz").write_bytes(content)
-    monkeypatch.setattr(datasets, "files", lambda _: tmp_path)
-    monkeypatch.setattr(datasets, "MNIST_FILES", {name: MNIST_FILES[name]})
+    monkeypatch.setattr(data_files, "files", lambda _: tmp_path)
+    monkeypatch.setattr(data_files, "MNIST_FILES", {name: MNIST_FILES[name]})
     with pytest.raises(RuntimeError, match=f"{name}.xz inside mnist_s6 is damaged or missing. Reinstall it"):
         unpack_data(tmp_path)
     assert list(tmp_path.rglob("*ubyte*.tmp")) == []

@@ -1,6 +1,11 @@
 """The project's own tools: each check turns red on what it is there to catch."""
 
+import os
+import shutil
+import signal
+import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +21,7 @@ import readme  # noqa: E402
 import run_notebook  # noqa: E402
 import run_tests  # noqa: E402
 
+GIT_URL = readme.read_settings(ROOT)["git_url"]
 SETTINGS = """[DEFAULT]
 user = someone
 repo = course
@@ -23,6 +29,7 @@ branch = trunk
 git_url = https://example.org/%(user)s/%(repo)s
 nbs_path = nbs
 """
+KERNEL = {"display_name": "python3", "language": "python", "name": "python3"}
 MAP = """## The map
 
 | notebook | makes | teaches |
@@ -56,7 +63,7 @@ def project(tmp_path: Path) -> Path:
     (tmp_path / "settings.ini").write_text(SETTINGS)
     (tmp_path / "nbs").mkdir()
     cells = [
-        new_markdown_cell("# Course\n\n> See [the code]({{git_url}}) and [data](00_data.ipynb#the-end)."),
+        new_markdown_cell("# Course\n\n> See [the code](https://example.org/someone/course) and [data](00_data.ipynb#the-end)."),
         new_code_cell("#| hide\nimport os"),
         new_markdown_cell(MAP),
         new_code_cell("#| echo: true\nprint(1)", outputs=[printed("1\n")]),
@@ -153,7 +160,40 @@ def spoil_length(nb: nbformat.NotebookNode) -> None:
 
 
 def spoil_exported_length(nb: nbformat.NotebookNode) -> None:
-    nb.cells[1].source = "#| export\n" + "x = 1\n" * 41
+    nb.cells[1].source = "#| export\n" + "x = 1\n" * 31
+
+
+def spoil_columns(nb: nbformat.NotebookNode) -> None:
+    nb.cells[1].source = f"x = '{'a' * 116}'"
+
+
+def spoil_figure(nb: nbformat.NotebookNode) -> None:
+    nb.cells[1].outputs = [new_output("execute_result", data={"text/plain": "<Figure size 500x300 with 1 Axes>"})]
+
+
+def spoil_check(nb: nbformat.NotebookNode) -> None:
+    hidden, prose = new_code_cell("#| hide\nassert f(1) == 1"), new_markdown_cell("assert nothing")
+    nb.cells += [new_code_cell("#| export\ndef f(x): return x"), hidden, prose, prose, new_code_cell("assert f(1) == 1")]
+
+
+def spoil_pip(nb: nbformat.NotebookNode) -> None:
+    nb.cells[1].source = "%pip install -q mnist_s6"
+
+
+def spoil_colab(nb: nbformat.NotebookNode) -> None:
+    nb.cells[1].source = check_notebooks.ON_COLAB.format(git_url="https://example.org/me/mnist_s6")
+
+
+def spoil_clone(nb: nbformat.NotebookNode) -> None:
+    nb.cells[0].source += "\n\n```sh\ngit clone https://example.org/me/course\n```"
+
+
+def spoil_link(nb: nbformat.NotebookNode) -> None:
+    nb.cells[0].source += "\n\nSee [the code](https://example.org/me/mnist_s6)."
+
+
+def spoil_placeholder(nb: nbformat.NotebookNode) -> None:
+    nb.cells[0].source += "\n\nSee {{git_url}}."
 
 
 @pytest.mark.parametrize(
@@ -169,7 +209,14 @@ def spoil_exported_length(nb: nbformat.NotebookNode) -> None:
         (spoil_title, "cell 1: is not a title with a subtitle, begin with markdown"),
         (spoil_subtitle, "cell 1: is not a title with a subtitle, begin with markdown"),
         (spoil_length, "cell 2: has 21 lines, at most 20 are allowed, split the cell"),
-        (spoil_exported_length, "cell 2: has 41 lines, at most 40 are allowed, split the cell"),
+        (spoil_exported_length, "cell 2: has 31 lines, at most 30 are allowed, split the cell"),
+        (spoil_columns, "cell 2: has a line of 122 columns, at most 120 are allowed, break the line"),
+        (spoil_figure, "cell 2: says <Figure ...> and shows none, draw it"),
+        (spoil_check, "cell 3: exports f, unchecked in the 3 cells after it, add a `test_eq`"),
+        (spoil_pip, f"cell 2: installs from elsewhere: %pip install -q mnist_s6, install git+{GIT_URL}"),
+        (spoil_clone, f"cell 1: names the repository https://example.org/me/course, settings.ini {GIT_URL}, write"),
+        (spoil_link, f"cell 1: names the repository https://example.org/me/mnist_s6, settings.ini {GIT_URL}, write"),
+        (spoil_placeholder, "cell 1: shows {{git_url}} as it stands here, write what it stands for"),
     ],
 )
 def test_each_violation_is_named(
@@ -188,12 +235,41 @@ def test_each_violation_is_named(
 
 
 def test_a_good_notebook_passes(tmp_path: Path) -> None:
-    """Exported cells may have 40 lines, and an address on the web is no machine's path."""
+    """Exported cells may have 30 lines, and an address on the web is no machine's path."""
     nb = good_notebook()
-    nb.cells.append(new_code_cell("#| export\n" + "x = 1\n" * 40))
-    nb.cells.append(new_markdown_cell("See https://example.org/home/x and nbs/home/x."))
+    picture = new_output("display_data", data={"image/png": "", "text/plain": "<Figure size 500x300 with 1 Axes>"})
+    nb.cells += [
+        new_code_cell(check_notebooks.ON_COLAB.format(git_url=GIT_URL)),
+        new_code_cell("#| export\n" + "x = 1\n" * 30),
+        new_markdown_cell("See https://example.org/home/x and nbs/home/x."),
+        new_code_cell("#| export\n@decorated\ndef f(x): return f'{{x}}'", outputs=[picture]),
+        *[new_markdown_cell(f"After it, git clone {GIT_URL} and see {GIT_URL}.")] * 2,
+        new_code_cell("test_eq(f(1), 1)"),
+        new_code_cell("#| export\ndef _private(x): return x"),
+    ]
     nbformat.write(nb, tmp_path / "X.ipynb")
     assert check_notebooks.main([str(tmp_path / "X.ipynb")]) == 0
+
+
+def test_the_cell_for_colab_is_the_same_everywhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """From another address, or in other words, it is a finding; the address is that of settings.ini."""
+    nb = good_notebook()
+    spoil_colab(nb)
+    nbformat.write(nb, tmp_path / "X.ipynb")
+    assert check_notebooks.main([str(tmp_path / "X.ipynb")]) == 1
+    assert "cell 2: is not the cell that installs the course on Colab" in capsys.readouterr().out
+
+
+def test_what_will_be_rewritten_is_spared_by_name(tmp_path: Path) -> None:
+    """Its exported cells may have more lines, its lines more columns, and its checks stand elsewhere; no more than that."""
+    name = next(iter(check_notebooks.TO_BE_REWRITTEN))
+    nb = good_notebook()
+    nb.cells.append(new_code_cell(f"#| export\ndef f():\n    '{'a' * 120}'\n" + "    pass\n" * 38))
+    nbformat.write(nb, tmp_path / name)
+    assert check_notebooks.main([str(tmp_path / name)]) == 0
+    nb.cells[-1].source += "    pass\n"
+    nbformat.write(nb, tmp_path / name)
+    assert check_notebooks.main([str(tmp_path / name)]) == 1
 
 
 # ---------------------------------------------------------- run_notebook.py
@@ -267,20 +343,213 @@ def test_a_failing_cell_is_named_and_keeps_what_ran(
     assert path.read_bytes() == original
 
 
+SLEEPS = "import time\ntime.sleep(99)"
+DEAF = f"import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n{SLEEPS}"
+
+
+def write_cells(path: Path, *sources: str) -> str:
+    """A notebook of these code cells; its path."""
+    nbformat.write(new_notebook(cells=[new_code_cell(source) for source in sources]), path)
+    return str(path)
+
+
+def test_a_notebook_that_hangs_is_ended_and_says_where(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the line of the cell that it was in, or by the cell, where even an interrupt is ignored; the others run."""
+    monkeypatch.setattr(run_notebook, "GRACE", 1)
+    paths = [write_cells(tmp_path / f"{i}.ipynb", "1", source) for i, source in enumerate([SLEEPS, DEAF, "2"])]
+    start = time.monotonic()
+    assert run_notebook.main(["--test", "--limit", "2", "--at-once", "3", *paths]) == 1
+    assert time.monotonic() - start < 60
+    shown = capsys.readouterr().out
+    over = "cell 2 still ran when the notebook's 2 seconds were over, see above"
+    assert "----> 2 time.sleep(99)" in shown and f"0.ipynb {over}" in shown
+    assert f"{DEAF}\n" in shown and f"1.ipynb {over}" in shown and "2.ipynb" in shown.splitlines()[-1]
+
+
+def test_a_cell_that_fails_the_second_time_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It passes when it is run once; a cell that settings.ini leaves out of the tests is not run at all."""
+    path = write_cells(tmp_path / "X.ipynb", "x = 1", "x += 1\nassert x == 2", "#| slow\n1 / 0")
+    assert run_notebook.main(["--test", path]) == 0
+    assert capsys.readouterr().out.startswith("pass")
+    assert run_notebook.main(["--twice", path]) == 1
+    assert "X.ipynb cell 2 fails when it is run a second time" in capsys.readouterr().out
+
+
 # ------------------------------------------------------------- run_tests.py
 
 
+@pytest.fixture
+def course(tmp_path: Path) -> Path:
+    """A course with a notebook in nbs/ and one in a subfolder, whose modules match."""
+    shutil.copy(ROOT / "settings.ini", tmp_path)
+    for name, module in ("a.ipynb", "a"), ("more/b.ipynb", "rooms.b"):
+        (tmp_path / "nbs" / name).parent.mkdir(exist_ok=True, parents=True)
+        cells = [new_markdown_cell(f"# {module}\n\n> One sentence."), new_code_cell(f"#| default_exp {module}")]
+        cells += [new_code_cell("#| export\nx = 1"), new_code_cell("assert x == 1")]
+        cells[-1].outputs = [printed("1\n")]
+        nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": KERNEL}), tmp_path / "nbs" / name)
+    (tmp_path / "mnist_s6").mkdir()
+    (tmp_path / "mnist_s6/__init__.py").write_text('"""By hand."""\n\n__version__ = "0.1.0"\n')
+    subprocess.run([run_tests.BIN / "nbdev_export"], cwd=tmp_path, check=True)
+    subprocess.run([run_tests.BIN / "nbdev_clean"], cwd=tmp_path, check=True)
+    return tmp_path
+
+
+def leave_orphan(course: Path) -> None:
+    (course / "mnist_s6/old.py").write_text('"""A docstring first."""\n\n# AUTOGENERATED! DO NOT EDIT!\n')
+
+
+def leave_deep_orphan(course: Path) -> None:
+    (course / "mnist_s6/rooms/old.py").write_text("")
+
+
+def leave_folder(course: Path) -> None:
+    (course / "mnist_s6/older").mkdir()
+    (course / "mnist_s6/older/__init__.py").write_text("")
+
+
+def edit(course: Path) -> None:
+    with (course / "mnist_s6/a.py").open("a") as file:
+        file.write("y = 2\n")
+
+
+def edit_deep(course: Path) -> None:
+    with (course / "mnist_s6/rooms/b.py").open("a") as file:
+        file.write("y = 2\n")
+
+
+def edit_index(course: Path) -> None:
+    (course / "mnist_s6/_modidx.py").write_text("d = {}\n")
+
+
+def forget(course: Path) -> None:
+    (course / "mnist_s6/rooms/b.py").unlink()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "finding"),
+    [
+        (leave_orphan, "mnist_s6/old.py is exported by no notebook: delete it"),
+        (leave_deep_orphan, "mnist_s6/rooms/old.py is exported by no notebook: delete it"),
+        (leave_folder, "mnist_s6/older/__init__.py is exported by no notebook: delete it"),
+        (edit, "mnist_s6/a.py is not what its notebook exports"),
+        (edit_deep, "mnist_s6/rooms/b.py is not what its notebook exports"),
+        (edit_index, "mnist_s6/_modidx.py is not what its notebook exports"),
+        (forget, "mnist_s6/rooms/b.py is not what its notebook exports"),
+    ],
+)
+def test_a_module_that_no_notebook_gives_is_named(
+    spoil: Callable[[Path], None], finding: str, course: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """At any depth: edited by hand, left over, forgotten."""
+    assert run_tests.modules_match(course)
+    spoil(course)
+    capsys.readouterr()
+    assert not run_tests.modules_match(course)
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("mnist_s6/")]
+    assert len(lines) == 1 and lines[0].startswith(finding)
+
+
+def test_a_notebook_in_a_subfolder_is_checked_too(course: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """It is clean, and keeps the house rules; a checkpoint of Jupyter's is nobody's notebook."""
+    (course / "nbs/more/.ipynb_checkpoints").mkdir()
+    (course / "nbs/more/.ipynb_checkpoints/b-checkpoint.ipynb").write_text("{}")
+    assert run_tests.notebooks_clean(course)
+    path = course / "nbs/more/b.ipynb"
+    nb = nbformat.read(path, as_version=4)
+    nb.cells[2].execution_count, nb.cells[2].metadata = 3, {"scrolled": True}
+    nbformat.write(nb, path)
+    assert not run_tests.notebooks_clean(course)
+    shown = capfd.readouterr().out
+    assert "b.ipynb cell 3: has an execution count" in shown and "nbs/more/b.ipynb is not clean" in shown
+
+
+@pytest.mark.parametrize("names", [["mnist_s6/a.py", "mnist_s6/rooms/b.py"]])
+def test_git_knows_what_is_generated(names: list[str]) -> None:
+    """Also in a subpackage, so that a review shows the notebook and folds the module."""
+    told = subprocess.run(["git", "check-attr", "linguist-generated", *names], cwd=ROOT, capture_output=True, text=True)
+    assert told.stdout.count(": linguist-generated: set") == len(names)
+
+
+def test_a_test_that_hangs_fails_and_says_where(tmp_path: Path) -> None:
+    """The same settings, with less patience; the next test runs."""
+    (tmp_path / "test_x.py").write_text("import time\ndef test_x():\n    time.sleep(99)\ndef test_y(): pass\n")
+    settings = (ROOT / "pyproject.toml").read_text()
+    assert "\ntimeout = 300\n" in settings
+    (tmp_path / "pyproject.toml").write_text(settings.replace("\ntimeout = 300\n", "\ntimeout = 1\n"))
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "1 failed, 1 passed" in done.stdout
+    assert ">       time.sleep(99)" in done.stdout and "Timeout (>1.0s)" in done.stdout
+
+
+CTRL_C = "import signal; print(signal.getsignal(signal.SIGINT) == signal.default_int_handler)"
+IN_BACKGROUND = f"""import signal, subprocess, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+sys.path.insert(0, {str(ROOT / "tools")!r})
+import run_tests
+run_tests.main({{"it": lambda: run_tests.run(sys.executable, "-c", {CTRL_C!r})}})
+"""
+
+
+def test_ctrl_c_stops_what_is_started_also_in_the_background() -> None:
+    """Where it is ignored, as by `nohup make test &`, the steps have it all the same; and so have these tests."""
+    assert signal.getsignal(signal.SIGINT) != signal.SIG_IGN
+    done = subprocess.run([sys.executable, "-c", IN_BACKGROUND], capture_output=True, text=True, timeout=60)
+    assert "\nTrue\n" in done.stdout, done.stdout + done.stderr
+
+
 def test_every_step_runs_and_the_last_line_counts_them(capsys: pytest.CaptureFixture[str]) -> None:
-    """A failed step neither hides the next ones nor passes for success."""
-    ran = []
-    steps = {
-        "good": lambda: ran.append("good") is None,
-        "bad": lambda: ran.append("bad") is not None,
-        "last": lambda: ran.append("last") is None,
-    }
+    """A failed step neither hides the next ones nor passes for success, nor does one that breaks; output comes whole."""
+
+    def bad() -> bool:
+        print("one")
+        run_tests.run(sys.executable, "-c", "import sys, time; print('two', flush=True); time.sleep(1); print('three')")
+        return False
+
+    steps = {"bad": bad, "breaks": lambda: 1 / 0 > 0, "ends": lambda: os._exit(0), "last": lambda: print("four") is None}
     assert run_tests.main(steps) == 1
-    assert ran == ["good", "bad", "last"]
-    assert capsys.readouterr().out.splitlines()[-1] == "2 passed, 1 failed"
+    shown = capsys.readouterr().out
+    assert "bad\none\ntwo\nthree\n" in shown and "last\nfour\n" in shown and "ZeroDivisionError" in shown
+    assert shown.splitlines()[-1] == "1 passed, 3 failed"
+
+
+def test_two_steps_run_at_a_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two that wait for each other get there, and three do not."""
+
+    def meet(name: str, count: int) -> bool:
+        (tmp_path / name).touch()
+        end = time.monotonic() + 5
+        while time.monotonic() < end and len(list(tmp_path.iterdir())) < count:
+            time.sleep(0.01)
+        return len(list(tmp_path.iterdir())) >= count
+
+    assert run_tests.main({"a": lambda: meet("a", 2), "b": lambda: meet("b", 2)}) == 0
+    for path in tmp_path.iterdir():
+        path.unlink()
+    assert run_tests.main({name: lambda name=name: meet(name, 3) for name in "abc"}, at_once=2) == 1
+
+
+def test_a_step_that_hangs_is_ended(capsys: pytest.CaptureFixture[str]) -> None:
+    """With all that it started, and what it printed until then is shown."""
+
+    def hang() -> bool:
+        print("begun")
+        return run_tests.run("sleep", "98765")
+
+    start = time.monotonic()
+    assert run_tests.main({"hang": hang, "good": lambda: True}, limit=1) == 1
+    assert time.monotonic() - start < 30
+    shown = capsys.readouterr().out
+    assert "hang\nbegun\nhang: ended after 1 seconds" in shown and shown.endswith("1 passed, 1 failed\n")
+    assert not any("98765" in line for line in commands())
+
+
+def commands() -> list[str]:
+    """The commands that run on this machine."""
+    return subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout.splitlines()[1:]
 
 
 def test_a_step_that_did_not_run_says_why(capsys: pytest.CaptureFixture[str]) -> None:

@@ -43,7 +43,8 @@ def unignore_ctrl_c() -> None:
 
 def run(*command: str | Path, cwd: Path = ROOT, **env: str) -> bool:
     """Run a command, with `env` added to the environment; True if it succeeded."""
-    return subprocess.run([str(word) for word in command], cwd=cwd, env=os.environ | env).returncode == 0
+    one_core = {"OMP_NUM_THREADS": "1"}  # others run beside it: PyTorch's threads would wait for each other
+    return subprocess.run([str(word) for word in command], cwd=cwd, env=os.environ | one_core | env).returncode == 0
 
 
 @contextmanager
@@ -110,8 +111,7 @@ def notebooks_run() -> bool:
     """Every notebook's cells run, each claim in them being a test; S6 trains for one epoch."""
     paths = sorted(below(ROOT / "nbs", "*.ipynb"), key=lambda path: -path.stat().st_size)  # the long ones first
     words = ["--test", "--at-once", str(AT_ONCE), "--limit", str(NOTEBOOK_LIMIT)]
-    # Notebooks run side by side, so each gets one core.
-    return run(sys.executable, "tools/run_notebook.py", *words, *paths, S6_EPOCHS="1", OMP_NUM_THREADS="1")
+    return run(sys.executable, "tools/run_notebook.py", *words, *paths, S6_EPOCHS="1")
 
 
 def unit_tests() -> bool:

@@ -15,11 +15,15 @@ import lab  # noqa: E402
 from run_tests import NO_CHROMIUM, find_chromium  # noqa: E402
 
 
+LIMIT = 600  # seconds that a test may take; the first of a notebook waits until all its cells have run
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip these tests where no Chromium is found, but not in CI, which has to have one."""
-    if find_chromium() is None and not os.environ.get("CI"):
-        for item in items:
-            if HERE in item.path.parents:
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.timeout(LIMIT))
+            if find_chromium() is None and not os.environ.get("CI"):
                 item.add_marker(pytest.mark.skip(reason=NO_CHROMIUM))
 
 

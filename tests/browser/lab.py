@@ -30,6 +30,7 @@ CHROMIUM_FLAGS = [  # without them Chromium looks up its maker's hosts at every 
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--disable-dev-shm-usage",  # a container's /dev/shm may be too small for a page of pictures, which then dies
 ]
 # How far the rightmost word or picture reaches.
 RIGHTMOST = """output => {
@@ -43,6 +44,15 @@ RIGHTMOST = """output => {
         !it.matches("p") ? it.getBoundingClientRect().right : it.textContent ? end(it) : 0
     )) - output.getBoundingClientRect().left;
 }"""
+FOCUSABLE = "[tabindex='0'], input, select, button"
+SHORTCUTS_OFF = "data-lm-suppress-shortcuts"  # without it JupyterLab takes the keys for itself
+# Counts the keys that reach an element, each once.
+HEAR = """element => {
+    if (element.heard === undefined) element.addEventListener("keydown", () => { element.heard += 1; });
+    element.heard = 0;
+}"""
+# What has the focus, in words.
+FOCUSED = "() => document.activeElement.outerHTML.slice(0, 200)"
 IDLE = "Python 3 (ipykernel) | Idle"  # in the bar at the bottom of the page
 NEWS = "jupyter/settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
 
@@ -108,6 +118,7 @@ def environment(folder: Path) -> dict[str, str]:
     return os.environ | {
         "PYTHONPATH": path,
         "S6_EPOCHS": "1",
+        "OMP_NUM_THREADS": "1",  # two notebooks run at a time
         "JUPYTER_PREFER_ENV_PATH": "1",
         **{f"JUPYTER_{name}": str(folder / "jupyter") for name in names},
         "JUPYTERLAB_SETTINGS_DIR": str(folder / "jupyter/settings"),
@@ -155,13 +166,14 @@ class Notebook:
         expect(page.get_by_text(IDLE)).to_be_visible(timeout=2 * PATIENCE)
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_text("Run All Cells", exact=True).click()
+        expect(page.locator(".jp-CodeCell .jp-InputPrompt").first).not_to_have_text("[ ]:")
 
     def note_request(self, request: Request) -> None:
         """Keep the addresses that are not on this machine."""
         if not LOCAL.match(request.url):
             self.outside.append(request.url)
 
-    def wait_until_run(self, minutes: float = 5) -> None:
+    def wait_until_run(self, minutes: float = 8) -> None:
         """Wait until every cell has its number; raises `AssertionError` with the traceback of a cell that failed."""
         prompts = self.page.locator(".jp-CodeCell .jp-InputPrompt")
         failed = self.page.locator('[data-mime-type="application/vnd.jupyter.error"]')
@@ -175,21 +187,23 @@ class Notebook:
 
     def run(self, code: str) -> None:
         """Write a new cell below all others, as a reader does, and run it."""
-        keyboard, cells = self.page.keyboard, self.page.locator(".jp-Notebook .jp-Cell")
+        cells = self.page.locator(".jp-Notebook .jp-Cell")
         count = cells.count()
-        for _ in range(6):  # a busy page may lose the key
-            cells.last.locator(".jp-InputPrompt").click()
-            keyboard.press("b")
-            with suppress(AssertionError):
-                expect(cells).to_have_count(count + 1, timeout=10_000)
-            if cells.count() > count:
-                break
+        cells.last.locator(".jp-InputPrompt").click()
         expect(cells.last).to_have_class(re.compile("jp-mod-active"))
-        keyboard.press("Enter")
-        expect(cells.last.locator(".cm-content")).to_be_focused()
-        keyboard.insert_text(code)
-        keyboard.press("Control+Enter")
+        self.page.locator(".jp-NotebookPanel-toolbar").get_by_role("button", name="Insert a cell below").click()
+        expect(cells).to_have_count(count + 1)
+        expect(cells.last).to_have_class(re.compile("jp-mod-active"))
+        editor = cells.last.locator(".cm-content")
+        editor.click()
+        expect(editor).to_be_focused()
+        self.page.keyboard.insert_text(code)
+        expect(editor).to_contain_text(code.splitlines()[-1].strip())
+        expect(editor).to_be_focused()
+        self.page.keyboard.press("Control+Enter")
+        expect(cells.last.locator(".jp-InputPrompt")).not_to_have_text("[ ]:")
         self.wait_until_run()
+        expect(self.page.locator(".jp-Notebook")).to_have_class(re.compile("jp-mod-commandMode"))
 
     def keep(self, name: str) -> None:
         """Keep a picture of the whole tab in _out/screenshots/."""
@@ -228,26 +242,43 @@ class ExplorerOnPage:
         return self.output.locator(".widget-inline-hbox, .widget-toggle-buttons").filter(has=named)
 
     def press(self, label: str, *keys: str) -> None:
-        """Focus the control, as Tab does, and press keys."""
-        focusable = "[tabindex='0'], input, select, button"
-        self.control(label).locator(focusable).first.focus()
-        for key in keys:
+        """Focus the control, as Tab does, and press keys; raises `AssertionError` if one went elsewhere."""
+        target = self.live(label).locator(FOCUSABLE).first
+        target.evaluate(HEAR)
+        target.focus()
+        for number, key in enumerate(keys, start=1):
+            expect(target).to_be_focused()
             self.page.keyboard.press(key)
+            heard, focused = target.evaluate("element => element.heard"), self.page.evaluate(FOCUSED)
+            assert heard == number, f"{label!r} did not get {key}, number {number} of {keys}; the focus is on {focused}"
+
+    def live(self, label: str) -> Locator:
+        """The control, as soon as it answers: not disabled, and with its keys to itself if JupyterLab would take them."""
+        control = self.control(label)
+        expect(control.locator("[disabled]")).to_have_count(0)
+        if control.locator("select").count():
+            expect(control.locator("select")).to_have_attribute(SHORTCUTS_OFF, "true")
+        return control
 
     def drag(self, label: str, fraction: float) -> None:
         """Drag a slider's handle with the mouse to a fraction of its way."""
-        slider = self.control(label)
-        handle, track = box(slider.locator(".noUi-handle")), box(slider.locator(".noUi-base"))
-        x, y = track["x"] + fraction * track["width"], handle["y"] + handle["height"] / 2
-        self.page.mouse.move(handle["x"] + handle["width"] / 2, y)
-        self.page.mouse.down()
-        self.page.mouse.move(x, y, steps=8)
-        self.page.mouse.up()
+        slider, mouse = self.live(label), self.page.mouse
+        handle = slider.locator(".noUi-handle")
+        handle.hover()  # waits until it neither moves nor is covered
+        track, place = box(slider.locator(".noUi-base")), box(handle)
+        x, y = track["x"] + fraction * track["width"], place["y"] + place["height"] / 2
+        mouse.move(place["x"] + place["width"] / 2, y)
+        mouse.down()
+        expect(handle).to_have_class(re.compile("noUi-active"))
+        mouse.move(x, y, steps=8)
+        mouse.up()
+        expect(handle).not_to_have_class(re.compile("noUi-active"))
 
     def click_track(self, label: str, fraction: float) -> None:
         """Click a slider's track at a fraction of its length."""
-        size = box(self.control(label).locator(".noUi-base"))
-        self.page.mouse.click(size["x"] + fraction * size["width"], size["y"] + size["height"] / 2)
+        track = self.live(label).locator(".noUi-base")
+        size = box(track)
+        track.click(position={"x": fraction * size["width"], "y": size["height"] / 2}, force=fraction in (0, 1))
 
     def readout(self, label: str) -> float:
         """The number that stands beside a slider."""
@@ -272,10 +303,13 @@ class ExplorerOnPage:
 
     def stroke(self, *points: tuple[float, float]) -> None:
         """Draw a line on the canvas with the mouse, through points given as fractions from its upper left."""
-        size = box(self.output.locator("canvas"))
+        canvas = self.output.locator("canvas")
+        canvas.hover()  # waits until it neither moves nor is covered
+        size = box(canvas)
         places = [(size["x"] + x * size["width"], size["y"] + y * size["height"]) for x, y in points]
         self.page.mouse.move(*places[0])
         self.page.mouse.down()
+        expect(canvas).to_be_focused()  # it has the pen
         for place in places[1:]:
             self.page.mouse.move(*place, steps=4)
         self.page.mouse.up()

@@ -125,8 +125,9 @@ def test_the_mouse_drags_through_the_mistakes(mistakes: ExplorerOnPage) -> None:
     count = tells(mistakes, 1).count
     mistakes.drag(MISTAKE, 1)
     tells(mistakes, count)
+    words = mistakes.sentence.inner_text()
     mistakes.click_track(MISTAKE, 0.5)
-    mistakes.differs_from(mistakes.sentence.inner_text())
+    mistakes.differs_from(words)
     number = int(mistakes.readout(MISTAKE))
     assert 0.4 < number / count < 0.6
     tells(mistakes, number)

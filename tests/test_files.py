@@ -1,0 +1,160 @@
+"""Files that are damaged, folders that can't be written to, and where each system keeps its cache."""
+
+import os
+import sys
+from pathlib import Path
+
+import platformdirs
+import pytest
+from platformdirs.macos import MacOS
+from platformdirs.unix import Unix
+from platformdirs.windows import Windows
+
+from mnist_s6 import files
+from mnist_s6.files import cache_folder, course_folder, data_folder, read_idx, unpack_data, write_atomically, writing
+
+TOY = bytes([0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3]) + bytes(range(12))
+as_root = hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+@pytest.fixture
+def no_cache_named(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """None of the variables that name a cache is set."""
+    for name in ("MNIST_S6_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    return monkeypatch
+
+
+def test_a_whole_file_is_read(tmp_path: Path) -> None:
+    (tmp_path / "toy").write_bytes(TOY)
+    assert read_idx(str(tmp_path / "toy")).tolist() == [[[0, 1, 2], [3, 4, 5]], [[6, 7, 8], [9, 10, 11]]]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (TOY[:-1], "has 27 bytes, but its header says 28: it is damaged. Delete it"),
+        (TOY + b"\0", "has 29 bytes, but its header says 28: it is damaged. Delete it"),
+        (b"<html>403 Forbidden", "has 19 bytes, and is no IDX file. Delete it"),
+        (b"", "has 0 bytes, and is no IDX file"),
+        (TOY[:3], "is no IDX file"),
+        (TOY[:4], "is no IDX file"),  # the sizes are missing
+        (TOY[:10], "is no IDX file"),
+        (b"\0\0\x08\0" + TOY[4:], "is no IDX file"),  # no dimension
+        (b"\0\0\x0d" + TOY[3:], "is no IDX file"),  # numbers of four bytes
+        (b"\x1f\x8b\x08\x03" + TOY[4:], "is no IDX file"),  # gzip
+    ],
+)
+def test_a_damaged_file_is_named(tmp_path: Path, data: bytes, message: str) -> None:
+    (tmp_path / "damaged").write_bytes(data)
+    with pytest.raises(ValueError, match=message) as caught:
+        read_idx(tmp_path / "damaged")
+    assert str(tmp_path / "damaged") in str(caught.value)
+
+
+def test_an_error_keeps_its_kind_number_and_path() -> None:
+    with pytest.raises(PermissionError, match=r"can't write a note \(Permission denied\). Ask somebody") as caught:
+        with writing("a note", "note.txt", "Ask somebody"):
+            raise PermissionError(13, "Permission denied")
+    assert (caught.value.errno, caught.value.filename) == (13, "note.txt")
+    assert isinstance(caught.value.__cause__, PermissionError)
+
+
+def test_other_errors_pass_as_they_are() -> None:
+    with pytest.raises(KeyError, match="'x'"):
+        with writing("a note", "note.txt", "Ask somebody"):
+            raise KeyError("x")
+
+
+def test_what_fails_while_writing_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    note = tmp_path / "note.txt"
+    write_atomically(note, b"old")
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for step in "fsync", "replace":
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(files.os, step, interrupted)
+            write_atomically(note, b"new")
+        assert note.read_bytes() == b"old"
+        assert [path.name for path in tmp_path.iterdir()] == ["note.txt"]
+
+
+def test_a_missing_folder_is_told(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="can't write the weights .*Pass a path in a folder that you can write to"):
+        write_atomically(tmp_path / "nowhere" / "note.txt", b"new", "the weights")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+def test_everyone_may_read_what_was_written(tmp_path: Path) -> None:
+    write_atomically(tmp_path / "note.txt", b"new")
+    assert (tmp_path / "note.txt").stat().st_mode & 0o777 == 0o644
+
+
+def test_a_root_that_is_a_file_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "note.txt").write_bytes(b"precious")
+    with pytest.raises(OSError, match=r"can't write MNIST \([^)]*\). Pass a root that you can write to.*note.txt"):
+        unpack_data(tmp_path / "note.txt")
+    assert (tmp_path / "note.txt").read_bytes() == b"precious"
+
+
+@pytest.mark.skipif(as_root or sys.platform == "win32", reason="root may write everywhere")
+def test_a_read_only_root_is_told(tmp_path: Path) -> None:
+    tmp_path.chmod(0o555)
+    with pytest.raises(PermissionError, match="can't write MNIST .*set MNIST_S6_CACHE to such a folder"):
+        unpack_data(tmp_path)
+
+
+def test_a_damaged_file_is_replaced_with_a_warning(tmp_path: Path) -> None:
+    labels = unpack_data(tmp_path) / "t10k-labels-idx1-ubyte"
+    whole = labels.read_bytes()
+    labels.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))  # one bit
+    with pytest.warns(UserWarning, match="t10k-labels-idx1-ubyte was damaged"):
+        unpack_data(tmp_path)
+    assert labels.read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    ("system", "variables", "place"),
+    [
+        (Unix, {}, "/me/.cache/mnist_s6"),
+        (Unix, {"XDG_CACHE_HOME": "/fast"}, "/fast/mnist_s6"),
+        (MacOS, {}, "/me/Library/Caches/mnist_s6"),
+        (Windows, {}, "/there/mnist_s6/Cache"),
+    ],
+)
+@pytest.mark.skipif(sys.platform == "win32", reason="only Windows itself knows its folders")
+def test_the_cache_of_each_system(
+    no_cache_named: pytest.MonkeyPatch, system: type, variables: dict[str, str], place: str
+) -> None:
+    no_cache_named.setattr(platformdirs, "PlatformDirs", system)
+    no_cache_named.setattr("platformdirs.windows.get_win_folder", lambda _: "/there")  # the user's application data
+    no_cache_named.setenv("HOME", "/me")
+    for name, value in variables.items():
+        no_cache_named.setenv(name, value)
+    found = cache_folder()
+    assert str(found).replace("\\", "/") == place
+    no_cache_named.setenv("MNIST_S6_CACHE", "")  # empty is as if not set
+    assert cache_folder() == found
+    no_cache_named.setenv("MNIST_S6_CACHE", "mine")
+    assert cache_folder() == Path("mine")
+
+
+def test_the_home_folder_may_be_named_by_a_tilde(no_cache_named: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    no_cache_named.setenv("HOME", str(tmp_path))
+    no_cache_named.setenv("MNIST_S6_CACHE", "~/mine")
+    assert cache_folder() == (tmp_path / "mine" if sys.platform != "win32" else Path("~/mine").expanduser())
+
+
+def test_the_data_is_beside_the_notebooks_of_a_clone(no_cache_named: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    package = tmp_path / "mnist_s6"
+    package.mkdir()
+    no_cache_named.setattr(files, "files", lambda _: package)
+    assert course_folder() is None and data_folder() == cache_folder()
+    (tmp_path / "nbs").mkdir()
+    assert course_folder() is None  # any folder may have one of that name
+    (tmp_path / "settings.ini").touch()
+    assert (course_folder(), data_folder()) == (tmp_path, tmp_path / "data")
+    no_cache_named.setenv("MNIST_S6_CACHE", "mine")
+    assert data_folder() == Path("mine")
