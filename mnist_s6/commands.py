@@ -49,7 +49,8 @@ def _recipes() -> str:
     "A line for each recipe."
     from mnist_s6.train import RECIPES
     return '\n'.join(f'  {recipe.name:6} {recipe.network.__name__} {recipe.widths}, '
-                     f'{sum(p.numel() for p in recipe.build().parameters()):,} parameters, {recipe.epochs} epoch{"s"*(recipe.epochs > 1)}'
+                     f'{sum(p.numel() for p in recipe.build().parameters()):,} parameters, '
+                     f'{recipe.epochs} epoch{"s"*(recipe.epochs > 1)}'
                      for recipe in RECIPES.values())
 
 # %% ../nbs/15_commands.ipynb #15c00012
@@ -219,7 +220,8 @@ def _train_and_tell(options: argparse.Namespace, folder: Path) -> None:
     from mnist_s6.train import find_recipe, train_in_folder
     recipe = find_recipe(options.recipe)
     if options.epochs is not None: recipe = replace(recipe, epochs=options.epochs)
-    history = train_in_folder(recipe, folder, options.seed, options.data or cache_folder(), resume=options.resume).history
+    run = train_in_folder(recipe, folder, options.seed, options.data or cache_folder(), resume=options.resume)
+    history = run.history
     if part()[0] == 0:
         print(f"test accuracy {history.test_accuracy[-1]:.2%} after {len(history)} epochs · weights "
               f"{folder/'weights.safetensors'} · history {folder/'history.csv'} · curves {folder/'curves.png'}")
