@@ -45,6 +45,7 @@ class _Parser(argparse.ArgumentParser):
     def _print_message(self, message: str, file: IO[str] | None = None) -> None:
         if os.environ.get('RANK', '0') == '0': super()._print_message(message, file)   # else another process speaks
 
+# %% ../nbs/15_commands.ipynb #15c00051
 def _recipes() -> str:
     "A line for each recipe."
     from mnist_s6.train import RECIPES
@@ -212,6 +213,7 @@ def _train(options: argparse.Namespace, words: Sequence[str]) -> int: # Exit sta
             return 1
         finally: leave()
 
+# %% ../nbs/15_commands.ipynb #15c00055
 def _train_and_tell(options: argparse.Namespace, folder: Path) -> None:
     "Train as the options say, and tell the result; raises what `train_in_folder` raises."
     from dataclasses import replace
@@ -234,6 +236,7 @@ def _cant_print(name: str, error: OSError) -> int: # Exit status
     print(f'{name}: standard output: {error.strerror}', file=sys.stderr)
     return 1
 
+# %% ../nbs/15_commands.ipynb #15c00053
 def start(
     words: Sequence[str] | None = None, # As in ['predict', 'a.png']; None takes them from the command line
 ) -> int: # Exit status

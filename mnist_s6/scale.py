@@ -158,6 +158,7 @@ def leave() -> None:
     "Part from the other processes, if there are any."
     if dist.is_available() and dist.is_initialized(): dist.destroy_process_group()
 
+# %% ../nbs/32_scale.ipynb #32a00022
 def say(text: str, store: 'dist.Store | None') -> None:
     "Print a line on standard error, unless another process has said why the training ends."
     try: first = store is None or store.add('mnist_s6 has spoken', 1) == 1

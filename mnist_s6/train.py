@@ -49,11 +49,13 @@ MILD = Augmentation(crop_probability=0, degrees=10, shift=1, scale=0.1)
 #: Changes nothing
 PLAIN = Augmentation(crop_probability=0, degrees=0)
 
+# %% ../nbs/14_train.ipynb #14a00027
 _QUICKLY = OneCycle(max_lr=0.03, betas=(0.7, 0.9), warm_up=0.2, label_smoothing=0.05)
 _WELL = OneCycle(max_lr=0.01, betas=(0.7, 0.9), warm_up=0.2, label_smoothing=0.1)
 _TINY = OneCycle(max_lr=0.04, weight_decay=0., betas=(0.9, 0.99), warm_up=0.2)
 _MILDER = replace(MILD, degrees=7, scale=0.08)
 
+# %% ../nbs/14_train.ipynb #14a00029
 #: The trainings of the course, by name
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (
     Recipe('s6', S6Net, (16, 24, 24, 32), 12),
