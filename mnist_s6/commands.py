@@ -45,11 +45,13 @@ class _Parser(argparse.ArgumentParser):
     def _print_message(self, message: str, file: IO[str] | None = None) -> None:
         if os.environ.get('RANK', '0') == '0': super()._print_message(message, file)   # else another process speaks
 
+# %% ../nbs/15_commands.ipynb #15c00051
 def _recipes() -> str:
     "A line for each recipe."
     from mnist_s6.train import RECIPES
     return '\n'.join(f'  {recipe.name:6} {recipe.network.__name__} {recipe.widths}, '
-                     f'{sum(p.numel() for p in recipe.build().parameters()):,} parameters, {recipe.epochs} epoch{"s"*(recipe.epochs > 1)}'
+                     f'{sum(p.numel() for p in recipe.build().parameters()):,} parameters, '
+                     f'{recipe.epochs} epoch{"s"*(recipe.epochs > 1)}'
                      for recipe in RECIPES.values())
 
 # %% ../nbs/15_commands.ipynb #15c00012
@@ -211,6 +213,7 @@ def _train(options: argparse.Namespace, words: Sequence[str]) -> int: # Exit sta
             return 1
         finally: leave()
 
+# %% ../nbs/15_commands.ipynb #15c00055
 def _train_and_tell(options: argparse.Namespace, folder: Path) -> None:
     "Train as the options say, and tell the result; raises what `train_in_folder` raises."
     from dataclasses import replace
@@ -219,7 +222,8 @@ def _train_and_tell(options: argparse.Namespace, folder: Path) -> None:
     from mnist_s6.train import find_recipe, train_in_folder
     recipe = find_recipe(options.recipe)
     if options.epochs is not None: recipe = replace(recipe, epochs=options.epochs)
-    history = train_in_folder(recipe, folder, options.seed, options.data or cache_folder(), resume=options.resume).history
+    run = train_in_folder(recipe, folder, options.seed, options.data or cache_folder(), resume=options.resume)
+    history = run.history
     if part()[0] == 0:
         print(f"test accuracy {history.test_accuracy[-1]:.2%} after {len(history)} epochs · weights "
               f"{folder/'weights.safetensors'} · history {folder/'history.csv'} · curves {folder/'curves.png'}")
@@ -232,6 +236,7 @@ def _cant_print(name: str, error: OSError) -> int: # Exit status
     print(f'{name}: standard output: {error.strerror}', file=sys.stderr)
     return 1
 
+# %% ../nbs/15_commands.ipynb #15c00053
 def start(
     words: Sequence[str] | None = None, # As in ['predict', 'a.png']; None takes them from the command line
 ) -> int: # Exit status

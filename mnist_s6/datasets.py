@@ -52,7 +52,7 @@ def plot_images(
 #: Mean and standard deviation of all training pixels, on the scale 0 to 1
 MEAN, STD = 0.1307, 0.3081
 
-# %% ../nbs/01_datasets.ipynb #df86c033
+# %% ../nbs/01_datasets.ipynb #0ee4304f
 def plain_transforms() -> 'T.Compose': # PIL image → normalised tensor (1, 28, 28)
     "The steps for one test image: nothing random."
     from torchvision import transforms as T
@@ -94,7 +94,7 @@ class SeededLoader(DataLoader):
                 self.random_state = torch.get_rng_state()
             yield batch
 
-# %% ../nbs/01_datasets.ipynb #15005eba
+# %% ../nbs/01_datasets.ipynb #aad61654
 def make_batch(
     images: torch.Tensor, # (N, 1, 28, 28), 0 to 255
     draws: Draws | None = None, # How each image is augmented; None is not at all
@@ -145,7 +145,7 @@ class BatchedLoader:
 
     def make(self, indices: torch.Tensor, own: slice | torch.Tensor = slice(None)) -> torch.Tensor: # (n, 1, 28, 28)
         "The images at `indices` (or only `own` of them) from memory, augmented and normalised."
-        draws = draw_augmentation(len(indices), self.augmentation, self.generator)   # for all, whoever makes them
+        draws = draw_augmentation(len(indices), self.augmentation, self.generator)
         if draws: draws = draws.of(own, self.images.device)
         images = self.images.index_select(0, indices[own])
         return make_batch(images, draws, self.augmentation.crop_size if draws else 28, self.pixels)
@@ -162,7 +162,7 @@ def stratified_split(
     chosen[order[torch.arange(held_out)*len(labels)//held_out]] = True
     return (~chosen).nonzero()[:, 0], chosen.nonzero()[:, 0]
 
-# %% ../nbs/01_datasets.ipynb #3351c8aa
+# %% ../nbs/01_datasets.ipynb #e547ed39
 def _datasets(root: str | Path, augmentation: Augmentation, held_out: int) -> tuple[Dataset, Dataset]:
     "The training images, and those to evaluate on: the test images, or `held_out` training images."
     from torchvision.datasets import MNIST
@@ -178,7 +178,7 @@ def load_data(
     batch_size: int, # Images in a batch, 1 to as many as are trained on
     root: str | Path | None = None, # Where the data is, or is unpacked to; None is `data_folder()`
     *,
-    num_workers: int = 0, # Processes that transform images (only with batched=False)
+    num_workers: int = 0, # Programs beside this one that transform images (only with batched=False)
     seed: int | None = None, # Fixes order and augmentation; None draws one from torch's global source
     validation: bool | int = False, # Hold out so many training images, True is 5,000, in place of the test images
     batched: bool = False, # Hold images in memory and augment a whole batch at once

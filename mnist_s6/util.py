@@ -61,7 +61,7 @@ class Score(NamedTuple):
     loss: float # Mean cross-entropy per image
     accuracy: float # Share of images that are right, 0 to 1
 
-# %% ../nbs/03_util.ipynb #126561d8
+# %% ../nbs/03_util.ipynb #d90a38d7
 def classify(
     model: nn.Module, # Returns logits (N, 10)
     loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # Batches of images and labels
@@ -139,7 +139,7 @@ class History:
         "Draw the four curves in a 2×2 grid; raises `ValueError` if there is no epoch yet."
         return _plot_history(self)
 
-# %% ../nbs/03_util.ipynb #cf70064c
+# %% ../nbs/03_util.ipynb #a6f870eb
 def _plot_history(history: History) -> 'Figure':
     "See `History.plot`."
     from matplotlib.figure import Figure
@@ -191,7 +191,7 @@ class Training(NamedTuple):
     scheduler: torch.optim.lr_scheduler.LRScheduler
     history: History # Of the epochs so far
 
-# %% ../nbs/03_util.ipynb #f9c5d737
+# %% ../nbs/03_util.ipynb #e448424f
 @contextmanager
 def _show_progress(training: Training, epochs: int) -> Iterator[Callable[[Score], None]]:
     "A bar over all steps of a training, and the function that moves it on."
@@ -223,7 +223,7 @@ def fit(
     schedule: OneCycle = OneCycle(), # How to step
     callbacks: Sequence[Callable[[Training], None]] = (), # Called before the first epoch, and after each
 ) -> History:
-    "Train, evaluate after each epoch, and leave the model evaluating; raises `ValueError` or `TypeError` on bad input."
+    "Train, evaluating after each epoch; leaves the model evaluating; raises `ValueError` or `TypeError` on bad input."
     check_number('epochs', epochs, 1, 10_000, whole=True)
     check_number('len(train_loader)', len(train_loader), 1, math.inf)
     check_number('len(test_loader)', len(test_loader), 1, math.inf)
@@ -266,14 +266,7 @@ class Mistakes:
                   in zip(self.labels[:count], self.predictions[:count], self.confidences[:count])]
         return plot_images(self.images[:count], titles)
 
-def _plot_words(words: str) -> 'Figure':
-    "Where there is nothing to draw: a figure that says so."
-    from matplotlib.figure import Figure
-    figure = Figure(figsize=(5, 1))
-    figure.text(0.5, 0.5, words, ha='center')
-    return figure
-
-# %% ../nbs/03_util.ipynb #79530c4b
+# %% ../nbs/03_util.ipynb #80416a75
 def find_misclassified(
     model: nn.Module, # Returns logits (N, 10)
     loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # Batches of images and labels
@@ -289,6 +282,13 @@ def find_misclassified(
     wrong = (predictions != labels).nonzero()[:, 0]
     wrong = wrong[confidences[wrong].argsort(descending=True)]
     return Mistakes(wrong, torch.cat(kept)[wrong], labels[wrong], predictions[wrong], confidences[wrong])
+
+def _plot_words(words: str) -> 'Figure':
+    "Where there is nothing to draw: a figure that says so."
+    from matplotlib.figure import Figure
+    figure = Figure(figsize=(5, 1))
+    figure.text(0.5, 0.5, words, ha='center')
+    return figure
 
 # %% ../nbs/03_util.ipynb #dc7805bd
 def confusion_matrix(

@@ -93,9 +93,10 @@ def test_a_shift_and_a_scaling_add_one_step() -> None:
 # Loaders
 
 
-def test_images_in_memory_are_normalised_exactly_like_one_by_one(train_set: MNIST) -> None:
+def test_images_in_memory_are_normalised_like_one_by_one(train_set: MNIST) -> None:
     plain = MNIST(data_folder(), train=False, transform=plain_transforms())
-    for (x, y), (x_torch, y_torch) in zip(BatchedLoader(plain, 900), DataLoader(plain, 900), strict=True):
+    some = Subset(plain, range(8000, 10_000))
+    for (x, y), (x_torch, y_torch) in zip(BatchedLoader(some, 900), DataLoader(some, 900), strict=True):
         torch.testing.assert_close(x, x_torch, atol=1e-5, rtol=0)
         assert torch.equal(y, y_torch)
     assert plain.data.dtype is torch.uint8 and make_batch(plain.data[:2, None]).dtype is torch.float32

@@ -18,6 +18,7 @@ from configparser import ConfigParser
 from contextlib import redirect_stderr, redirect_stdout
 from functools import partial
 from io import StringIO
+from multiprocessing import get_context
 from pathlib import Path
 from queue import Empty
 from typing import Any, NamedTuple
@@ -38,6 +39,7 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # colours and cursor moves
 BARS = {"TQDM_NCOLS": "80", "TQDM_NROWS": "20"}  # tqdm would fit its bars to this terminal
 LIMIT = 3600  # seconds that a notebook may take
+STARTUP = 120  # seconds that its Python has to start, before that
 GRACE = 10  # seconds that an interrupted cell has to end
 
 # JupyterLab's page without the three scripts it would fetch: require.js, MathJax, Mermaid.
@@ -72,9 +74,9 @@ class LiveClient(NotebookClient):
     """
 
     def __init__(self, nb: NotebookNode, folder: Path, way: Way) -> None:
-        super().__init__(nb, startup_timeout=GRACE + int(way.limit), resources={"metadata": {"path": str(folder)}})
+        super().__init__(nb, startup_timeout=STARTUP, resources={"metadata": {"path": str(folder)}})
         self.closing_cell = closing_cell(nb)
-        self.way, self.end = way, time.monotonic() + way.limit
+        self.way, self.end = way, None  # the time when it has to be done
         self.position, self.round, self.late = 0, 1, False  # of the cell being run; the notebook's first cell is 1
 
     def create_kernel_manager(self) -> AsyncKernelManager:
@@ -90,6 +92,7 @@ class LiveClient(NotebookClient):
     async def async_execute_cell(self, cell: NotebookNode, cell_index: int, **kwargs) -> NotebookNode:
         """Run one cell; of a markdown cell show the H2 headings."""
         self.position = cell_index + 1
+        self.end = self.end or time.monotonic() + self.way.limit
         if cell.cell_type == "markdown":
             for title in re.findall(r"^## +(.+)$", cell.source, flags=re.MULTILINE):
                 print(f"\n## {title}", flush=True)
@@ -103,7 +106,7 @@ class LiveClient(NotebookClient):
 
     def _get_timeout(self, cell: NotebookNode | None) -> float:
         """What is left of the notebook's time."""
-        return max(0.1, self.end - time.monotonic())
+        return max(0.1, self.end - time.monotonic()) if self.end else STARTUP
 
     async def _async_handle_timeout(self, timeout: float, cell: NotebookNode | None = None) -> dict[str, Any]:
         """Interrupt the cell; its answer is the traceback. Raises `CellTimeoutError` if it does not answer."""
@@ -265,7 +268,7 @@ def check(path: Path, way: Way) -> tuple[bool, str]:
 def check_all(paths: Iterable[Path], way: Way, at_once: int) -> bool:
     """Check notebooks, some at the same time, and print what is to be said of each; True if all went well."""
     good = True
-    with ProcessPoolExecutor(at_once) as pool:
+    with ProcessPoolExecutor(at_once, get_context("spawn")) as pool:  # forks would share sockets
         for ok, text in pool.map(partial(check, way=way), paths):
             print(text, flush=True)
             good &= ok
