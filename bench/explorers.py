@@ -13,7 +13,7 @@ import ipywidgets
 import torch
 from mnist_s6.datasets import load_data
 from mnist_s6.model import S6Net
-from mnist_s6.util import History, fit, set_seed
+from mnist_s6.util import Training, fit, set_seed
 from mnist_s6.widgets import (
     DigitCanvas, Explorer, LiveTraining, augmentation_explorer, canvas_bytes, draw_explorer, filter_explorer,
     mistake_explorer, update_times,
@@ -47,13 +47,14 @@ def measure(root: str) -> dict:
     train_loader, test_loader = load_data(128, root, seed=0, batched=True)
     net, live, shown = S6Net(), LiveTraining(), []
 
-    def timed(model: torch.nn.Module, history: History) -> None:
+    def timed(training: Training) -> None:
         start = time.perf_counter()
-        live(model, history)
-        shown.append(time.perf_counter() - start)
+        live(training)
+        if len(training.history):  # the first call comes before the first epoch
+            shown.append(time.perf_counter() - start)
 
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-        history = fit(net, train_loader, test_loader, epochs=3, device="cpu", on_epoch=timed)
+        history = fit(net, train_loader, test_loader, epochs=3, callbacks=[timed])
     share = statistics.median(view / epoch for view, epoch in zip(shown, history.seconds))
     images, labels = next(iter(test_loader))
     raw = test_loader.dataset.data[:10] / 255

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import chain, repeat
 from pathlib import Path
 from typing import NamedTuple
@@ -24,10 +24,10 @@ from mnist_s6.datasets import MEAN, STD, load_data
 from mnist_s6.files import read_idx, unpack_data
 from mnist_s6.model import S6Net, model_summary
 from mnist_s6.predict import predict
-from mnist_s6.weights import pretrained
 from mnist_s6.speed import STEPS, time_step
 from mnist_s6.train import MILD, PLAIN, RECIPES, Recipe, run_recipe
-from mnist_s6.util import History
+from mnist_s6.util import History, OneCycle
+from mnist_s6.weights import pretrained
 from roads import Middle22, Strided
 
 HERE = Path(__file__).resolve().parent
@@ -55,6 +55,13 @@ def quietly(recipe: Recipe | str, seed: int, validation: bool | int = False, thr
         torch.set_num_threads(threads)
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         return run_recipe(recipe, seed, ROOT, validation, "cpu").history
+
+
+def varied(recipe: Recipe, changes: dict) -> Recipe:
+    """The recipe with other values; those of its schedule are given by their own names too."""
+    steps = {field.name for field in fields(OneCycle)}
+    schedule = replace(recipe.schedule, **{name: value for name, value in changes.items() if name in steps})
+    return replace(recipe, schedule=schedule, **{name: value for name, value in changes.items() if name not in steps})
 
 
 def spread(values: Iterable[float]) -> dict[str, float]:
@@ -239,7 +246,8 @@ def notebooks() -> dict:
 def s6() -> dict:
     """The session's recipe: candidates on the validation split, then the test accuracy over five seeds."""
     course = RECIPES["s6"]
-    candidates = {"course": course, "no augmentation": replace(course, augmentation=PLAIN), "max_lr 0.01": replace(course, max_lr=0.01)}
+    changes = {"course": {}, "no augmentation": {"augmentation": PLAIN}, "max_lr 0.01": {"max_lr": 0.01}}
+    candidates = {name: varied(course, change) for name, change in changes.items()}
     jobs = [(name, seed) for name in candidates for seed in range(2)]
     validation = []
     with ProcessPoolExecutor(2) as pool:
@@ -266,7 +274,7 @@ def choices() -> dict:
     jobs = [(recipe, name, variation, seed) for recipe in VARIATIONS for name, variation in VARIATIONS[recipe].items() for seed in range(3)]
     recipes: dict[str, dict[str, dict]] = {recipe: {name: {"accuracies": [], "times": []} for name in VARIATIONS[recipe]} for recipe in VARIATIONS}
     with ProcessPoolExecutor(2) as pool:
-        histories = pool.map(quietly, [replace(RECIPES[recipe], **variation) for recipe, _, variation, _ in jobs],
+        histories = pool.map(quietly, [varied(RECIPES[recipe], variation) for recipe, _, variation, _ in jobs],
                              [seed for *_, seed in jobs], [10_000] * len(jobs), [1] * len(jobs))
         for (recipe, name, _, seed), history in zip(jobs, histories):
             found = recipes[recipe][name]
@@ -368,7 +376,7 @@ def scale() -> dict:
     for _ in range(2):
         for processes, columns in found.items():
             with tempfile.TemporaryDirectory() as folder:
-                torchrun(processes, "-m", "mnist_s6.train", "fast", "--data", ROOT, "--output", folder)
+                torchrun(processes, "-m", "mnist_s6.commands", "train", "fast", "--data", ROOT, "--output", folder)
                 epochs = list(csv.DictReader((Path(folder) / "history.csv").open()))
             for name in columns:
                 columns[name].extend(float(epoch[name]) for epoch in epochs)

@@ -3,8 +3,10 @@
 To read a digit:    from mnist_s6.predict import predict; predict('photo.png')
                     or, in a terminal: mnist_s6_predict photo.png
 To get the data:    from mnist_s6.datasets import load_data; train, test = load_data(128)
-To train:           from mnist_s6.train import RECIPES, run_recipe; run_recipe('quick')
-The networks:       mnist_s6.model; how to train, judge and save one: mnist_s6.util
+To train:           from mnist_s6.train import RECIPES, run_recipe; run = run_recipe('quick')
+                    or, in a terminal: mnist_s6_train quick
+To keep a network:  from mnist_s6.weights import load_network, save_weights; save_weights(run.model, 'mine.safetensors')
+The networks:       mnist_s6.model; how to train and judge one: mnist_s6.util
 To play:            mnist_s6.widgets, in a notebook
 
 Importing mnist_s6 alone loads none of these.

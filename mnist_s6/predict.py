@@ -30,6 +30,7 @@ class Prediction:
     probability: float # Of this digit, 0 to 1
     probabilities: tuple[float, ...] # Of the digits 0 to 9; their sum is 1
 
+# %% ../nbs/13_predict.ipynb #fb290f0f
 @dataclass(frozen=True, eq=False)
 class Predictions(Sequence):
     "What the network says about many images; a sequence of `Prediction`, with the numbers of all in tensors."
@@ -51,6 +52,24 @@ class Predictions(Sequence):
         return next(iter(Predictions(self.probabilities[index][None])))
 
 # %% ../nbs/13_predict.ipynb #774b50b3
+def _logits(
+    greys: torch.Tensor | list[torch.Tensor], # (N, H, W), or N of (H, W)
+    model: nn.Module,
+    many: bool, # Whether messages give the number of an image
+) -> torch.Tensor: # (N, 10)
+    "Prepare grey images and ask the network; raises `ValueError` if one has no ink, or for scores of another kind."
+    device, logits = device_of(model), []
+    with evaluating(model):
+        for start in range(0, len(greys), 2000):
+            prepared = prepare_images(greys[start:start + 2000], start if many else None).sub_(MEAN).div_(STD)[:, None]
+            logits += [model(batch.to(device)).cpu() for batch in prepared.split(500)]
+    scores = torch.cat(logits) if logits else torch.zeros(0, 10)
+    if scores.shape != (len(greys), 10) or not scores.isfinite().all():
+        raise ValueError(f'the model gave scores of shape {tuple(scores.shape)}, or not all of them numbers; '
+                         f'expected ({len(greys)}, 10)')
+    return scores
+
+# %% ../nbs/13_predict.ipynb #79bc74b5
 @overload
 def predict(images: 'str | os.PathLike[str] | Image', model: nn.Module | None = None) -> Prediction: ...
 @overload
@@ -59,20 +78,13 @@ def predict(images: list | tuple, model: nn.Module | None = None) -> Predictions
 def predict(images: np.ndarray | torch.Tensor, model: nn.Module | None = None) -> Prediction | Predictions: ...
 
 def predict(
-    images: 'str | os.PathLike[str] | Image | np.ndarray | torch.Tensor | list | tuple', # One image or many; see the table of shapes
-    model: nn.Module | None = None, # Returns logits (N, 10), as from `load_network`; None is the one that comes with the course
+    images: 'str | os.PathLike[str] | Image | np.ndarray | torch.Tensor | list | tuple', # One, or many; see 11_digits
+    model: nn.Module | None = None, # Returns logits (N, 10), as from `load_network`; None is the course's own
 ) -> Prediction | Predictions: # One for one image, a sequence for many
     "Tell which digits images show; raises `TypeError`, `ValueError` or `OSError` for what can't be read as an image."
     if model is None: model = pretrained()
-    if not isinstance(model, nn.Module): raise TypeError(f'model is {model!r}; expected a network, such as load_network(path)')
+    if not isinstance(model, nn.Module):
+        raise TypeError(f'model is {model!r}; expected a network, such as load_network(path)')
     greys, many = grey_pictures(images)
-    device, logits = device_of(model), []
-    with evaluating(model):
-        for start in range(0, len(greys), 2000):
-            prepared = prepare_images(greys[start:start + 2000], start if many else None).sub_(MEAN).div_(STD)[:, None]
-            logits += [model(batch.to(device)).cpu() for batch in prepared.split(500)]
-    scores = torch.cat(logits) if logits else torch.zeros(0, 10)
-    if scores.shape != (len(greys), 10) or not scores.isfinite().all():
-        raise ValueError(f'the model gave scores of shape {tuple(scores.shape)}, or not all of them numbers; expected ({len(greys)}, 10)')
-    predictions = Predictions(scores.softmax(1))
+    predictions = Predictions(_logits(greys, model, many).softmax(1))
     return predictions if many else predictions[0]

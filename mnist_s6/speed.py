@@ -7,7 +7,7 @@ __all__ = ['STEPS', 'original_network', 'Step', 'time_step', 'plot_ledger', 'rec
 
 # %% ../nbs/30_speed.ipynb #423514b5
 import json, time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path
@@ -19,8 +19,8 @@ from torch.utils.data import Subset
 
 from .augment import Augmentation
 from .checks import check_number
-from .files import course_folder
 from .datasets import BatchedLoader, SeededLoader, load_data
+from .files import course_folder
 from .model import S6Net
 from .train import MILD, RECIPES
 from .util import set_seed, train_epoch
@@ -58,6 +58,7 @@ class Step:
     label_smoothing: float = 0. # See `train_epoch`
     share: float = 1. # Of the images that an epoch takes, see `BatchedLoader`
 
+# %% ../nbs/30_speed.ipynb #148d58f5
 #: What each step changes of the one before; the last is the recipe `fast`
 STEPS: tuple[Step, ...] = tuple(accumulate((
     dict(change='augment whole batches', batched=True),
@@ -67,32 +68,38 @@ STEPS: tuple[Step, ...] = tuple(accumulate((
     dict(change='AdamW in one cycle: 12 epochs', optimizer='AdamW', epochs=12),
     dict(change='one fused optimizer step', optimizer='fused AdamW'),
     dict(change='FastNet: 24×24 pixels, three convolutions', network=RECIPES['fast'].build),
-    dict(change='mild augmentation, soft targets: 3 epochs of 80%', augmentation=MILD, label_smoothing=0.05, epochs=3, share=0.8),
-), lambda step, change: replace(step, **change), initial=Step('the first session', original_network, 18, False, 64, False, 'SGD')))
+    dict(change='mild augmentation, soft targets: 3 epochs of 80%', augmentation=MILD, label_smoothing=0.05,
+         epochs=3, share=0.8),
+), lambda step, change: replace(step, **change),
+    initial=Step('the first session', original_network, 18, False, 64, False, 'SGD')))
 
 # %% ../nbs/30_speed.ipynb #c466c68a
-def _optimizer(name: str, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-    "An optimizer as a step names it; raises `ValueError` for another name."
-    if name == 'SGD': return torch.optim.SGD(parameters, lr=0.01, momentum=0.9)
-    if name == 'AdamW': return torch.optim.AdamW(parameters, lr=0.01, foreach=False)
-    if name == 'fused AdamW': return torch.optim.AdamW(parameters, lr=0.01, fused=True)
-    raise ValueError(f"optimizer is {name!r}; expected 'SGD', 'AdamW' or 'fused AdamW'")
+#: How each optimizer that a step may name is made
+_OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    'SGD': lambda parameters: torch.optim.SGD(parameters, lr=0.01, momentum=0.9),
+    'AdamW': lambda parameters: torch.optim.AdamW(parameters, lr=0.01, foreach=False),
+    'fused AdamW': lambda parameters: torch.optim.AdamW(parameters, lr=0.01, fused=True),
+}
 
+def _loader(step: Step, images: int, root: str | Path | None) -> BatchedLoader | SeededLoader:
+    "So many training images, as the step loads them."
+    train_loader, _ = load_data(step.batch_size, root, seed=0, batched=step.batched, augmentation=step.augmentation)
+    some = Subset(train_loader.dataset, range(images))
+    if step.batched: return BatchedLoader(some, step.batch_size, step.augmentation)
+    return SeededLoader(some, 0, batch_size=step.batch_size, shuffle=True, num_workers=2)
+
+# %% ../nbs/30_speed.ipynb #df9639e1
 def time_step(
     step: Step,
     images: int = 60_000, # Train on so many, at least one batch
     root: str | Path | None = None, # See `load_data`
 ) -> float: # Seconds that an epoch takes, `share` of 60,000 images, loading and learning
     "Time a step on the CPU; raises `ValueError` for a number of images that isn't there."
-    images = check_number('images', images, step.batch_size, 60_000, whole=True)
-    train_loader, _ = load_data(step.batch_size, root, seed=0, batched=step.batched, augmentation=step.augmentation)
-    some = Subset(train_loader.dataset, range(images))
-    loader = (BatchedLoader(some, step.batch_size, step.augmentation) if step.batched else
-              SeededLoader(some, 0, batch_size=step.batch_size, shuffle=True, num_workers=2))
+    loader = _loader(step, check_number('images', images, step.batch_size, 60_000, whole=True), root)
     set_seed(0)
     model = step.network()
     if step.channels_last: model.to(memory_format=torch.channels_last)
-    optimizer = _optimizer(step.optimizer, model.parameters())
+    optimizer = _OPTIMIZERS[step.optimizer](model.parameters())
     blank = torch.zeros(step.batch_size, 1, 28, 28), torch.zeros(step.batch_size, dtype=torch.long)
     train_epoch(model, [blank]*3, optimizer)   # warm up
     start = time.perf_counter()
@@ -101,19 +108,17 @@ def time_step(
 
 # %% ../nbs/30_speed.ipynb #f033faf2
 def plot_ledger(
-    changes: list[str], # What is new in each step
-    seconds: list[float], # That the whole training takes
+    seconds: dict[str, float], # That the whole training takes, by what is new in each step; at least one
 ) -> 'Figure':
-    "Draw a bar for each step, the slowest first; raises `ValueError` if there isn't one number for each step."
+    "Draw a bar for each step, from top to bottom."
     from matplotlib.figure import Figure
-    if not changes or len(changes) != len(seconds):
-        raise ValueError(f'{len(changes)} changes but {len(seconds)} times; expected one time for each, and at least one')
-    figure = Figure(figsize=(8, 0.4*len(changes) + 1), layout='constrained')
+    places, values = range(len(seconds)), list(seconds.values())
+    figure = Figure(figsize=(8, 0.4*len(seconds) + 1), layout='constrained')
     axes = figure.subplots()
-    axes.barh(range(len(changes)), seconds, color='#0072B2')
-    for i, value in enumerate(seconds): axes.text(value*1.05, i, f'{value:,.0f} s', va='center', fontsize=9)
-    axes.set(yticks=range(len(changes)), yticklabels=changes, xscale='log', xlim=(min(seconds)/3, max(seconds)*3),
-             xlabel='seconds of training in all', title='From the first session to the recipe fast')
+    axes.barh(places, values, color='#0072B2')
+    for place, value in enumerate(values): axes.text(value*1.05, place, f'{value:,.0f} s', va='center', fontsize=9)
+    axes.set(yticks=places, yticklabels=list(seconds), xscale='log', xlim=(min(values)/3, max(values)*3),
+             xlabel='seconds of training in all', ylabel='step', title='From the first session to the recipe fast')
     axes.invert_yaxis()
     return figure
 

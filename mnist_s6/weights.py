@@ -8,12 +8,15 @@ __all__ = ['NETWORKS', 'weights_digest', 'save_weights', 'weights_header', 'load
 
 # %% ../nbs/12_weights.ipynb #f0c5e739
 import functools, hashlib, io, json, os, re, warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 
 import torch
 from torch import nn
 
+from .checks import check_number
 from .datasets import MEAN, STD
 from .digits import check_file
 from .files import write_atomically
@@ -27,7 +30,8 @@ def weights_digest(
     "The SHA-256 of all names, shapes, types and numbers."
     digest = hashlib.sha256()
     for name, tensor in sorted(tensors.items()):
-        digest.update(f'{name} {tuple(tensor.shape)} {tensor.dtype} '.encode() + tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+        digest.update(f'{name} {tuple(tensor.shape)} {tensor.dtype} '.encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 
 # %% ../nbs/12_weights.ipynb #548b6cc3
@@ -36,68 +40,89 @@ def save_weights(
     path: str | Path, # As in 'weights.safetensors'
     about: dict[str, object] | None = None, # More to write down, such as recipe and seed
 ) -> None:
-    "Write the weights to a safetensors file, whole or not at all, and which network they are of; raises `OSError` if it can't be written."
+    "Write the weights and which network they are of to a safetensors file; raises `OSError` if it can't be written."
     from safetensors.torch import save
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
-    widths = [layer.out_channels for layer in model.modules() if isinstance(layer, nn.Conv2d) and layer.groups == 1]   # that mix channels
-    header = {'network': type(model).__name__, 'widths': widths, 'mean': MEAN, 'std': STD, **(about or {}), 'sha256': weights_digest(tensors)}
+    convolutions = [layer for layer in model.modules() if isinstance(layer, nn.Conv2d)]
+    widths = [layer.out_channels for layer in convolutions if layer.groups == 1]   # of those that mix channels
+    header = {'network': type(model).__name__, 'widths': widths, 'mean': MEAN, 'std': STD, **(about or {}),
+              'sha256': weights_digest(tensors)}
     write_atomically(path, save(tensors, {name: str(value) for name, value in header.items()}), 'weights')
+
+# %% ../nbs/12_weights.ipynb #0aa050c6
+@contextmanager
+def _reading(path: str | os.PathLike[str]) -> Iterator[None]:
+    "Raise a `ValueError` that helps where a file is no whole safetensors file."
+    from safetensors import SafetensorError
+    try: yield
+    except SafetensorError as error:
+        raise ValueError(f'{path} is no whole safetensors file ({error}). Pass a file that save_weights has written. '
+                         "A pickle (.pt, .pth, .bin) is never opened: it may run a stranger's program") from None
 
 # %% ../nbs/12_weights.ipynb #d1ge5703
 def weights_header(
-    path: str | Path, # A safetensors file
-) -> dict[str, str]: # As `save_weights` wrote it: network, widths, mean, std, sha256 and more; empty if another program wrote the file
-    "What a weights file says about itself; raises `SafetensorError` if it is damaged, `OSError` if it can't be read."
+    path: str | os.PathLike[str], # A safetensors file
+) -> dict[str, str]: # Network, widths, mean, std, sha256 and more; empty if another program wrote the file
+    "What a weights file says about itself; raises `ValueError` if it is damaged, `OSError` if it can't be read."
     from safetensors import safe_open
-    with safe_open(path, 'pt') as file: return file.metadata() or {}
+    with _reading(path), safe_open(path, 'pt') as file: return file.metadata() or {}
+
+# %% ../nbs/12_weights.ipynb #9f4315bc
+def _misfits(found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> list[str]:
+    "In words, each tensor that isn't the same kind in the file as in the network."
+    def kind(tensors: dict[str, torch.Tensor], name: str) -> str:
+        return f'{tuple(tensors[name].shape)} of {tensors[name].dtype}' if name in tensors else 'nothing'
+    names = sorted(found.keys() | expected.keys())
+    return [f'{name}: {kind(found, name)} in the file, {kind(expected, name)} in the network'
+            for name in names if kind(found, name) != kind(expected, name)]
 
 # %% ../nbs/12_weights.ipynb #5befc810
 def load_weights(
     model: nn.Module, # Of the same layers as the one that was saved; changed only if all fits
     path: str | Path, # A safetensors file
 ) -> None:
-    "Read weights into the model; raises `ValueError` if the file is damaged or of another network, `OSError` if it can't be read."
-    from safetensors import SafetensorError
+    "Read weights into the model; raises `ValueError` if damaged or of another network, `OSError` if unreadable."
     from safetensors.torch import load
-    try: found, header = load(Path(path).read_bytes()), weights_header(path)
-    except SafetensorError as error:
-        raise ValueError(f'{path} is no whole safetensors file ({error}). Pass a file that save_weights has written') from None
-    if header.get('sha256', digest := weights_digest(found)) != digest:
-        raise ValueError(f'{path} was changed after it was written (its SHA-256 is wrong). Get it again, or save the weights again')
-    expected = model.state_dict()
-    wrong = sorted(name for name in expected.keys() | found.keys()
-                   if name not in expected or name not in found
-                   or (expected[name].shape, expected[name].dtype) != (found[name].shape, found[name].dtype))
-    if wrong:
-        shapes = [f'{tuple(tensors[wrong[0]].shape)} of {tensors[wrong[0]].dtype}' if wrong[0] in tensors else 'nothing' for tensors in (found, expected)]
-        raise ValueError(f'{path} holds weights of another network: {len(wrong)} tensors do not fit, such as '
-                         f'{wrong[0]}: {shapes[0]} in the file, {shapes[1]} in the {type(model).__name__}. Make the network that was saved')
+    with _reading(path): found = load(Path(path).read_bytes())
+    digest = weights_digest(found)
+    if weights_header(path).get('sha256', digest) != digest:
+        raise ValueError(f'{path} was changed after it was written (its SHA-256 is wrong). '
+                         'Get it again, or save the weights again')
+    if misfits := _misfits(found, model.state_dict()):
+        raise ValueError(f'{path} holds weights of another network: {len(misfits)} tensors do not fit, '
+                         f'such as {misfits[0]}. Make the network that was saved')
     model.load_state_dict(found)
 
 # %% ../nbs/12_weights.ipynb #7540df6a
 #: The networks that a weights file may name
 NETWORKS: dict[str, type[nn.Module]] = {network.__name__: network for network in (S6Net, FastNet, TinyNet)}
 
+#: What each field of a weights file's header must match
+_HEADER = {'network': '|'.join(NETWORKS), 'widths': r'\[[1-9]\d{0,2}(, [1-9]\d{0,2})*\]',
+           'mean': str(MEAN), 'std': str(STD), 'sha256': '[0-9a-f]{64}'}
+
+def _check_header(
+    path: str | os.PathLike[str], # For the message
+    header: dict[str, str],
+) -> None:
+    "Raise `ValueError` for weights that are of no network of the course."
+    for field, pattern in _HEADER.items():
+        if not re.fullmatch(pattern, header.get(field, '')):
+            given = header.get(field, '')[:80]
+            raise ValueError(f'{path} has the {field} {given!r} in its header; expected {pattern}. '
+                             'Write the file with save_weights')
+
+# %% ../nbs/12_weights.ipynb #b9343912
 def load_network(
     path: str | os.PathLike[str], # A safetensors file that `save_weights` has written
 ) -> nn.Module: # In evaluation mode
-    "Build the network that a weights file is of; raises `ValueError` if the file is damaged or of an unknown network, `OSError` if it can't be read."
-    from safetensors import SafetensorError
+    "Build a weights file's network; raises `ValueError` if damaged or of no known network, `OSError` if unreadable."
     check_file(path)
     open(path, 'rb').close()   # of a file that may not be read, safetensors says that it isn't there
-    if os.path.getsize(path) > 100_000_000: raise ValueError(f'{path} has more than 100 MB: these are no weights of the course')
-    try: header = weights_header(path)
-    except SafetensorError as error:
-        raise ValueError(f'{path} is no whole safetensors file ({error}). Pass a file that save_weights has written. '
-                         "A pickle (.pt, .pth, .bin) is never opened: it may run a stranger's program") from None
-    name, widths = header.get('network'), header.get('widths', '')
-    if name not in NETWORKS or not re.fullmatch(r'\[[1-9]\d{0,2}(, [1-9]\d{0,2})*\]', widths):
-        raise ValueError(f'{path} is of network {name!r} with widths {widths!r}; expected one of {list(NETWORKS)} and widths such as '
-                         "'[16, 24, 24, 32]'. Write the file with save_weights")
-    if (header.get('mean'), header.get('std')) != (str(MEAN), str(STD)):
-        raise ValueError(f"{path} was trained on images normalised by mean {header.get('mean')!r} and std {header.get('std')!r}; expected {MEAN} and {STD}")
-    if 'sha256' not in header: raise ValueError(f'{path} has no SHA-256 of its weights. Write the file with save_weights')
-    model = NETWORKS[name](tuple(json.loads(widths)))
+    check_number(f'size of {path}, in bytes,', os.path.getsize(path), 0, 100_000_000)
+    header = weights_header(path)
+    _check_header(path, header)
+    model = NETWORKS[header['network']](tuple(json.loads(header['widths'])))
     load_weights(model, path)
     return model.eval().to(memory_format=torch.channels_last)
 
@@ -109,20 +134,21 @@ def pretrained() -> nn.Module: # In evaluation mode; the same one at each call
         found = [file for file in (files('mnist_s6')/'weights').iterdir() if file.name.endswith('.safetensors')]
         return load_network(str(found[0]))
     except (IndexError, OSError, ValueError) as error:
-        raise RuntimeError(f'the weights inside mnist_s6 are damaged or missing ({error}). Reinstall it: pip install --force-reinstall mnist_s6') from None
+        raise RuntimeError(f'the weights inside mnist_s6 are damaged or missing ({error}). '
+                           'Reinstall it: pip install --force-reinstall mnist_s6') from None
 
 # %% ../nbs/12_weights.ipynb #683b352a
 def export_onnx(
     path: str | os.PathLike[str], # As in 'digits.onnx'
     model: nn.Module | None = None, # None is the network that comes with the course
 ) -> None:
-    "Write a network to an ONNX file, whole or not at all; raises `ImportError` without the package onnx, `OSError` if the file can't be written."
+    "Write a network to an ONNX file; raises `ImportError` without the package onnx, `OSError` if it can't be written."
     try: import onnx
     except ImportError: raise ImportError('export_onnx needs the package onnx: pip install "mnist_s6[onnx]"') from None
     model = pretrained() if model is None else model
     buffer, images = io.BytesIO(), torch.zeros(2, 1, 28, 28, device=device_of(model))
     with evaluating(model), warnings.catch_warnings():
-        warnings.simplefilter('ignore')   # it warns that its successor exists (which needs more packages), and that a check is left out
+        warnings.simplefilter('ignore')   # that it has a successor, which needs more packages
         torch.onnx.export(model, (images,), buffer, input_names=['images'], output_names=['logits'],
                           dynamic_axes={'images': {0: 'N'}, 'logits': {0: 'N'}}, dynamo=False)
     onnx.checker.check_model(onnx.load_from_string(buffer.getvalue()))

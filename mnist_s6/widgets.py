@@ -6,9 +6,9 @@
 __all__ = ['BLUE', 'ORANGE', 'SIGNED', 'MATRIX_BOX', 'PAGE_BOX', 'PAGE_SIZE', 'PAGE_COLUMNS', 'CANVAS_SIDE', 'Picture', 'mosaic',
            'Sheet', 'PictureView', 'showing_errors', 'Explorer', 'update_times', 'AugmentationSteps',
            'augmentation_steps', 'augmentation_picture', 'augmentation_explorer', 'training_picture', 'LiveTraining',
-           'LayerPass', 'record_layers', 'Calculation', 'calculate', 'filter_picture', 'filter_explorer',
-           'nearest_images', 'DifferingMaps', 'differing_maps', 'plain_batches', 'Neighbours', 'MistakeBook',
-           'mistake_picture', 'place_in_box', 'choice_of_click', 'mistake_explorer', 'DigitCanvas', 'canvas_image',
+           'LayerPass', 'record_layers', 'Calculation', 'calculate', 'filter_picture', 'place_in_box',
+           'filter_explorer', 'nearest_images', 'DifferingMaps', 'differing_maps', 'plain_batches', 'Neighbours',
+           'MistakeBook', 'mistake_picture', 'choice_of_click', 'mistake_explorer', 'DigitCanvas', 'canvas_image',
            'canvas_bytes', 'draw_picture', 'draw_explorer']
 
 # %% ../nbs/20_widgets.ipynb #3b1b71fd
@@ -42,7 +42,7 @@ from .augment import Augmentation
 from .checks import check_number
 from .datasets import BatchedLoader, plain_transforms, train_transforms
 from .digits import PreparedDigit, centre_of_mass, prepare_steps
-from .model import POINTWISE, ReceptiveField, receptive_field
+from .model import POINTWISE, ReceptiveField, evaluating, receptive_field
 from .util import History, Training, classify, confusion_matrix, find_misclassified
 
 # %% ../nbs/20_widgets.ipynb #86eed256
@@ -484,9 +484,10 @@ class LiveTraining(Explorer):
         training: Training, # Of any network; nothing is shown before its first epoch
     ) -> None:
         "Show the training as it is now; an error is shown in the view and raised."
-        if not len(training.history): return
-        self.draw = lambda: training_picture(training.model, training.history)
-        self.update()
+        with self.showing_errors():
+            if not len(training.history): return
+            self.draw = lambda: training_picture(training.model, training.history)
+            self.update()
 
 def _waiting() -> Picture: # Shown before the first epoch
     "A line of text that asks for patience."
@@ -524,14 +525,12 @@ def record_layers(
     leaves = [(name, layer) for name, layer in model.named_modules() if not list(layer.children())]
     handles = [layer.register_forward_pre_hook(enter) for _, layer in leaves]
     handles += [layer.register_forward_hook(lambda *args, name=name: leave(*args, name)) for name, layer in leaves]
-    modes = [(module, module.training) for module in model.modules()]
     try:
-        with torch.no_grad(): model.eval()(batch.clone())   # the first layer may work in place
+        with evaluating(model): model(batch.clone())   # the first layer may work in place
     except (RuntimeError, ValueError) as error:
         raise ValueError(f'the network takes no image of shape {tuple(image.shape)}: {error}') from error
     finally:
         for handle in handles: handle.remove()
-        for module, training in modes: module.training = training
     return _follow(_maps(batch), [step for step in ran if step[2] is not None and step[3] is not None])
 
 def _maps(tensor: object) -> torch.Tensor | None: # (C, H, W)
@@ -838,21 +837,33 @@ def _what_it_sees(step: LayerPass, row: int, column: int, height: int, width: in
     beyond = min(top, left) < 0 or bottom > height or right > width
     return f'it sees input pixels {_rows_columns(window)}' + ' (beyond the image lies padding)'*beyond
 
+# %% ../nbs/20_widgets.ipynb #c300e7b3
+def place_in_box(
+    clicked: Sequence[float], # [x, y] fractions of a sheet, from the upper left
+    box: Sequence[float], # Left, top, width, height in pixels
+    shape: tuple[int, int], # Rows and columns that the box is divided into
+    size: tuple[float, float], # Of the sheet in pixels
+) -> tuple[int, int] | None: # Row and column; None if the click fell outside
+    "Where in a box of a sheet a click fell."
+    (x, y), (left, top, width, height), (rows, columns) = clicked, box, shape
+    row, column = math.floor((y*size[1] - top)/height*rows), math.floor((x*size[0] - left)/width*columns)
+    return (row, column) if 0 <= row < rows and 0 <= column < columns else None
+
 # %% ../nbs/20_widgets.ipynb #10896ac7
-def _clicked(x: float, y: float, count: int, height: int, width: int) -> dict[str, int]: # Empty if it's none
-    "The value of `count` maps that lies at a pixel of the figure."
-    if place := _hit(_MAP, x, y, height, width): return dict(zip(('row', 'column'), place))
+def _clicked(clicked: Sequence[float], count: int, height: int, width: int) -> dict[str, int]: # Empty if it's none
+    "The value of `count` maps that a click on the figure chooses."
+    if place := _hit(clicked, _MAP, height, width): return dict(zip(('row', 'column'), place))
     across = math.ceil(math.sqrt(count))
-    if not (place := _hit(_MAPS, x, y, math.ceil(count/across)*(height + 1) - 1, across*(width + 1) - 1)): return {}
+    place = _hit(clicked, _MAPS, math.ceil(count/across)*(height + 1) - 1, across*(width + 1) - 1)
+    if not place: return {}
     (down, row), (right, column) = divmod(place[0], height + 1), divmod(place[1], width + 1)
     channel = down*across + right
     return {'channel': channel, 'row': row, 'column': column} if channel < count and row < height and column < width else {}
 
-def _hit(box: tuple[int, ...], x: float, y: float, rows: int, columns: int) -> tuple[int, int] | None: # Row and column
-    "The place of an image that lies at a pixel of the figure."
+def _hit(clicked: Sequence[float], box: tuple[int, ...], rows: int, columns: int) -> tuple[int, int] | None: # Row and column
+    "The place of an image in a box of the figure that was clicked."
     left, top, scale = _fit_box(box, (0, 0, rows, columns))
-    row, column = math.floor((y - top)/scale), math.floor((x - left)/scale)
-    return (row, column) if 0 <= row < rows and 0 <= column < columns else None
+    return place_in_box(clicked, (left, top, scale*columns, scale*rows), (rows, columns), _FILTER_SHEET)
 
 # %% ../nbs/20_widgets.ipynb #1d886c24
 def filter_explorer(
@@ -883,8 +894,7 @@ def filter_explorer(
         return _filter_picture(passes, images[image], depth, channel, row, column, title)
     def click(change: dict) -> None:
         with explorer.showing_errors():
-            (across, down), shape = change['new'], passes[controls['depth'].value].maps.shape if passes else (0, 0, 0)
-            if passes and (place := _clicked(across*_FILTER_SHEET[0], down*_FILTER_SHEET[1], *shape)): explorer.set(**place)
+            if passes and (place := _clicked(change['new'], *passes[controls['depth'].value].maps.shape)): explorer.set(**place)
     explorer = Explorer(draw, controls, ranges=ranges)
     explorer.view.observe(click, 'clicked')
     return explorer
@@ -935,7 +945,7 @@ def plain_batches(
 
 # %% ../nbs/20_widgets.ipynb #cc1ebada
 class Neighbours(NamedTuple):
-    "Training images of one digit near a mistake, all read rightly, the nearest first."
+    "Training images of one digit near a mistake, all read correctly, the nearest first."
     indices: torch.Tensor # (k,) Places in the training set
     images: torch.Tensor # (k, 1, H, W), normalised
 
@@ -970,8 +980,8 @@ class MistakeBook:
         return keep.nonzero()[:, 0]
 
     def nearest(self, place: int, digit: int) -> Neighbours: # `place` in `mistakes`
-        "Up to 5 training images of `digit` that the network reads rightly, out of the 50 nearest to a mistake."
-        if (place, digit) not in self._nearest: self._nearest[place, digit] = _read_rightly(self, place, digit)
+        "Up to 5 training images of `digit` that the network reads correctly, out of the 50 nearest to a mistake."
+        if (place, digit) not in self._nearest: self._nearest[place, digit] = _read_correctly(self, place, digit)
         return self._nearest[place, digit]
 
 # %% ../nbs/20_widgets.ipynb #7026f7ac
@@ -987,7 +997,7 @@ def _by_digit(loader: Iterable, classes: int) -> list[tuple[torch.Tensor, torch.
     shelves = [(torch.cat(places), torch.cat(parts)) for places, parts in zip(indices, images)]
     return [(places, images, images.flatten(1).square().sum(1)) for places, images in shelves]
 
-def _read_rightly(book: MistakeBook, place: int, digit: int) -> Neighbours:
+def _read_correctly(book: MistakeBook, place: int, digit: int) -> Neighbours:
     "Ask the network about the ten nearest images of a digit, and about forty more if that isn't enough."
     indices, images, squares = book.shelves[digit]
     near, kept = nearest_images(book.mistakes.images[place], images, 50, squares), indices[:0]
@@ -1000,6 +1010,7 @@ def _read_rightly(book: MistakeBook, place: int, digit: int) -> Neighbours:
 # %% ../nbs/20_widgets.ipynb #ce029575
 #: Where the confusion matrix and the page of mistakes lie on the sheet: left, top, width, height in pixels
 MATRIX_BOX, PAGE_BOX = (32, 48, 200, 200), (252, 26, 456, 232)
+_MISTAKE_SHEET = 720, 440 # Width and height of the figure in pixels
 
 def _draw_matrix(sheet: Sheet, book: MistakeBook, label: int | None, prediction: int | None) -> None:
     "The counts of mistakes by label and prediction."
@@ -1008,7 +1019,7 @@ def _draw_matrix(sheet: Sheet, book: MistakeBook, label: int | None, prediction:
     sheet.image(book.matrix, *MATRIX_BOX, cmap='Oranges', vmin=0, vmax=max(1, 1.5*book.matrix.max().item()))
     lines = [line for i in range(n + 1) for line in ([(left, top + i*side), (left + width, top + i*side)],
                                                      [(left + i*side, top), (left + i*side, top + height)])]
-    diagonal = [(left, top), (left + width, top + height)]   # read rightly: no mistakes there
+    diagonal = [(left, top), (left + width, top + height)]   # right answers: no mistakes there
     sheet.axes.add_collection(LineCollection([*lines, diagonal], colors='0.7', linewidths=0.7), autolim=False)
     for row, column in book.matrix.nonzero().tolist():
         count = book.matrix[row, column].item()
@@ -1064,11 +1075,11 @@ def _draw_mistake(sheet: Sheet, book: MistakeBook, place: int, number: int) -> N
 def _draw_neighbours(sheet: Sheet, book: MistakeBook, place: int) -> None:
     "Two rows of training images, with their places in the training set."
     found, (h, w) = book.mistakes, book.mistakes.images.shape[2:]
-    sheet.write(348, 280, 'Most alike, read rightly', 9, bold=True)
+    sheet.write(348, 280, 'Most alike, read correctly', 9, bold=True)
     for digit, role, top in (found.labels[place].item(), 'label', 288), (found.predictions[place].item(), 'prediction', 362):
         near = book.nearest(place, digit)
         sheet.write(348, top + 7, f'training {digit}s, the {role}')
-        if not len(near.images): sheet.write(348, top + 24, 'none near it is read rightly'); continue
+        if not len(near.images): sheet.write(348, top + 24, 'none near it is read correctly'); continue
         tiles = torch.full((5, h, w + 1), math.nan)
         tiles[:len(near.images), :, :w] = near.images[:, 0]
         sheet.image(mosaic(tiles, 5), 348, top + 16, 180, 35, interpolation='antialiased', **book.grey)
@@ -1106,8 +1117,8 @@ def _draw_comparison(sheet: Sheet, book: MistakeBook, place: int, digit: int) ->
     near = book.nearest(place, digit)
     if not len(near.indices):
         sheet.write(540, 295, 'no neighbour to compare with')
-        return f'no training image of {digit} near it is read rightly, so there is none to compare it with'
-    words = f'its nearest training image that is read rightly as {digit} is number {near.indices[0]}, and '
+        return f'no training image of {digit} near it is read correctly, so there is none to compare it with'
+    words = f'its nearest training image that is read correctly as {digit} is number {near.indices[0]}, and '
     compared = differing_maps(book.model, torch.stack([book.mistakes.images[place], near.images[0]]))
     if compared is None:
         sheet.write(540, 295, 'this network has none')
@@ -1134,12 +1145,12 @@ def mistake_picture(
     prediction: int | None = None, # Choose those with this prediction; None is any
 ) -> Picture:
     "The chosen mistakes, and one of them looked into; raises `ValueError` for one that isn't there."
-    chosen, sheet = book.chosen(label, prediction), Sheet(720, 440)
+    chosen, sheet = book.chosen(label, prediction), Sheet(*_MISTAKE_SHEET)
     filters = f"{'any label' if label is None else f'label {label}'}, {'any prediction' if prediction is None else f'prediction {prediction}'}"
     if which not in range(max(1, len(chosen))):
         raise ValueError(f'which is {which!r}, but there are {len(chosen)} mistakes ({filters}); '
                          f'expected a whole number from 0 to {max(0, len(chosen) - 1)}')
-    if not len(book.mistakes): return _nothing_to_show(sheet, 216, f'No mistakes: the network reads all {book.tested:,} test images rightly.')
+    if not len(book.mistakes): return _nothing_to_show(sheet, 216, f'No mistakes: the network reads all {book.tested:,} test images correctly.')
     _draw_matrix(sheet, book, label, prediction)
     if not len(chosen):
         why = f'{label} read as {label} is right' if label is not None and label == prediction else 'there was none'
@@ -1151,17 +1162,6 @@ def mistake_picture(
                          f'{_with_article(digit)}, the network says {said} with {book.probabilities[place, said]:.1%}, and gives {digit} '
                          f'only {book.probabilities[place, digit]:.1%}; {_draw_comparison(sheet, book, place, digit)}.')
 
-# %% ../nbs/20_widgets.ipynb #c300e7b3
-def place_in_box(
-    clicked: Sequence[float], # [x, y] fractions of a sheet, from the upper left
-    box: tuple[float, float, float, float], # Left, top, width, height in pixels
-    size: tuple[float, float] = (720, 440), # Of the sheet in pixels
-) -> tuple[float, float] | None: # Fractions of the box, from its upper left; None if the click fell outside
-    "Where in a box of a sheet a click fell."
-    (x, y), (left, top, width, height) = clicked, box
-    across, down = (x*size[0] - left)/width, (y*size[1] - top)/height
-    return (across, down) if 0 <= across < 1 and 0 <= down < 1 else None
-
 # %% ../nbs/20_widgets.ipynb #5628012c
 def choice_of_click(
     clicked: Sequence[float], # [x, y] fractions of the picture, from the upper left
@@ -1169,10 +1169,10 @@ def choice_of_click(
     current: int, # Number of the mistake that is shown, from 1
 ) -> dict[str, int]: # 'label' and 'prediction', or 'mistake'; empty if the click fell on neither
     "What a click on the picture of mistakes chooses."
-    if cell := place_in_box(clicked, MATRIX_BOX): return {'label': int(cell[1]*classes), 'prediction': int(cell[0]*classes)}
-    if not (tile := place_in_box(clicked, PAGE_BOX)): return {}
-    row, column = int(tile[1]*(PAGE_SIZE//PAGE_COLUMNS)), int(tile[0]*PAGE_COLUMNS)
-    return {'mistake': (current - 1)//PAGE_SIZE*PAGE_SIZE + row*PAGE_COLUMNS + column + 1}
+    if cell := place_in_box(clicked, MATRIX_BOX, (classes, classes), _MISTAKE_SHEET): return dict(zip(('label', 'prediction'), cell))
+    tile = place_in_box(clicked, PAGE_BOX, (PAGE_SIZE//PAGE_COLUMNS, PAGE_COLUMNS), _MISTAKE_SHEET)
+    if not tile: return {}
+    return {'mistake': (current - 1)//PAGE_SIZE*PAGE_SIZE + tile[0]*PAGE_COLUMNS + tile[1] + 1}
 
 # %% ../nbs/20_widgets.ipynb #2b263672
 def mistake_explorer(
@@ -1409,7 +1409,7 @@ def draw_picture(
 def _examples(
     dataset: Dataset, # torchvision's `MNIST`, or a `Subset` of one
 ) -> list[tuple[str, bytes]]: # Name, and value of a canvas
-    "The first image of each label, before any transform; raises `TypeError` if the dataset isn't MNIST, `ValueError` if it holds none."
+    "The first image of each label, before any transform; raises `TypeError` if the dataset isn't MNIST."
     stored = BatchedLoader(dataset, 1)
     first = {label: (stored.labels == label).nonzero()[0].item() for label in stored.labels.unique().tolist()}
     return [(f'a {label} (image {index})', canvas_bytes(stored.images[index, 0])) for label, index in first.items()]
@@ -1418,7 +1418,7 @@ def draw_explorer(
     model: nn.Module, # Takes (1, 1, 28, 28), normalised, and returns logits
     dataset: Dataset | None = None, # torchvision's `MNIST` or a `Subset` of one, for examples; None for none
 ) -> Explorer: # Controls: canvas, crop, scale, centre; extras, as attributes: clear, example
-    "Draw a digit and see what a network reads; raises `TypeError` or `ValueError` for a dataset that has no examples."
+    "Draw a digit and see what a network reads; raises `TypeError` for a dataset that isn't MNIST."
     def draw(canvas: bytes, **steps: bool) -> Picture: return draw_picture(model, canvas_image(canvas), **steps)
     clear = widgets.Button(description='clear')
     example = widgets.Dropdown(options=[('none', b''), *([] if dataset is None else _examples(dataset))], description='example')

@@ -19,6 +19,7 @@ from torch.utils.data import Subset
 import mnist_s6
 from mnist_s6.augment import Augmentation
 from mnist_s6.datasets import BatchedLoader, load_data
+from mnist_s6.files import cache_folder, course_folder, data_folder
 from mnist_s6.model import S6Net
 from mnist_s6.predict import predict
 from mnist_s6.util import evaluate, fit, set_seed
@@ -26,7 +27,7 @@ from mnist_s6.util import evaluate, fit, set_seed
 home, checkout = Path.home(), Path(sys.argv[1]).resolve()
 commands = Path(sysconfig.get_path("scripts"))
 cache = home / "cache"
-os.environ["XDG_CACHE_HOME"] = str(cache)  # one convention; the others are tested in 01_datasets
+os.environ["XDG_CACHE_HOME"] = str(cache)  # one convention of several; the package platformdirs knows them all
 
 
 def call(name: str, *words: object) -> list[str]:
@@ -45,16 +46,17 @@ except OSError:
 else:
     raise AssertionError("this folder can be written to: nothing would be shown")
 
-# The data. '../data' can't be made here, and the message says what to pass.
+# The data goes into the cache folder, wherever it is asked for; a folder that can't be made here is refused with a remedy.
+assert data_folder() == cache_folder() == cache / "mnist_s6" and course_folder() is None
 try:
-    load_data(128)
+    load_data(128, "data")
 except OSError as error:
-    assert "'../data'" in str(error) and "Pass a folder that you can write to" in str(error), error
+    assert "data" in str(error) and "Pass a root that you can write to" in str(error), error
 else:
     raise AssertionError("load_data wrote into a folder that can't be written to")
-train_loader, test_loader = load_data(128, cache / "mnist_s6", batched=True)
+train_loader, test_loader = load_data(128, batched=True)
 assert (len(train_loader.dataset), len(test_loader.dataset)) == (60_000, 10_000)
-slow_train, _ = load_data(128, cache / "mnist_s6", batched=False)  # through torchvision
+slow_train, _ = load_data(128, batched=False)  # through torchvision
 assert next(iter(slow_train))[0].shape == (128, 1, 28, 28)
 
 # Predicting.
@@ -70,7 +72,7 @@ with tempfile.TemporaryDirectory() as folder:
     # Training, from Python and from the shell; the command's weights are good for the other command.
     set_seed(0)
     net = S6Net()
-    fit(net, BatchedLoader(Subset(train_loader.dataset, range(3200)), 128, Augmentation()), test_loader, epochs=1, device="cpu")
+    fit(net, BatchedLoader(Subset(train_loader.dataset, range(3200)), 128, Augmentation()), test_loader, epochs=1)
     assert evaluate(net, test_loader).accuracy > 0.5
     last = call("mnist_s6_train", "quick", "--output", Path(folder) / "run")[-1]
     assert last.startswith("test accuracy 9"), last

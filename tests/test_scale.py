@@ -16,9 +16,11 @@ import mnist_s6.train as library
 import pytest
 import torch
 import torch.distributed as dist
+from mnist_s6.commands import start_train
 from mnist_s6.datasets import BatchedLoader, MEAN, STD
 from mnist_s6.files import unpack_data
 from mnist_s6.model import FastNet
+from mnist_s6.scale import _Sum
 from mnist_s6.small import TinyNet
 from mnist_s6.train import MILD, PLAIN, Recipe
 from safetensors.torch import load_file
@@ -60,6 +62,7 @@ def small(monkeypatch):
 def work(words: list[str], log: Path, rank: int) -> None:
     """What one process does, noting the images that its network sees while it learns."""
     os.environ["RANK"] = str(rank)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # as usual, also where the tests run in the background
     sys.stdout, sys.stderr = (open(f"{log}.{kind}{rank}", "w", buffering=1) for kind in ("out", "err"))
     seen, forward = [], FastNet.forward
 
@@ -69,7 +72,7 @@ def work(words: list[str], log: Path, rank: int) -> None:
         return forward(model, images)
 
     FastNet.forward = noting
-    status = library.main(words)
+    status = start_train(words)
     torch.save(torch.stack(seen) if seen else torch.zeros(0), f"{log}.seen{rank}")
     sys.exit(status)
 
@@ -198,7 +201,7 @@ def test_a_process_dies(count, victim, tmp_path, alone):
     assert statuses == [-signal.SIGKILL if rank == victim else 1 for rank in range(count)], statuses
     (line,) = group.said()
     assert line.startswith("mnist_s6_train: another process of this training is gone")
-    assert f"torchrun --nproc-per-node={count} -m mnist_s6.train tiny" in line and line.endswith("--resume")
+    assert f"torchrun --nproc-per-node={count} -m mnist_s6.commands train tiny" in line and line.endswith("--resume")
     assert [path.name for path in folder.iterdir() if path.suffix != ".tmp"] == ["checkpoint.safetensors"]
     for other in (1, 4 if count == 2 else 2):
         shutil.copytree(folder, tmp_path / f"{other}")
@@ -221,6 +224,36 @@ def test_stopped(number, tmp_path):
     assert (tmp_path / "run" / "checkpoint.safetensors").exists()
 
 
+def sum_both_ways(rank: int, store: str, found) -> None:
+    """Sum a tensor over two processes, by our function and by PyTorch's: values and gradients."""
+    dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
+    start = torch.arange(24.0).reshape(2, 3, 2, 2).to(memory_format=torch.channels_last) + rank
+    for sum_over_all in _Sum.apply, dist.nn.functional.all_reduce:
+        own = start.clone().requires_grad_()
+        total = sum_over_all(own)
+        ((1 + rank) * total**2).sum().backward()
+        found.put((rank, total.tolist(), own.grad.tolist()))
+    dist.destroy_process_group()
+
+
+@pytest.mark.filterwarnings("ignore:torch.distributed.nn.functional.all_reduce is deprecated")
+def test_the_sum_is_pytorchs(tmp_path):
+    """Forward and backward; also by hand: s is the sum, and each of x and its partner gets 2s from one loss and 4s from the other."""
+    pytest.importorskip("torch.distributed.nn.functional")
+    found = fork.Queue()
+    processes = [fork.Process(target=sum_both_ways, args=(rank, str(tmp_path / "store"), found), daemon=True) for rank in range(2)]
+    for process in processes:
+        process.start()
+    results = sorted(found.get(timeout=60) for _ in range(4))
+    for process in processes:
+        process.join(60)
+        process.kill()
+    assert results[0] == results[1] and results[2] == results[3]
+    total = 2 * torch.arange(24.0).reshape(2, 3, 2, 2) + 1
+    for _, value, gradient in results:
+        assert value == total.tolist() and gradient == (6 * total).tolist()
+
+
 @pytest.mark.parametrize(("words", "expected"), [(["--resume"], "there is no checkpoint"), (["--epochs", "0"], "epochs is 0"),
                                                  (["--seed", "x"], "argument --seed")])
 def test_errors_are_one_line(words, expected, tmp_path):
@@ -237,7 +270,7 @@ def test_the_real_command(tmp_path):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "torch.distributed.run", "--master-addr", "127.0.0.1", "--master-port", str(port), "--nproc-per-node=2",
-               "-m", "mnist_s6.train", "quick", "--epochs", "1", "--output", str(tmp_path / "run"), "--data", str(ROOT)]
+               "-m", "mnist_s6.commands", "train", "quick", "--epochs", "1", "--output", str(tmp_path / "run"), "--data", str(ROOT)]
     ended = subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=120)
     assert ended.returncode == 0, ended.stderr
     epoch, last = ended.stdout.splitlines()

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from multiprocessing import get_context
 from pathlib import Path
@@ -15,10 +16,11 @@ from pathlib import Path
 import mnist_s6.train as library
 import pytest
 import torch
+from mnist_s6.commands import start_train
 from mnist_s6.datasets import BatchedLoader
 from mnist_s6.files import unpack_data
 from mnist_s6.model import FastNet
-from mnist_s6.train import MILD, Recipe, main, train_in_folder
+from mnist_s6.train import MILD, Recipe, train_in_folder
 from safetensors.torch import load
 from torch.utils.data import Subset
 from torchvision.datasets import MNIST
@@ -57,6 +59,8 @@ def run_to_end(folder: Path, resume: bool) -> None:
     """The same, and it must go well."""
     process = fork.Process(target=go, args=(folder, resume))
     process.start()
+    process.join(60)
+    process.kill()  # of no effect on one that has ended
     process.join()
     assert process.exitcode == 0
 
@@ -90,17 +94,23 @@ def test_killed_at_20_instants_and_resumed(tmp_path):
 
 def test_ctrl_c_leaves_a_checkpoint(tmp_path):
     """The real command on all images: Ctrl-C is one line and status 130, and the line it gives goes on."""
-    command = [sys.executable, "-m", "mnist_s6.train", "quick", "--epochs", "2", "--output", str(tmp_path / "run"), "--data", str(ROOT)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "mnist_s6.commands", "train", "quick", "--epochs", "2",
+               "--output", str(tmp_path / "run"), "--data", str(ROOT)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # as usual, also in the background
+    limit = threading.Timer(240, process.kill)
+    limit.start()
     assert process.stdout.readline().startswith("epoch  1/2")
-    while not (tmp_path / "run" / "checkpoint.safetensors").exists():
+    limit.cancel()
+    end = time.monotonic() + 60
+    while rb'train_loss\": []' in (tmp_path / "run" / "checkpoint.safetensors").read_bytes():  # it is still that of epoch 0
+        assert time.monotonic() < end
         time.sleep(0.01)
-    time.sleep(0.3)
     process.send_signal(signal.SIGINT)
-    said = process.communicate()[1]
+    said = process.communicate(timeout=60)[1]
     assert process.returncode == 130 and "Traceback" not in said
     assert said.rstrip().splitlines()[-1].endswith("--resume")
-    ended = subprocess.run([*command, "--resume"], capture_output=True, text=True)
+    ended = subprocess.run([*command, "--resume"], capture_output=True, text=True, timeout=240)
     assert ended.returncode == 0 and "test accuracy 9" in ended.stdout.splitlines()[-1]
     assert "epoch  1/2" not in ended.stdout
 
@@ -176,7 +186,7 @@ def test_full_disk(tmp_path):
 def test_folder_that_cannot_be_written(tmp_path, capsys):
     """A file where the folder should be: one line, status 1, and the file is as it was."""
     (tmp_path / "file").write_text("mine")
-    assert main(["quick", "--output", str(tmp_path / "file" / "run")]) == 1
+    assert start_train(["quick", "--output", str(tmp_path / "file" / "run")]) == 1
     said = capsys.readouterr().err
     assert "Traceback" not in said and said.rstrip().splitlines()[-1].startswith("mnist_s6_train: ")
     assert (tmp_path / "file").read_text() == "mine"
@@ -192,7 +202,7 @@ def test_bad_words(words, tmp_path, capsys, monkeypatch):
     """One line on standard error, a status above 0, and no file."""
     monkeypatch.chdir(tmp_path)
     try:
-        status = main(words)
+        status = start_train(words)
     except SystemExit as stop:
         status = stop.code
     said = capsys.readouterr().err

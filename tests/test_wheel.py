@@ -15,14 +15,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 USER = '''
+from dataclasses import replace
 from pathlib import Path
 from mnist_s6.datasets import load_data
 from mnist_s6.model import FastNet, S6Net, model_summary
 from mnist_s6.predict import predict
-from mnist_s6.weights import export_onnx, pretrained
-from mnist_s6.train import RECIPES, run_recipe, train_in_folder
-from mnist_s6.util import evaluate
-from mnist_s6.weights import save_weights
+from mnist_s6.train import RECIPES, Recipe, run_recipe, train_in_folder
+from mnist_s6.util import OneCycle, Training, evaluate, fit
+from mnist_s6.weights import export_onnx, pretrained, save_weights
 
 digit: int = predict("a.png").digit
 chance: float = predict("a.png").probability
@@ -31,6 +31,12 @@ run = run_recipe("quick", 1)
 accuracy: float = run.history.test_accuracy[-1]
 train, test = load_data(128, batched=True)
 share: float = evaluate(S6Net(), test).accuracy
+
+def report(training: Training) -> None:
+    print(training.history.last_epoch(2))
+
+rates: list[float] = fit(S6Net(), train, test, epochs=2, schedule=OneCycle(max_lr=0.01), callbacks=[report]).learning_rate
+slow: Recipe = replace(RECIPES["fast"], schedule=replace(RECIPES["fast"].schedule, max_lr=0.01))
 parameters: int = model_summary(FastNet()).parameters
 save_weights(run.model, Path("w.safetensors"))
 train_in_folder(RECIPES["fast"], Path("run"), seed=2)

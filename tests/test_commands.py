@@ -1,0 +1,392 @@
+"""Both commands, given hostile words: every fault is one line, nothing runs, hangs or is left behind."""
+
+import functools
+import io
+import json
+import os
+import pickle
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from test_predict import JPEG, ONE, PNG, encoded, png_of_zeros
+
+from mnist_s6 import weights
+from mnist_s6.commands import start_predict
+from mnist_s6.weights import load_network, pretrained
+
+ROOT = Path(__file__).resolve().parent.parent
+WEIGHTS = next((ROOT / "mnist_s6" / "weights").glob("*.safetensors"))
+MODULE = [sys.executable, "-m", "mnist_s6.commands"]
+
+
+def usual_signals() -> None:
+    """In a child process: Ctrl-C means what it usually does, also where the tests run in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, list[str]]]:
+    """Run the command: its exit status, standard output, and lines of standard error, none of them from a traceback."""
+
+    def command(*words: object) -> tuple[int, str, list[str]]:
+        capsys.readouterr()
+        status = start_predict([str(word) for word in words])
+        out, errors = capsys.readouterr()
+        assert "Traceback" not in errors
+        return status, out, errors.splitlines()
+
+    return command
+
+
+
+@functools.cache
+def broken_files() -> dict[str, bytes]:
+    """Files that are no whole image."""
+    return {
+        "empty": b"",
+        "one byte": b"\x89",
+        "text": b"seven",
+        "a web page": b"<html><body>403 Forbidden</body></html>",
+        "zeros": bytes(5000),
+        "a script": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(x) show",
+        "a format that nobody needs": encoded(ONE, "PCX"),
+        "an SVG": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        "a pickle": pickle.dumps([1, 2]),
+        "a PNG's first bytes and rubbish": PNG[:8] + os.urandom(500),
+        "a PNG with a changed byte": PNG[:60] + bytes([PNG[60] ^ 255]) + PNG[61:],
+        "a PNG without end": PNG[:-100],
+        "a JPEG of zeros": JPEG[:30] + bytes(500),
+        "a bomb that says so": png_of_zeros(60_000, 60_000, 1),
+        "a bomb": png_of_zeros(9_000, 9_000, 9_000),
+        "no width": png_of_zeros(0, 10, 1),
+        **{f"a PNG cut at {n}": PNG[:n] for n in range(1, len(PNG) - 100, len(PNG) // 15)},
+        **{f"a JPEG cut at {n}": JPEG[:n] for n in range(1, len(JPEG) // 2, len(JPEG) // 12)},
+    }
+
+
+
+@pytest.mark.parametrize("name", broken_files())
+def test_a_broken_file_is_refused_and_the_others_are_read(name: str, tmp_path: Path, run: Callable) -> None:
+    """One line names it; the good one beside it is predicted; the exit status tells."""
+    bad, good, content = tmp_path / "bad.png", tmp_path / "good.png", broken_files()[name]
+    bad.write_bytes(content)
+    good.write_bytes(PNG)
+    status, out, errors = run("--json", bad, good)
+    assert (status, len(errors)) == (1, 1) and errors[0].startswith(f"mnist_s6_predict: {bad}: ")
+    assert [json.loads(line)["digit"] for line in out.splitlines()] == [1]
+    assert sorted(tmp_path.iterdir()) == [bad, good] and bad.read_bytes() == content
+
+
+
+NO_FILES = ["none.png", "", "a\0b.png", "x" * 5000, f"{__file__}/x.png", "/dev/zero", "/dev/null", "empty", "loop.png", "dangling.png", "socket.png", "none/"]
+
+
+
+@pytest.mark.parametrize("name", NO_FILES, ids=lambda name: repr(name[:40]))
+def test_what_is_no_file_is_refused_and_the_others_are_read(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Callable) -> None:
+    """A missing file, a device, an empty folder, a link to nowhere, as image and as weights: one line each."""
+    monkeypatch.chdir(tmp_path)
+    Path("good.png").write_bytes(PNG)
+    Path("empty").mkdir()
+    Path("loop.png").symlink_to("loop.png")
+    Path("dangling.png").symlink_to("nowhere.png")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("socket.png")
+        status, out, errors = run("--json", name, "good.png")
+        assert (status, len(errors)) == (1, 1) and errors[0].startswith("mnist_s6_predict: ")
+        assert [json.loads(line)["file"] for line in out.splitlines()] == ["good.png"]
+        status, out, errors = run("--weights", name, "good.png")
+        assert (status, out, len(errors)) == (1, "", 1)
+
+
+
+def test_there_are_forty_hostile_files() -> None:
+    assert len(broken_files()) + len(NO_FILES) >= 40
+
+
+
+def test_what_may_not_be_read_is_refused(tmp_path: Path) -> None:
+    """A file, a folder and weights without the right to read them; root may read anything, until it gives that up."""
+    for name in "good.png", "secret.png", "secret.safetensors":
+        (tmp_path / name).write_bytes(PNG)
+    (tmp_path / "secret").mkdir()
+    for path in tmp_path.glob("secret*"):
+        path.chmod(0)
+    weak = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
+    for words, count in (["secret.png", "secret", "good.png"], 2), (["--weights", "secret.safetensors", "good.png"], 1):
+        command = [*weak, *MODULE, "predict", "--json", *words]
+        found = subprocess.run(command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=120)
+        errors = found.stderr.splitlines()
+        assert found.returncode == 1 and len(errors) == count and len(found.stdout.splitlines()) == count - 1
+        assert all(line.startswith("mnist_s6_predict: secret") and line.endswith("Permission denied") for line in errors), errors
+
+
+
+def test_a_pipe_does_not_block(tmp_path: Path, run: Callable) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    status, _, errors = run(tmp_path / "pipe.png")
+    assert status == 1 and "is no ordinary file but a pipe or device" in errors[0]
+    status, _, errors = run(tmp_path)  # in a folder, too
+    assert status == 1 and len(errors) == 1
+    with pytest.raises(ValueError, match="pipe"):
+        load_network(tmp_path / "pipe.png")
+
+
+
+@pytest.mark.parametrize("name", [b"a\nb.png", b"\xff\xfe.png", "ü 7 😀.png".encode(), b"-x.png", b" .png", b"\x1b[31mred.png", b"%s{}.png", b"'\".png"])
+def test_odd_names_stay_one_line(name: bytes, tmp_path: Path, run: Callable) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
+    path.write_bytes(PNG)
+    status, out, errors = run(path)
+    assert (status, errors, len(out.splitlines())) == (0, [], 2) and "\x1b" not in out
+    status, out, errors = run("--json", path)
+    assert json.loads(out)["file"] == str(path) and json.loads(out)["digit"] == 1
+    path.write_bytes(b"broken")
+    status, out, errors = run("--json", path)
+    assert (status, out, len(errors)) == (1, "", 1) and "\x1b" not in errors[0]
+
+
+
+def test_a_name_with_a_dash_in_front_is_no_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Callable) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("-x.png").write_bytes(PNG)
+    assert run("./-x.png")[0] == run("--", "-x.png")[0] == 0
+    with pytest.raises(SystemExit) as caught:
+        start_predict(["-x.png"])
+    assert caught.value.code == 2
+
+
+
+def test_a_folder_is_read_in_order(tmp_path: Path, run: Callable) -> None:
+    status, out, errors = run(tmp_path)
+    assert (status, out.splitlines()[1:], len(errors)) == (1, [], 1) and "this folder holds no image file" in errors[0]
+    for name in "c.PNG", "a.png", "b.jpeg":
+        (tmp_path / name).write_bytes(PNG)
+    (tmp_path / "notes.txt").write_text("no image")
+    (tmp_path / "below.png").mkdir()
+    status, out, errors = run("--json", tmp_path)
+    assert (status, errors) == (0, [])
+    assert [Path(json.loads(line)["file"]).name for line in out.splitlines()] == ["a.png", "b.jpeg", "c.PNG"]
+
+
+
+@pytest.mark.parametrize("content", [PNG, b"", PNG[:50], b"text"])
+def test_standard_input(content: bytes, monkeypatch: pytest.MonkeyPatch, run: Callable) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+    status, out, errors = run("--json", "-")
+    if content == PNG:
+        assert (status, errors, json.loads(out)["digit"], json.loads(out)["file"]) == (0, [], 1, "-")
+    else:
+        assert (status, out, len(errors)) == (1, "", 1)
+
+
+
+def test_help_says_it_all(capsys: pytest.CaptureFixture[str]) -> None:
+    for words, status in (["--help"], 0), ([], 2), (["--wrong", "x.png"], 2):
+        with pytest.raises(SystemExit) as caught:
+            start_predict(words)
+        assert caught.value.code == status
+    shown = capsys.readouterr().out
+    for word in "--json", "--weights", "exit status", "folder", "standard input", "PNG", "probabilities":
+        assert word in shown
+
+
+
+def start_command(*words: str, before: Callable[[], None] = usual_signals, **options: object) -> subprocess.Popen:
+    """The command `mnist_s6_predict` in a process of its own."""
+    options = {"cwd": ROOT, "text": True, "stderr": subprocess.PIPE, "preexec_fn": before} | options
+    return subprocess.Popen([*MODULE, "predict", *words], **options)
+
+
+def end(process: subprocess.Popen) -> tuple[str, int]:
+    """What a process says on standard error, and its exit status, within a minute."""
+    try:
+        return process.communicate(timeout=60)[1], process.returncode
+    finally:
+        process.kill()  # of no effect on one that has ended
+
+
+def test_a_reader_that_leaves_is_answered_quietly(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(PNG)
+    leaving = start_command("--json", *[str(tmp_path / "a.png")] * 3000, stdout=subprocess.PIPE)
+    assert json.loads(leaving.stdout.readline())["digit"] == 1
+    leaving.stdout.close()
+    leaving.stdout = None
+    assert end(leaving) == ("", 141)
+
+
+def test_ctrl_c_is_one_line() -> None:
+    """While the command waits for its input."""
+    waiting = start_command("-", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert waiting.stdout.readline().startswith("digit")
+    waiting.send_signal(signal.SIGINT)
+    assert end(waiting) == ("mnist_s6_predict: stopped\n", 130)
+
+
+def test_closed_input_and_full_output_are_one_line(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(PNG)
+    closed = start_command("-", stdout=subprocess.DEVNULL, before=lambda: os.close(0))
+    with open("/dev/full", "w") as full_disk:
+        full = start_command(str(tmp_path / "a.png"), stdout=full_disk)
+    assert end(closed) == ("mnist_s6_predict: -: standard input is closed; expected one image from it\n", 1)
+    assert end(full) == ("mnist_s6_predict: standard output: No space left on device\n", 1)
+
+
+def test_endless_input_is_refused(monkeypatch: pytest.MonkeyPatch, run: Callable) -> None:
+    with open("/dev/zero", "rb") as zeros:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(zeros))
+        status, _, errors = run("--json", "-")
+    assert (status, errors) == (1, ["mnist_s6_predict: -: more than 50,000,000 bytes came in; expected one image from it"])
+
+
+def test_nothing_slow_is_imported_first() -> None:
+    """The commands' module, its help and its errors need nothing but Python; so they can answer Ctrl-C from the first moment."""
+    code = "import sys\nfrom mnist_s6.commands import start_predict\n"
+    code += "try: start_predict(['--help'])\nfinally: assert not {'torch', 'numpy', 'PIL', 'mnist_s6.predict'} & set(sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("command", ["predict", "train"])
+def test_ctrl_c_while_it_imports(command: str) -> None:
+    """When PyTorch is just being loaded: one line, and no traceback."""
+    process = subprocess.Popen([*MODULE, command, "-"], cwd=ROOT, text=True, stdin=subprocess.PIPE, stderr=subprocess.PIPE,
+                               preexec_fn=usual_signals)
+    start = time.monotonic()
+    while "libtorch" not in Path(f"/proc/{process.pid}/maps").read_text():
+        assert process.poll() is None and time.monotonic() - start < 60
+        time.sleep(0.001)
+    process.send_signal(signal.SIGINT)
+    assert end(process) == (f"mnist_s6_{command}: stopped\n", 130)
+
+
+def altered_weights() -> dict[str, bytes]:
+    """A weights file with each field of its header altered, and cut short at 50 places."""
+    whole = WEIGHTS.read_bytes()
+    length = struct.unpack("<Q", whole[:8])[0]
+    header = json.loads(whole[8 : 8 + length])
+
+    def rebuilt(changed: dict) -> bytes:
+        text = json.dumps(changed).encode()
+        return struct.pack("<Q", len(text)) + text + whole[8 + length :]
+
+    def with_field(name: str, field: str, value: object) -> bytes:
+        return rebuilt({**header, name: {**header[name], field: value}})
+
+    files = {f"length {n}": struct.pack("<Q", n) + whole[8:] for n in (0, 1, length - 1, length + 1, 2**31, 2**63, 2**64 - 1)}
+    for field in "network", "widths", "mean", "std", "sha256":
+        files[f"{field} changed"] = with_field("__metadata__", field, "x" + header["__metadata__"][field])
+        files[f"no {field}"] = rebuilt({**header, "__metadata__": {k: v for k, v in header["__metadata__"].items() if k != field}})
+    for widths in "[]", "[16]", "[0, 0, 0, 0]", "[16, 24, 24, 33]", "[99999999, 1, 1, 1]", "[-1, 1, 1, 1]", "[" * 50_000, "__import__('os')", "[1e3, 1, 1, 1]":
+        files[f"widths {widths[:20]}"] = with_field("__metadata__", "widths", widths)
+    files["network FastNet"] = with_field("__metadata__", "network", "FastNet")
+    files["metadata of numbers"] = rebuilt({**header, "__metadata__": {"network": 1}})
+    files["no metadata"] = rebuilt({k: v for k, v in header.items() if k != "__metadata__"})
+    for name in [name for name in header if name != "__metadata__"][:12]:
+        start, end = header[name]["data_offsets"]
+        files[f"{name} renamed"] = rebuilt({(k + "x" if k == name else k): v for k, v in header.items()})
+        files[f"{name} missing"] = rebuilt({k: v for k, v in header.items() if k != name})
+        files[f"{name} of another type"] = with_field(name, "dtype", {"F32": "I32", "I64": "F64"}[header[name]["dtype"]])
+        files[f"{name} of an unknown type"] = with_field(name, "dtype", "X9")
+        files[f"{name} of another shape"] = with_field(name, "shape", [*header[name]["shape"], 2])
+        files[f"{name} of a negative shape"] = with_field(name, "shape", [-1])
+        files[f"{name} elsewhere"] = with_field(name, "data_offsets", [start + 4, end + 4])
+        files[f"{name} far outside"] = with_field(name, "data_offsets", [2**60, 2**60 + end - start])
+    same = [name for name in header if name.startswith("features.1") and header[name].get("shape") == [24]]
+    swapped = {**header, same[0]: header[same[1]], same[1]: header[same[0]]}
+    files["two tensors swapped"] = rebuilt(swapped)
+    files["one bit of a weight"] = whole[:-3] + bytes([whole[-3] ^ 1]) + whole[-2:]
+    files["bytes added"] = whole + b"more"
+    for i in range(50):
+        files[f"cut {i}"] = whole[: i * len(whole) // 50]
+    files["a picture"] = PNG
+    return files
+
+
+
+def test_altered_weights_are_refused(tmp_path: Path, run: Callable) -> None:
+    """Each field of the header, each cut: an error in one line, and nothing predicted."""
+    path, image = tmp_path / "w.safetensors", tmp_path / "a.png"
+    image.write_bytes(PNG)
+    accepted = []
+    for name, content in altered_weights().items():
+        path.write_bytes(content)
+        status, out, errors = run("--weights", path, image)
+        if (status, out, len(errors)) != (1, "", 1) or not errors[0].startswith("mnist_s6_predict: "):
+            accepted.append((name, status, errors))
+        assert path.read_bytes() == content
+    assert accepted == []
+    path.write_bytes(WEIGHTS.read_bytes())
+    assert run("--weights", path, image)[0] == 0, "the unaltered one is fine"
+
+
+
+class Malicious:
+    """Unpickled, it makes a file."""
+
+    def __init__(self, sentinel: Path) -> None:
+        self.sentinel = sentinel
+
+    def __reduce__(self) -> tuple:
+        return (open, (str(self.sentinel), "w"))
+
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_pickle_is_never_opened(tmp_path: Path, run: Callable, zipped: bool) -> None:
+    sentinel, path = tmp_path / "sentinel", tmp_path / "weights.pt"
+    if zipped:
+        torch.save({"classifier.weight": Malicious(sentinel)}, path)
+    else:
+        path.write_bytes(pickle.dumps(Malicious(sentinel)))
+    with pytest.raises(ValueError, match="A pickle .* is never opened"):
+        load_network(path)
+    (tmp_path / "a.png").write_bytes(PNG)
+    assert run("--weights", path, tmp_path / "a.png")[0] == 1
+    assert not sentinel.exists()
+    torch.load(path, weights_only=False) if zipped else pickle.loads(path.read_bytes())
+    assert sentinel.exists(), "the trap works"
+
+
+
+def test_a_damaged_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Callable) -> None:
+    (tmp_path / "weights").mkdir()
+    monkeypatch.setattr(weights, "files", lambda _: tmp_path)
+    pretrained.cache_clear()
+    for content in None, b"", WEIGHTS.read_bytes()[:-1]:
+        if content is not None:
+            (tmp_path / "weights" / "s6.safetensors").write_bytes(content)
+        with pytest.raises(RuntimeError, match="the weights inside mnist_s6 are damaged or missing.*Reinstall it"):
+            pretrained()
+        status, _, errors = run("a.png")
+        assert status == 1 and len(errors) == 1 and "Reinstall it" in errors[0]
+
+
+
+NO_NETWORK = """
+import socket, sys
+class Refused(socket.socket):
+    def __init__(self, *_, **__): raise AssertionError("the network was called")
+socket.socket = socket.create_connection = socket.getaddrinfo = Refused
+import mnist_s6.predict
+from mnist_s6.commands import start_predict
+extra = {"torchvision", "matplotlib", "ipywidgets", "IPython"} & set(sys.modules)
+assert not extra, extra
+sys.exit(start_predict())
+"""
+
+
+
+def test_predicting_needs_no_network_and_only_torch(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(PNG)
+    found = subprocess.run([sys.executable, "-c", NO_NETWORK, "--json", str(tmp_path / "a.png")], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (found.returncode, found.stderr, json.loads(found.stdout)["digit"]) == (0, "", 1)
+

@@ -1,0 +1,309 @@
+"""Pictures of every kind, and the edges of what they may be: prepared as MNIST was, or refused in words."""
+
+import io
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from PIL import Image
+from test_predict import ONE, PNG, drawing, png_of_zeros
+
+from mnist_s6.digits import (
+    _floats, _grey, _grey_images, _open_image, _picture_pixels, _spread, _to_grey, as_pixels, centre_of_mass, check_file, check_range, grey_pictures,
+    in_place, ink_box, ink_on_black, otsu_threshold, photo_of, prepare_digit, prepare_image, prepare_images, prepare_steps,
+)
+from mnist_s6.files import read_idx, unpack_data
+from mnist_s6.predict import predict
+
+RAW = unpack_data(Path(__file__).resolve().parent.parent / "data")
+IMAGES = read_idx(RAW / "t10k-images-idx3-ubyte")  # (10000, 28, 28)
+PIXELS = IMAGES / 255
+TRAIN = read_idx(RAW / "train-images-idx3-ubyte")[:2]
+SEVEN = photo_of(IMAGES[0])  # (160, 160, 3)
+NAN = math.nan
+
+
+# ----------------------------------------------------------- numbers and shapes
+
+
+def test_a_range_without_numbers_or_of_any_shape_is_fine() -> None:
+    check_range(torch.zeros(0))
+    check_range(torch.rand(2, 3, 4))
+    check_range(torch.tensor([0.0, 65_535]), 65_535)
+
+
+@pytest.mark.parametrize("bad", [torch.tensor([0.0, NAN]), torch.full((28, 28), NAN), -PIXELS[0], torch.full((5, 5), torch.inf), PIXELS[0] * 255])
+def test_other_numbers_are_refused_in_one_wording(bad: torch.Tensor) -> None:
+    """By each function that takes an image."""
+    for take in check_range, as_pixels, _grey_images, prepare_digit, prepare_image, lambda pixels: prepare_images(pixels[None]), grey_pictures, predict:
+        if bad.ndim == 1 and take not in (check_range, as_pixels):
+            continue
+        with pytest.raises(ValueError, match=r"values from .* to .*; expected 0 \(black\) to 1 \(white\). Divide bytes by 255; undo a normalisation"):
+            take(bad)
+
+
+def test_16_bits_are_checked_by_their_own_white() -> None:
+    with pytest.raises(ValueError, match=r"expected 0 \(black\) to 65,535 \(white\)"):
+        check_range(torch.tensor([70_000.0]), 65_535)
+
+
+def test_numbers_of_every_kind() -> None:
+    assert torch.equal(as_pixels(np.array([[0, 65_535]], dtype=">u2")), torch.tensor([[0.0, 1.0]]))  # the largest part first
+    assert torch.equal(as_pixels(torch.tensor([[True, False]])), torch.tensor([[1.0, 0.0]]))
+    assert as_pixels(PIXELS[0].double()).dtype == torch.float32
+    assert as_pixels(IMAGES[0]).dtype == torch.uint8 and torch.equal(_floats(PIXELS[0]), PIXELS[0])
+
+
+BAD_KINDS = [IMAGES[0].long(), IMAGES[0].numpy().astype("int32"), PIXELS[0] * 1j, np.array([[None]]), np.array([["a"]]), IMAGES[0].to_sparse(),
+             IMAGES[0].tolist(), PIXELS[0].to("meta"), IMAGES[0].numpy().astype("longdouble")]
+
+
+@pytest.mark.parametrize("bad", BAD_KINDS, ids=lambda bad: str(getattr(bad, "dtype", "list")))
+def test_numbers_of_other_kinds_are_refused(bad: object) -> None:
+    with pytest.raises(TypeError, match="image is of type .*; expected a plain array or tensor of uint8"):
+        as_pixels(bad)
+
+
+@pytest.mark.parametrize("bad", [IMAGES[:2], torch.zeros(0, 28), torch.zeros(28)])
+def test_the_steps_take_one_grey_image(bad: torch.Tensor) -> None:
+    for take in _grey, prepare_digit, prepare_steps, prepare_image:
+        with pytest.raises(ValueError, match=r"image has shape .*; expected \(H, W\), H and W at least 1"):
+            take(bad)
+
+
+@pytest.mark.parametrize(("shape", "grey_shape", "many"), [
+    ((9, 8), (1, 9, 8), False), ((9, 8, 3), (1, 9, 8), False), ((9, 8, 1), (1, 9, 8), False), ((3, 9, 8), (3, 9, 8), True),
+    ((5, 1, 9, 8), (5, 9, 8), True), ((5, 9, 8, 4), (5, 9, 8), True), ((0, 9, 8), (0, 9, 8), True),
+])
+def test_what_a_shape_means(shape: tuple[int, ...], grey_shape: tuple[int, ...], many: bool) -> None:
+    grey, found_many = _grey_images(torch.rand(shape))
+    assert (tuple(grey.shape), found_many) == (grey_shape, many)
+
+
+@pytest.mark.parametrize("bad", [(9,), (), (5, 7, 9, 8), (1, 1, 1, 9, 8), (5, 3, 9, 3)])
+def test_other_shapes_are_refused(bad: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError) as caught:
+        _grey_images(torch.rand(bad))
+    assert f"images have shape {bad}; expected (H, W)" in str(caught.value)
+
+
+@pytest.mark.parametrize("bad", [(0, 5), (5, 0), (2, 0, 9), (0, 5, 3)])
+def test_images_without_pixels_are_refused(bad: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="is 0; expected a whole number from 1 to 50,000,000"):
+        _grey_images(torch.rand(bad))
+
+
+def test_colours_become_luminance_over_white() -> None:
+    colour, weights = torch.rand(28, 30, 3), torch.tensor([0.299, 0.587, 0.114])
+    assert torch.allclose(_grey_images(colour)[0][0], colour @ weights, atol=1e-6)
+    assert torch.allclose(_to_grey(torch.ones(2, 2, 3)), torch.ones(2, 2))  # white stays white
+    assert torch.equal(_grey_images(torch.tensor([[[0.0, 0.0], [0.0, 1.0]]]))[0], torch.tensor([[[1.0, 0.0]]]))  # see-through black is white
+
+
+# ------------------------------------------------------------ the steps of MNIST
+
+
+def test_without_ink_the_box_is_the_image_and_the_centre_its_middle() -> None:
+    assert ink_box(torch.zeros(4, 6)) == (0, 0, 4, 6)
+    assert centre_of_mass(torch.zeros(4, 6)) == (1.5, 2.5)
+
+
+def test_preparing_twice_is_preparing_once() -> None:
+    """Of any drawing at all."""
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(300):
+        height, width, dots = (torch.randint(1, n, (), generator=generator).item() for n in (300, 300, 9))
+        sheet = torch.zeros(height, width)
+        sheet.view(-1)[torch.randint(height * width, (dots,), generator=generator)] = torch.rand(dots, generator=generator)
+        once = prepare_digit(sheet)
+        assert torch.equal(prepare_digit(once), once)
+
+
+def test_only_what_was_cut_off_changes() -> None:
+    changed = [i for i, image in enumerate(IMAGES) if not torch.equal(prepare_digit(image), PIXELS[i])]
+    assert changed == [4530, 9300, 9302]
+
+
+def test_each_switch_does_what_it_says() -> None:
+    large = torch.zeros(200, 280)
+    large[20:104, 10:94] = F.interpolate(TRAIN[0][None, None] / 255, scale_factor=3)[0, 0]
+
+    def shapes(**switches: bool) -> list[tuple[int, ...]]:
+        return [tuple(step.shape) for step in prepare_steps(large, **switches)][1:3]
+
+    assert shapes() == [(60, 60), (20, 20)]
+    assert shapes(crop=False) == [(200, 280), (14, 20)]
+    assert shapes(scale=False) == [(60, 60), (6, 6)]  # 28/280 of it
+    assert shapes(crop=False, scale=False) == [(200, 280), (20, 28)]
+    assert ink_box(prepare_digit(TRAIN[1], centre=False))[::2] == (4, 24)  # 20 rows, 4 black ones above and below
+    moved = torch.roll(TRAIN[1], 3, 0)
+    assert torch.equal(prepare_digit(moved, False, False, False), moved / 255)  # all off: 28×28 pixels stay as they are
+
+
+def test_empty_dots_and_lines() -> None:
+    assert torch.equal(prepare_digit(torch.zeros(280, 280)), torch.zeros(28, 28))
+    dot = torch.zeros(280, 280)
+    dot[3, 5] = 1
+    assert prepare_digit(dot).sum() == 20 * 20
+    assert prepare_digit(torch.ones(3000, 1)).sum() == 20  # a hair-thin 1
+    bar = prepare_digit(torch.ones(7, 280))
+    assert torch.equal(prepare_digit(bar), bar) and bar.max() == 1  # rounding doesn't lift it above 1
+
+
+# ----------------------------------------------------------------- ink and paper
+
+
+def test_a_threshold_in_a_gap_is_in_its_middle() -> None:
+    assert otsu_threshold(torch.tensor([0.0, 0.0, 1.0])) == 0.5
+
+
+@pytest.mark.parametrize("empty", [torch.zeros(28, 28), torch.ones(50, 20), torch.full((1, 1), 0.5)])
+def test_no_ink_is_told(empty: torch.Tensor) -> None:
+    with pytest.raises(ValueError, match="no ink"):
+        ink_on_black(empty)
+
+
+def test_faint_ink_and_specks_are_told() -> None:
+    faint = torch.full((40, 40), 0.5)
+    faint[10:30, 20] = 0.55
+    with pytest.raises(ValueError, match=r"by 5% at most \(expected 10%\)"):
+        ink_on_black(faint)
+    speck = 0.9 + 0.02 * torch.rand(40, 40, generator=torch.Generator().manual_seed(0))
+    speck[20, 20] = 0
+    with pytest.raises(ValueError, match="or is a speck"):
+        ink_on_black(speck)
+
+
+def test_large_images_are_shrunk_first() -> None:
+    large = torch.zeros(2000, 1000)
+    large[500:1500, 450:550] = 1
+    assert ink_on_black(large).shape == (560, 280)
+
+
+def test_ink_spreads_as_by_a_square() -> None:
+    ink = torch.rand(30, 20, generator=torch.Generator().manual_seed(0)) > 0.95
+    assert torch.equal(_spread(ink, 2), F.max_pool2d(ink[None, None].float(), 5, 1, 2)[0, 0])
+
+
+# --------------------------------------------------------------------- in place
+
+
+def test_in_place_means_as_long_as_mnists() -> None:
+    assert in_place(PIXELS).all()
+    half = F.interpolate(PIXELS[:100, None], (14, 14), mode="area")[:, 0]
+    assert not in_place(F.pad(half, (7, 7, 7, 7))).any()  # half as large
+
+
+def test_a_list_is_prepared_like_a_stack() -> None:
+    mixed = torch.stack([PIXELS[0], 1 - PIXELS[1], PIXELS[2].roll(3, 0)])
+    assert torch.equal(prepare_images(list(mixed)), prepare_images(mixed))
+    assert prepare_images([]).shape == (0, 28, 28)
+    assert torch.equal(prepare_images([IMAGES[0], SEVEN @ torch.tensor([0.299, 0.587, 0.114])])[0], PIXELS[0])
+
+
+def test_preparing_leaves_what_was_given() -> None:
+    given = PIXELS[:3].clone()
+    prepare_images(given).fill_(5)
+    assert torch.equal(given, PIXELS[:3])
+
+
+def test_the_message_names_the_image_or_not() -> None:
+    images = torch.stack([PIXELS[0], torch.zeros(28, 28)])
+    for first, start in (0, "image 1: no ink"), (2000, "image 2001: no ink"), (None, "no ink"):
+        with pytest.raises(ValueError, match=f"^{start}"):
+            prepare_images(images, first)
+
+
+# ------------------------------------------------------------- files and Pillow
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "LA", "RGBA", "CMYK", "YCbCr", "HSV"])
+def test_every_mode_of_pillow_is_grey(mode: str) -> None:
+    picture = Image.fromarray((255 * SEVEN).byte().numpy())
+    grey = SEVEN @ torch.tensor([0.299, 0.587, 0.114])
+    assert (_picture_pixels(picture.convert(mode)) / 255 - grey).abs().mean() < 0.05  # P has fewer colours
+
+
+def test_what_is_no_file_and_no_image(tmp_path: Path) -> None:
+    for take in check_file, lambda path: _open_image(path, "name"), predict:
+        with pytest.raises(OSError, match="No such file"):
+            take(tmp_path / "none.png")
+        with pytest.raises(ValueError, match="is no ordinary file but a folder; expected a file"):
+            take(tmp_path)
+        with pytest.raises(ValueError, match="null"):
+            take("a\0b.png")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match="is no ordinary file but a pipe or device"):
+        check_file(tmp_path / "pipe")
+    with pytest.raises(ValueError) as caught:
+        _open_image(io.BytesIO(b"no image"), "text")
+    assert str(caught.value).startswith("'text' is no image that can be read (cannot identify image file). Expected a whole PNG")
+
+
+def test_a_picture_that_is_opened_but_cut_short_is_told() -> None:
+    with pytest.raises(ValueError, match="'the picture' is no image that can be read"):
+        grey_pictures(Image.open(io.BytesIO(PNG[:-200])))
+
+
+def test_in_a_list_each_must_be_one_image() -> None:
+    with pytest.raises(ValueError, match="image 0: there are 2 images in it; in a list, each must be one"):
+        grey_pictures([IMAGES[:2]])
+    with pytest.raises(TypeError, match="image 1: image 0: images is of type int; expected a path"):
+        grey_pictures([IMAGES[0], [1, 2]])
+    with pytest.raises(ValueError, match="image 1: there are 2 images in it"):
+        grey_pictures([IMAGES[0], [IMAGES[1], IMAGES[2]]])
+
+
+@given(hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=40)))
+def test_any_grey_image_is_prepared_or_has_no_ink(pixels: np.ndarray) -> None:
+    try:
+        prepared = prepare_image(torch.from_numpy(pixels) / 255)
+    except ValueError as error:
+        assert "no ink" in str(error)
+        return
+    assert prepared.shape == (28, 28) and 0 <= prepared.min() and prepared.max() <= 1 and prepared.any()
+    top, left, bottom, right = ink_box(prepared)
+    assert max(bottom - top, right - left) <= 20
+    again = prepare_digit(prepared)
+    assert torch.equal(again, prepared) or in_place(prepared[None]).item()
+
+
+@given(hnp.arrays(np.uint8, (9, 8), elements=st.integers(0, 255)))
+def test_ink_is_found_on_exact_black(pixels: np.ndarray) -> None:
+    try:
+        found = ink_on_black(torch.from_numpy(pixels) / 255)
+    except ValueError:
+        return
+    assert found.shape == (9, 8) and found.max() == 1 and found.min() >= 0
+
+
+@given(st.binary(min_size=1, max_size=30), st.integers(0, len(PNG) - 1))
+def test_a_png_with_any_bytes_overwritten_is_read_or_refused(rubbish: bytes, place: int) -> None:
+    content = PNG[:place] + rubbish + PNG[place + len(rubbish) :]
+    try:
+        assert _open_image(io.BytesIO(content), "x").ndim == 2
+    except ValueError as error:
+        assert "'x' is no image that can be read" in str(error)
+
+
+def test_a_picture_that_lies_is_turned_up_by_its_exif(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera lay on its right side
+    ONE.rotate(90).save(tmp_path / "a.jpg", exif=exif)
+    assert predict(tmp_path / "a.jpg").digit == 1
+    pixels = _open_image(tmp_path / "a.jpg", "a")
+    assert (pixels / 255 - torch.from_numpy(drawing() / 255)).abs().mean() < 0.02
+
+
+def test_a_bomb_is_refused_before_it_unpacks(tmp_path: Path) -> None:
+    """The size in its head is enough."""
+    (tmp_path / "bomb.png").write_bytes(png_of_zeros(9_000, 9_000, 10))  # only ten rows: reading it would be another error
+    with pytest.raises(ValueError, match="9000 rows × 9000 columns, is 81000000; expected a whole number from 1 to 50,000,000"):
+        predict(tmp_path / "bomb.png")

@@ -1,0 +1,161 @@
+"""Weights: what is saved comes back to the bit, and what was altered is refused in words, with the network left as it was."""
+
+import errno
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+import onnxruntime
+import pytest
+import torch
+from safetensors.torch import save
+from torch import nn
+
+from mnist_s6.files import read_idx, unpack_data
+from mnist_s6.model import FastNet, S6Net
+from mnist_s6.small import TinyNet
+from mnist_s6.weights import NETWORKS, export_onnx, load_network, load_weights, pretrained, save_weights, weights_digest, weights_header
+
+ROOT = Path(__file__).resolve().parent.parent
+WEIGHTS = next((ROOT / "mnist_s6" / "weights").glob("*.safetensors"))
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> tuple[nn.Module, Path]:
+    """An untrained network and its file."""
+    torch.manual_seed(0)
+    net = S6Net().eval()
+    save_weights(net, tmp_path / "weights.safetensors")
+    return net, tmp_path / "weights.safetensors"
+
+
+def test_the_digest_knows_names_shapes_and_numbers() -> None:
+    one = weights_digest({"a": torch.zeros(2), "b": torch.ones(2)})
+    for other in {"a": torch.ones(2), "b": torch.zeros(2)}, {"a": torch.zeros(2), "b": torch.ones(1, 2)}, {"a": torch.zeros(2)}, {}:
+        assert weights_digest(other) != one
+    assert weights_digest({"a": torch.zeros(2)}) != weights_digest({"a": torch.zeros(2, dtype=torch.int32)})  # the same bytes
+
+
+def test_what_was_altered_is_refused_and_nothing_changes(saved: tuple[nn.Module, Path]) -> None:
+    net, path = saved
+    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    whole = path.read_bytes()
+    place = whole.rindex(b'"F32"')  # in the header: from float to whole numbers, of the same size
+    torch.save(net.state_dict(), path)
+    pickled = path.read_bytes()
+    for content, message in [
+        (whole[:place] + b'"I32"' + whole[place + 5 :], r"was changed after it was written \(its SHA-256 is wrong\)"),
+        (whole[:-1] + bytes([whole[-1] ^ 1]), "was changed after it was written"),
+        (whole[:-1], "is no whole safetensors file"),
+        (pickled, "is no whole safetensors file"),
+        (b"", "is no whole safetensors file"),
+        (save({"x": torch.zeros(3)}), "holds weights of another network: .* nothing in the file"),
+    ]:
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=message):
+            load_weights(net, path)
+    with pytest.raises(OSError, match="No such file"):
+        load_weights(net, path.with_name("none"))
+    assert all(torch.equal(before[name], tensor) for name, tensor in net.state_dict().items())
+
+
+def test_another_network_keeps_its_weights(saved: tuple[nn.Module, Path]) -> None:
+    linear = nn.Linear(3, 2)
+    before = linear.weight.detach().clone()
+    with pytest.raises(ValueError, match="holds weights of another network: "):
+        load_weights(linear, saved[1])
+    assert torch.equal(linear.weight, before)
+
+
+def test_a_file_of_another_program_is_read_without_a_digest(tmp_path: Path) -> None:
+    linear = nn.Linear(3, 2)
+    (tmp_path / "w").write_bytes(save({"weight": torch.ones(2, 3), "bias": torch.zeros(2)}))
+    load_weights(linear, tmp_path / "w")
+    assert weights_header(tmp_path / "w") == {} and torch.equal(linear.weight, torch.ones(2, 3))
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    for write in (lambda path: save_weights(nn.Linear(2, 3), path)), export_onnx:
+        with pytest.raises(OSError, match="Pass a path in a folder that you can write to"):
+            write(tmp_path / "none" / "w.safetensors")
+
+
+@pytest.mark.parametrize(("about", "message"), [
+    ({"network": "Linear"}, r"has the network 'Linear' in its header; expected S6Net\|FastNet\|TinyNet. Write the file with save_weights"),
+    ({"mean": 0.5}, "has the mean '0.5'"), ({"std": 1}, "has the std '1'"),
+    ({"widths": "[]"}, r"has the widths '\[\]'"), ({"widths": "[" * 5000}, "has the widths"), ({"widths": "[16, 24]"}, "widths is .*; expected 4"),
+])
+def test_a_header_of_something_else_is_refused(tmp_path: Path, about: dict, message: str) -> None:
+    save_weights(S6Net(), tmp_path / "w", about)
+    with pytest.raises(ValueError, match=message) as caught:
+        load_network(tmp_path / "w")
+    assert len(str(caught.value)) < 500
+
+
+def test_only_networks_of_the_course_are_built(tmp_path: Path) -> None:
+    assert list(NETWORKS) == ["S6Net", "FastNet", "TinyNet"]
+    save_weights(nn.Linear(2, 3), tmp_path / "w")
+    with pytest.raises(ValueError, match="has the network 'Linear'"):
+        load_network(tmp_path / "w")
+
+
+def test_what_is_no_file_or_too_large_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No such file"):
+        load_network(tmp_path / "none")
+    with pytest.raises(ValueError, match="is no ordinary file but a folder"):
+        load_network(tmp_path)
+    with open(tmp_path / "large", "wb") as file:
+        file.truncate(100_000_001)
+    with pytest.raises(ValueError, match="in bytes, is 100000001; expected a number from 0 to 100,000,000"):
+        load_network(tmp_path / "large")
+
+
+@pytest.mark.parametrize(("network", "widths"), [(S6Net, (4, 5, 6, 7)), (FastNet, (3, 4, 5)), (TinyNet, (4, 4, 4))])
+def test_a_network_comes_back_from_its_file(tmp_path: Path, network: type, widths: tuple[int, ...]) -> None:
+    model = network(widths).eval()
+    save_weights(model, tmp_path / "w.safetensors", {"recipe": "mine"})
+    again, images = load_network(tmp_path / "w.safetensors"), torch.rand(3, 1, 28, 28)
+    assert type(again) is network and weights_header(tmp_path / "w.safetensors")["recipe"] == "mine"
+    assert torch.allclose(again(images), model(images), atol=1e-5)
+
+
+def test_the_model_card_tells_of_these_weights() -> None:
+    card, header = (WEIGHTS.parent / "MODEL_CARD.md").read_text(encoding="utf-8"), weights_header(WEIGHTS)
+    assert f"# {WEIGHTS.name}" in card and f"`{header['network']}`, widths {header['widths']}" in card and f"seed {header['seed']}" in card
+    found = json.loads((ROOT / "bench/results" / re.search(r"results/([\w-]+\.json)", card)[1]).read_text())
+    assert f"{found['accuracy']['mean']:.2%} ± {found['accuracy']['deviation']:.2%} over {len(found['runs'])} seeds" in card
+
+
+def test_an_export_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "digits.onnx"
+    path.write_bytes(b"old")
+
+    def no_space(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", no_space)
+    with pytest.raises(OSError, match="can't write the network .No space left"):
+        export_onnx(path)
+    assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_an_onnx_file_gives_the_same_logits(tmp_path: Path) -> None:
+    images = read_idx(unpack_data(ROOT / "data") / "t10k-images-idx3-ubyte")[:100]
+    normalised = ((images / 255 - 0.1307) / 0.3081)[:, None]
+    for model in FastNet((4, 5, 6)).train(), pretrained():
+        training = model.training
+        export_onnx(tmp_path / "digits.onnx", model)
+        assert model.training == training
+        session = onnxruntime.InferenceSession(tmp_path / "digits.onnx")
+        for n in 1, 7, 100:
+            with torch.no_grad():
+                ours = model.eval()(normalised[:n])
+            assert torch.allclose(torch.from_numpy(session.run(["logits"], {"images": normalised[:n].numpy()})[0]), ours, atol=1e-5)
+
+
+def test_without_onnx_the_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(ImportError, match=r'pip install "mnist_s6\[onnx\]"'):
+        export_onnx(tmp_path / "digits.onnx")
