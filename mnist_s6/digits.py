@@ -31,7 +31,7 @@ def ink_box(
     (top, left), (bottom, right) = (ends.tolist() for ends in ink.aminmax(dim=0))
     return top, left, bottom + 1, right + 1
 
-# %% ../nbs/11_digits.ipynb #f2464bba
+# %% ../nbs/11_digits.ipynb #fc22df4b
 def centre_of_mass(
     image: torch.Tensor, # (H, W), no ink where it's 0
 ) -> tuple[float, float]: # Row and column, counted from 0 at the middle of the first pixel
@@ -78,7 +78,7 @@ def _floats(pixels: torch.Tensor) -> torch.Tensor: # 0 to 1
     "Bytes divided by 255; floats as they are."
     return pixels/255 if pixels.dtype == torch.uint8 else pixels
 
-# %% ../nbs/11_digits.ipynb #a38f6ab7
+# %% ../nbs/11_digits.ipynb #9aaa13e4
 def _grey(image: np.ndarray | torch.Tensor) -> torch.Tensor: # (H, W), float, 0 to 1
     "One grey image; raises `TypeError` or `ValueError` if it is anything else."
     pixels = _floats(as_pixels(image))
@@ -87,7 +87,7 @@ def _grey(image: np.ndarray | torch.Tensor) -> torch.Tensor: # (H, W), float, 0 
                          'Prepare one image at a time, without a channel dimension: image[0, 0]')
     return pixels
 
-# %% ../nbs/11_digits.ipynb #1ef4a8d4
+# %% ../nbs/11_digits.ipynb #f402a1b0
 def _place(digit: torch.Tensor, by_mass: bool) -> torch.Tensor: # (h, w), neither above 28 → (28, 28)
     "Put a digit on a black image, moved by whole pixels: the middle of its mass or of its box comes to the middle."
     height, width = digit.shape
@@ -97,7 +97,7 @@ def _place(digit: torch.Tensor, by_mass: bool) -> torch.Tensor: # (h, w), neithe
     y, x = min(max(y, -top), 28 - bottom), min(max(x, -left), 28 - right)
     return F.pad(digit, (x, 28 - width - x, y, 28 - height - y))
 
-# %% ../nbs/11_digits.ipynb #08c69183
+# %% ../nbs/11_digits.ipynb #f94898e7
 def _resized(image: torch.Tensor, sides: Sequence[float]) -> torch.Tensor: # (H, W) → (h, w), 0 to 1
     "An image made larger or smaller, to sides that are rounded."
     size = [max(1, round(side)) for side in sides]
@@ -169,7 +169,7 @@ def otsu_threshold(
     best = (spread >= spread.max()*(1 - 1e-9)).nonzero()
     return (best.double().mean().item() + 1)/256
 
-# %% ../nbs/11_digits.ipynb #167f965a
+# %% ../nbs/11_digits.ipynb #0147232c
 def _spread(ink: torch.Tensor, reach: int) -> torch.Tensor: # (H, W), 1 where there is ink within reach, else 0
     "Grow the ink by some pixels in each direction."
     near = F.max_pool2d(ink[None, None].float(), (2*reach + 1, 1), 1, (reach, 0))
@@ -220,7 +220,7 @@ def prepare_image(
     if grey.shape == (28, 28) and in_place(grey[None]).item(): return grey
     return prepare_digit(ink_on_black(grey))
 
-# %% ../nbs/11_digits.ipynb #aea74a27
+# %% ../nbs/11_digits.ipynb #52740a35
 @contextmanager
 def _naming(name: str) -> Iterator[None]: # As in 'image 3: '
     "Begin what is said to be wrong with an image with its name."
@@ -240,7 +240,7 @@ def prepare_images(
         with _naming('' if first is None else f'image {first + i}: '): prepared[i] = prepare_image(images[i])
     return prepared
 
-# %% ../nbs/11_digits.ipynb #2520bb4e
+# %% ../nbs/11_digits.ipynb #2491fb88
 def _layout(shape: tuple[int, ...]) -> tuple[int | None, bool]:
     "Which dimension holds the channels, if any, and whether images are many; raises `ValueError` for other shapes."
     size, channels = len(shape), range(1, 5)
@@ -250,7 +250,7 @@ def _layout(shape: tuple[int, ...]) -> tuple[int | None, bool]:
                          'or (N, H, W, C), with C from 1 to 4, and no other dimension that could be C')
     return 1 if first else size - 1 if last else None, size == 4 or (size == 3 and not last)
 
-# %% ../nbs/11_digits.ipynb #4e3d3687
+# %% ../nbs/11_digits.ipynb #1b4d9614
 #: Pixels of one image, at most
 MAX_PIXELS = 50_000_000
 
@@ -290,7 +290,7 @@ def check_file(path: str | os.PathLike[str]) -> None:
         kind = 'folder' if os.path.isdir(path) else 'pipe or device'
         raise ValueError(f'{str(path)!r} is no ordinary file but a {kind}; expected a file')
 
-# %% ../nbs/11_digits.ipynb #8e0e456b
+# %% ../nbs/11_digits.ipynb #b4904cff
 #: The formats that files may have, as Pillow calls them
 FORMATS = ('PNG', 'JPEG', 'GIF', 'BMP', 'TIFF', 'WEBP', 'PPM')
 

@@ -49,7 +49,7 @@ def save_weights(
               'sha256': weights_digest(tensors)}
     write_atomically(path, save(tensors, {name: str(value) for name, value in header.items()}), 'weights')
 
-# %% ../nbs/12_weights.ipynb #0aa050c6
+# %% ../nbs/12_weights.ipynb #b3567eca
 @contextmanager
 def _reading(path: str | os.PathLike[str]) -> Iterator[None]:
     "Raise a `ValueError` that helps where a file is no whole safetensors file."
@@ -67,7 +67,7 @@ def weights_header(
     from safetensors import safe_open
     with _reading(path), safe_open(path, 'pt') as file: return file.metadata() or {}
 
-# %% ../nbs/12_weights.ipynb #9f4315bc
+# %% ../nbs/12_weights.ipynb #a14f7faf
 def _misfits(found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> list[str]:
     "In words, each tensor that isn't the same kind in the file as in the network."
     def kind(tensors: dict[str, torch.Tensor], name: str) -> str:
@@ -112,7 +112,7 @@ def _check_header(
             raise ValueError(f'{path} has the {field} {given!r} in its header; expected {pattern}. '
                              'Write the file with save_weights')
 
-# %% ../nbs/12_weights.ipynb #b9343912
+# %% ../nbs/12_weights.ipynb #53e8ed91
 def load_network(
     path: str | os.PathLike[str], # A safetensors file that `save_weights` has written
 ) -> nn.Module: # In evaluation mode
