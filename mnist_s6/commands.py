@@ -96,9 +96,11 @@ def _add_train_options(parser: argparse.ArgumentParser) -> None:
                         help="where MNIST is, or is unpacked to (default: the user's cache folder)")
 
 # %% ../nbs/15_commands.ipynb #15c00016
-def _parser() -> _Parser:
+def _parser(
+    name: str = 'python -m mnist_s6.commands', # Under which it speaks
+) -> _Parser:
     "What both commands understand."
-    parser = _Parser('python -m mnist_s6.commands', description='Read handwritten digits, or train networks that do.')
+    parser = _Parser(name, description='Read handwritten digits, or train networks that do.')
     commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND', help='predict or train')
     for name, about, below, add_options in (
         ('predict', 'Tell which handwritten digit each image shows.', _ABOUT_PREDICT, _add_predict_options),
@@ -242,10 +244,10 @@ def start(
 ) -> int: # Exit status
     "Run one of the commands; raises `SystemExit` on wrong usage, and after `--help`."
     words = list(sys.argv[1:] if words is None else words)
-    name = '_'.join(['mnist_s6', *words[:1]])
+    name = f'mnist_s6_{words[0]}' if words[:1] in (['predict'], ['train']) else 'python -m mnist_s6.commands'
     try:
         with _stopping_at_once(name):
-            options = _parser().parse_args(words)
+            options = _parser(name).parse_args(words)
             import_module(f'mnist_s6.{options.command}')
         return (_predict if options.command == 'predict' else _train)(options, words[1:])
     except KeyboardInterrupt:

@@ -123,7 +123,7 @@ def _put_back(state: dict[str, torch.Tensor], training: Training) -> None:
         parameter = parameters[int(i)]
         of_weights = tensor.shape == parameter.shape   # and no count of steps
         training.optimizer.state[parameter][memory] = (
-            torch.empty_like(parameter).copy_(tensor) if of_weights else tensor.to(parameter.device))
+            torch.empty_like(parameter).copy_(tensor) if of_weights else tensor.to(parameter.device, copy=True))
     training.train_loader.generator.set_state(state['random.loader']); torch.set_rng_state(state['random.global'])
 
 # %% ../nbs/14_train.ipynb #7b000008
