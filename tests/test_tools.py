@@ -172,8 +172,8 @@ def spoil_figure(nb: nbformat.NotebookNode) -> None:
 
 
 def spoil_check(nb: nbformat.NotebookNode) -> None:
-    hidden, prose = new_code_cell("#| hide\nassert f(1) == 1"), new_markdown_cell("assert nothing")
-    nb.cells += [new_code_cell("#| export\ndef f(x): return x"), hidden, prose, prose, new_code_cell("assert f(1) == 1")]
+    hidden, prose = new_code_cell("#| hide\nassert f(1) == 1"), [new_markdown_cell("assert nothing") for _ in range(2)]
+    nb.cells += [new_code_cell("#| export\ndef f(x): return x"), hidden, *prose, new_code_cell("assert f(1) == 1")]
 
 
 def spoil_pip(nb: nbformat.NotebookNode) -> None:
@@ -243,7 +243,7 @@ def test_a_good_notebook_passes(tmp_path: Path) -> None:
         new_code_cell("#| export\n" + "x = 1\n" * 30),
         new_markdown_cell("See https://example.org/home/x and nbs/home/x."),
         new_code_cell("#| export\n@decorated\ndef f(x): return f'{{x}}'", outputs=[picture]),
-        *[new_markdown_cell(f"After it, git clone {GIT_URL} and see {GIT_URL}.")] * 2,
+        *[new_markdown_cell(f"After it, git clone {GIT_URL} and see {GIT_URL}.") for _ in range(2)],
         new_code_cell("test_eq(f(1), 1)"),
         new_code_cell("#| export\ndef _private(x): return x"),
     ]

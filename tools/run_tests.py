@@ -160,7 +160,10 @@ class Running:
 
     def end(self) -> tuple[bool | str, str]:
         """The step's verdict and all it printed; one that goes on too long is ended, and has failed."""
-        ok = self.verdict.recv() if self.verdict.poll() else False
+        ok: bool | str = False
+        if self.verdict.poll():
+            with suppress(EOFError):  # it broke, or was killed
+                ok = self.verdict.recv()
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)  # what it left running, too
         self.process.join()
