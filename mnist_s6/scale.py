@@ -174,7 +174,8 @@ def again(words: Sequence[str], folder: Path) -> str: # Empty if nothing was beg
     command, any_number = ['mnist_s6_train'], ''
     if processes > 1:
         meeting = [f'--nnodes={processes//here}', '--rdzv-backend=c10d', '--rdzv-endpoint=HOST:PORT']
-        command = ['torchrun', *(meeting if elsewhere else []), f'--nproc-per-node={here}', '-m', 'mnist_s6.commands', 'train']
+        started = '-m', 'mnist_s6.commands', 'train'
+        command = ['torchrun', *(meeting if elsewhere else []), f'--nproc-per-node={here}', *started]
         any_number = ' (on any number of processes)'
     words = [*words] if '--resume' in words else [*words, '--resume']
     return f'; to go on{any_number}: {shlex.join([*command, *words])}'
