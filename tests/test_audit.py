@@ -20,6 +20,7 @@ Name Version ID            Fix Versions
 ---- ------- ------------- ------------
 idna 3.6     PYSEC-2024-60 3.7
 """
+UNMENDED = FLAWED.replace("3.7", "")
 REFUSED = "ERROR:pip_audit._cli:Could not connect to PyPI's vulnerability feed\n"
 
 
@@ -30,10 +31,12 @@ REFUSED = "ERROR:pip_audit._cli:Could not connect to PyPI's vulnerability feed\n
         ((0, CLEAN + UNKNOWN), 0, "WARNING: 2 packages could NOT be checked"),
         ((1, FLAWED), 1, None),
         ((1, FLAWED + UNKNOWN), 1, "WARNING: 2 packages could NOT be checked"),
+        ((1, UNMENDED), 0, None),
+        ((1, UNMENDED + UNKNOWN), 0, "WARNING: 2 packages could NOT be checked"),
         ((1, REFUSED), 0, "WARNING: NO package was checked"),
         ((1, ""), 0, "WARNING: NO package was checked"),
     ],
-    ids=["clean", "some unknown", "flawed", "flawed and unknown", "no network", "no answer"],
+    ids=["clean", "some unknown", "flawed", "flawed and unknown", "no mend", "no mend and unknown", "no network", "no answer"],
 )
 def test_each_answer_gets_its_verdict(
     answer: tuple[int, str],
@@ -42,7 +45,7 @@ def test_each_answer_gets_its_verdict(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """A vulnerability fails the check; what was not checked is never called clean; what pip-audit says is shown."""
+    """A vulnerability that an update mends fails the check; what was not checked is never called clean; what pip-audit says is shown."""
     monkeypatch.setattr(audit, "ask", lambda: answer)
     assert audit.main() == status
     shown = capsys.readouterr().out

@@ -1,7 +1,7 @@
 """Ask for known vulnerabilities of all packages in this environment: `.venv/bin/python tools/audit.py`, with a network.
 
 pip-audit does it, from a throw-away folder, and says itself what it found, and what it could not ask about: that has not
-been found safe. The exit status is 1 if there is a vulnerability.
+been found safe. The exit status is 1 if there is a vulnerability that an update mends.
 """
 
 import os
@@ -10,6 +10,7 @@ import sys
 import sysconfig
 import tempfile
 
+FIXES = "Fix Versions"  # the last column of its table of vulnerabilities
 PATIENCE = 400  # seconds, for installing and for asking
 INSTALL = ["-m", "pip", "install", "--disable-pip-version-check", "-q", "pip-audit", "--target"]
 ASK = ["-m", "pip_audit", "--skip-editable", "--progress-spinner", "off", "--path", sysconfig.get_path("purelib")]
@@ -24,6 +25,13 @@ def ask() -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
+def mendable(said: str) -> bool:
+    """Whether a row of pip-audit's table of vulnerabilities names a version that mends it."""
+    _, heading, rows = said.partition(FIXES)
+    start = len(said[: said.index(heading)].splitlines()[-1]) if heading else 0  # the column's
+    return any(row[start:].strip(" -") for row in rows.partition("Name")[0].splitlines()[1:])
+
+
 def main() -> int:
     """Ask, and say what was not answered."""
     try:
@@ -31,12 +39,12 @@ def main() -> int:
     except (OSError, subprocess.SubprocessError) as error:
         status, said = 1, f"pip-audit did not run: {error}"
     print(said)
-    found = "Fix Versions" in said  # its table of vulnerabilities; it ends with 1 when it can't ask, too
+    found = FIXES in said  # its table of vulnerabilities; it ends with 1 when it can't ask, too
     if status and not found:
         print("== WARNING: NO package was checked for known vulnerabilities, see above")
     elif unknown := said.count("could not be audited"):
         print(f"== WARNING: {unknown} packages could NOT be checked for known vulnerabilities, see above")
-    return 1 if found else 0
+    return 1 if found and mendable(said) else 0
 
 
 if __name__ == "__main__":

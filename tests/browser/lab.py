@@ -63,6 +63,7 @@ class Server(NamedTuple):
     address: str  # such as http://127.0.0.1:8888
     token: str
     notebooks: Path  # the folder of the copied notebooks
+    data: Path  # where they unpack MNIST
 
     def ask(self, path: str, method: str = "GET") -> bytes:
         """What the server's API answers; raises `OSError` if it does not."""
@@ -81,14 +82,12 @@ class Server(NamedTuple):
 def serve(folder: Path) -> Iterator[Server]:
     """Run JupyterLab on copies of the notebooks in `folder`; what they write goes there, not here."""
     shutil.copytree(ROOT / "nbs", folder / "nbs", ignore=shutil.ignore_patterns(".*", "data"))
-    if (ROOT / "bench/results").is_dir():  # S6 reads the benchmark's results beside it
-        shutil.copytree(ROOT / "bench/results", folder / "bench/results")
     (folder / NEWS).parent.mkdir(parents=True)
     (folder / NEWS).write_text('{"fetchNews": "false"}')  # else it asks, in a box above the notebook
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    server = Server(f"http://127.0.0.1:{port}", secrets.token_hex(16), folder / "nbs")
+    server = Server(f"http://127.0.0.1:{port}", secrets.token_hex(16), folder / "nbs", folder / "data")
     command = [
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}"),
         *("--ServerApp.port_retries=0", f"--IdentityProvider.token={server.token}"),
@@ -118,6 +117,7 @@ def environment(folder: Path) -> dict[str, str]:
     return os.environ | {
         "PYTHONPATH": path,
         "S6_EPOCHS": "1",
+        "MNIST_S6_CACHE": str(folder / "data"),
         "OMP_NUM_THREADS": "1",  # two notebooks run at a time
         "JUPYTER_PREFER_ENV_PATH": "1",
         **{f"JUPYTER_{name}": str(folder / "jupyter") for name in names},

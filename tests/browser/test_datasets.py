@@ -16,7 +16,7 @@ START = {IMAGE: 0, SEED: 0, PROBABILITY: 0.1, SIZE: 22, DEGREES: 15}
 @pytest.fixture(scope="module")
 def digits(notebook: Notebook) -> MNIST:
     """The training images that the notebook has unpacked."""
-    return MNIST(notebook.server.notebooks.parent / "data")
+    return MNIST(notebook.server.data)
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_an_image_that_cannot_be_read_is_told(notebook: Notebook) -> None:
         "        if index == 3: raise OSError('image 3 is torn')\n"
         "        return super().__getitem__(index)\n"
         "Torn.__name__ = 'MNIST'  # which is also the folder it reads\n"
-        "augmentation_explorer(Torn('../data'))"
+        "augmentation_explorer(Torn(data_folder()))"
     )
     explorer = notebook.explorer(SIZE, nth=1)
     explorer.press(IMAGE, "ArrowRight", "ArrowRight", "ArrowRight")

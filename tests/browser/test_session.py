@@ -38,20 +38,23 @@ def test_the_training_is_shown_while_it_runs(notebook: Notebook) -> None:
     """The view waits, then follows; what goes wrong in it stands in it, and goes away."""
     notebook.run(
         "from contextlib import suppress\n"
-        "from mnist_s6.util import History\n"
+        "from mnist_s6.util import History, Training\n"
         "from mnist_s6.widgets import LiveTraining\n"
         "second = LiveTraining()\n"
+        "def after(*numbers):\n"
+        "    history = History(*numbers, test_name='test')\n"
+        "    return Training(recipe.build(), [], None, None, history)\n"
         "second"
     )
     live = notebook.explorer_saying("The training has not ended its first epoch yet")
     waiting = live.picture()
-    notebook.run("second(recipe.build(), History([0.5], [0.75], [0.25], [0.875]))")
+    notebook.run("second(after([0.5], [0.75], [0.25], [0.875]))")
     accuracy = "and the accuracy training 75.00%, test 87.50%"
     live.fits(rf"After epoch 1 the loss is training 0\.5000, test 0\.2500, {accuracy}; the first convolution.*")
     assert live.picture() != waiting
-    notebook.run("with suppress(AttributeError): second(recipe.build(), None)")
-    live.shows_error("AttributeError: ")
-    notebook.run("second(recipe.build(), History([0.5, 0.4], [0.75, 0.8], [0.25, 0.2], [0.875, 0.9]))")
+    notebook.run("with suppress(TypeError): second(after()._replace(history=None))")
+    live.shows_error("TypeError: ")
+    notebook.run("second(after([0.5, 0.4], [0.75, 0.8], [0.25, 0.2], [0.875, 0.9]))")
     live.fits(r"After epoch 2 the loss is training 0\.4000, test 0\.2000, .*")
     live.shows_error("")
 
@@ -73,7 +76,7 @@ class Mistake(NamedTuple):
 @pytest.fixture(scope="module")
 def labels(notebook: Notebook) -> list[int]:
     """The labels of the test images that the notebook has unpacked."""
-    return MNIST(notebook.server.notebooks.parent / "data", train=False).targets.tolist()
+    return MNIST(notebook.server.data, train=False).targets.tolist()
 
 
 @pytest.fixture
