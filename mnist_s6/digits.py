@@ -57,6 +57,7 @@ def check_range(
 #: Whole numbers that pixels may be, and which of them is white
 WHITE = {torch.uint8: 255, torch.uint16: 65_535, torch.bool: 1}
 
+# %% ../nbs/11_digits.ipynb #70a203e5
 def as_pixels(
     image: np.ndarray | torch.Tensor, # Of any shape
 ) -> torch.Tensor: # Of the same shape; uint8, or float from 0 to 1
@@ -74,6 +75,7 @@ def as_pixels(
     check_range(image)
     return image
 
+# %% ../nbs/11_digits.ipynb #58a110b4
 def _floats(pixels: torch.Tensor) -> torch.Tensor: # 0 to 1
     "Bytes divided by 255; floats as they are."
     return pixels/255 if pixels.dtype == torch.uint8 else pixels
@@ -227,6 +229,7 @@ def _naming(name: str) -> Iterator[None]: # As in 'image 3: '
     try: yield
     except (TypeError, ValueError) as error: raise type(error)(f'{name}{error}') from None
 
+# %% ../nbs/11_digits.ipynb #d6d5864e
 def prepare_images(
     images: torch.Tensor | Sequence[torch.Tensor], # (N, H, W), or N of (H, W); bytes, or floats from 0 to 1
     first: int | None = 0, # The first image's number in messages; None names none
@@ -254,10 +257,12 @@ def _layout(shape: tuple[int, ...]) -> tuple[int | None, bool]:
 #: Pixels of one image, at most
 MAX_PIXELS = 50_000_000
 
+# %% ../nbs/11_digits.ipynb #4959ac41
 def _check_size(height: int, width: int) -> None:
     "Raise `ValueError` for an image without pixels, or with too many."
     check_number(f'number of pixels, {height} rows × {width} columns,', height*width, 1, MAX_PIXELS, whole=True)
 
+# %% ../nbs/11_digits.ipynb #66a469e7
 def _grey_images(array: np.ndarray | torch.Tensor) -> tuple[torch.Tensor, bool]: # (N, H, W), and whether they are many
     "The grey images of an array; raises `TypeError` or `ValueError` if it holds none."
     channels, many = _layout(tuple(array.shape))
@@ -294,6 +299,7 @@ def check_file(path: str | os.PathLike[str]) -> None:
 #: The formats that files may have, as Pillow calls them
 FORMATS = ('PNG', 'JPEG', 'GIF', 'BMP', 'TIFF', 'WEBP', 'PPM')
 
+# %% ../nbs/11_digits.ipynb #ce9bf3e8
 @contextmanager
 def _reading(name: str) -> Iterator[None]:
     "Raise a `ValueError` that names the picture for whatever is wrong with it; Pillow's warnings are silenced."
@@ -306,6 +312,7 @@ def _reading(name: str) -> Iterator[None]:
         raise ValueError(f'{name!r} is no image that can be read ({reason}). '
                          f'Expected a whole {", ".join(FORMATS[:-1])} or {FORMATS[-1]} file') from None
 
+# %% ../nbs/11_digits.ipynb #5d3a0c43
 def _open_image(file: str | os.PathLike[str] | BinaryIO, name: str) -> torch.Tensor: # (H, W), as `_picture_pixels`
     "Read an image file; raises `OSError` if it can't be opened, `ValueError` if it holds no whole image."
     from PIL import Image
@@ -328,6 +335,7 @@ def grey_pictures(
                         'a tensor, or a list of these')
     return [_one_picture(image, i) for i, image in enumerate(images)], True
 
+# %% ../nbs/11_digits.ipynb #e181bc3f
 def _one_picture(image: object, i: int) -> torch.Tensor: # (H, W)
     "The grey image of one in a list; raises what `grey_pictures` does, and `ValueError` if it is many."
     with _naming(f'image {i}: '):

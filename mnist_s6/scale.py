@@ -73,6 +73,7 @@ def _shared_moments(
     mean = total/n
     return n, mean, (squares/n - mean**2).clamp(min=0)
 
+# %% ../nbs/32_scale.ipynb #37957faa
 class _SharedBatchNorm(nn.BatchNorm2d):
     "Batch norm over the images of all processes; what PyTorch's `SyncBatchNorm` does on graphics cards only."
     def forward(self, x: torch.Tensor) -> torch.Tensor: # (N, C, H, W), N may be 0
@@ -117,6 +118,7 @@ def share(
 #: Seconds that processes wait for each other before they give up
 _PATIENCE = 60
 
+# %% ../nbs/32_scale.ipynb #f4ec663d
 @contextmanager
 def silent(really: bool) -> Iterator[None]:
     "Print nothing."
@@ -125,6 +127,7 @@ def silent(really: bool) -> Iterator[None]:
             stack.enter_context(redirect_stdout(io.StringIO())); stack.enter_context(redirect_stderr(io.StringIO()))
         yield
 
+# %% ../nbs/32_scale.ipynb #bf520de5
 @contextmanager
 def company() -> Iterator[None]:
     "Be silent in all processes but the first; raises `ConnectionError` in words of its own if another one is gone."

@@ -81,6 +81,7 @@ class Run(NamedTuple):
     model: nn.Module # In evaluation mode
     history: History
 
+# %% ../nbs/14_train.ipynb #a0336d4f
 def run_recipe(
     recipe: Recipe | str, # Or the name of one of `RECIPES`
     seed: int = 0, # Of weights, order and augmentation
@@ -200,6 +201,7 @@ def _as_csv(history: History) -> str:
 # %% ../nbs/14_train.ipynb #14a00018
 _FILES = 'checkpoint.safetensors', 'weights.safetensors', 'history.csv', 'curves.png'
 
+# %% ../nbs/14_train.ipynb #10ebab5c
 def _write_results(run: Run, folder: Path, about: dict[str, object]) -> None:
     "Write weights, history and curves of a training that has ended."
     save_weights(run.model, folder/'weights.safetensors', about)
@@ -207,6 +209,7 @@ def _write_results(run: Run, folder: Path, about: dict[str, object]) -> None:
     picture = io.BytesIO(); run.history.plot().savefig(picture, format='png')
     write_atomically(folder/'curves.png', picture.getvalue())
 
+# %% ../nbs/14_train.ipynb #e7990ec7
 def _clear(folder: Path) -> None:
     "Make the folder, and clear away what a run that was killed has left half-written in it."
     folder.mkdir(parents=True, exist_ok=True)
