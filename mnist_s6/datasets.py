@@ -151,7 +151,7 @@ def stratified_split(
     held_out: int, # How many to set aside
 ) -> tuple[torch.Tensor, torch.Tensor]: # Indices kept (n - held_out,) and held out (held_out,), each ascending
     "Set aside `held_out` images with each label in its proportion; the same ones on every call."
-    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
+    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))   # 0 to n − 1, shuffled
     order = order[labels[order].argsort(stable=True)]   # sorted by label, shuffled within one
     chosen = torch.zeros(len(labels), dtype=torch.bool)
     chosen[order[torch.arange(held_out)*len(labels)//held_out]] = True
