@@ -64,14 +64,12 @@ def train_transforms(
 ) -> 'T.Compose': # PIL image → normalised tensor (1, 28, 28)
     "The augmenting steps for one training image, in the order they are applied."
     from torchvision import transforms as T
-    shift, scale = augmentation.shift/28, augmentation.scale
-    return T.Compose([
-        T.RandomApply([T.CenterCrop(augmentation.crop_size)], p=augmentation.crop_probability),
-        T.Resize((28, 28)),
-        T.RandomRotation((-augmentation.degrees, augmentation.degrees), fill=0),
-        *[T.RandomAffine(0, (shift, shift), (1 - scale, 1 + scale), fill=0)]*bool(shift or scale),
-        *plain_transforms().transforms,
-    ])
+    shift, scale, degrees = augmentation.shift/28, augmentation.scale, augmentation.degrees
+    steps = [T.RandomApply([T.CenterCrop(augmentation.crop_size)], p=augmentation.crop_probability),
+             T.Resize((28, 28)),
+             T.RandomRotation((-degrees, degrees), fill=0)]
+    if shift or scale: steps.append(T.RandomAffine(0, (shift, shift), (1 - scale, 1 + scale), fill=0))
+    return T.Compose(steps + plain_transforms().transforms)
 
 # %% ../nbs/01_datasets.ipynb #314595b0
 class SeededLoader(DataLoader):
@@ -106,7 +104,6 @@ def make_batch(
     if draws is not None: images = augment_batch(images, draws, crop_size, pixels)
     return images.sub_(MEAN/STD)
 
-# %% ../nbs/01_datasets.ipynb #afdc7599
 def _tensors(dataset: 'MNIST | Subset') -> tuple[torch.Tensor, torch.Tensor]: # (n, 1, 28, 28) uint8, (n,)
     "The images and labels behind a dataset, before any transform; raises `TypeError` for another kind."
     if isinstance(dataset, Subset):
@@ -119,7 +116,6 @@ def _tensors(dataset: 'MNIST | Subset') -> tuple[torch.Tensor, torch.Tensor]: # 
 # %% ../nbs/01_datasets.ipynb #7510a114
 class BatchedLoader:
     "Batches of images in memory, augmented and normalised at once; raises `ValueError` or `TypeError` on bad input."
-
     def __init__(self,
         dataset: 'MNIST | Subset', # An `MNIST`, or a subset of one; its transform isn't used
         batch_size: int, # Images in a batch
@@ -140,8 +136,7 @@ class BatchedLoader:
         n, several = len(self.images), max(1, 512//self.batch_size)*self.batch_size   # several are made at once
         order = torch.randperm(n, generator=self.generator) if self.augmentation else torch.arange(n)
         for indices in order[:self.count].to(self.images.device).split(several):
-            labels = self.labels.index_select(0, indices)
-            yield from zip(self.make(indices).split(self.batch_size), labels.split(self.batch_size))
+            yield from zip(self.make(indices).split(self.batch_size), self.labels[indices].split(self.batch_size))
 
     def make(self, indices: torch.Tensor, own: slice | torch.Tensor = slice(None)) -> torch.Tensor: # (n, 1, 28, 28)
         "The images at `indices` (or only `own` of them) from memory, augmented and normalised."
@@ -156,7 +151,7 @@ def stratified_split(
     held_out: int, # How many to set aside
 ) -> tuple[torch.Tensor, torch.Tensor]: # Indices kept (n - held_out,) and held out (held_out,), each ascending
     "Set aside `held_out` images with each label in its proportion; the same ones on every call."
-    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
+    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))   # 0 to n − 1, shuffled
     order = order[labels[order].argsort(stable=True)]   # sorted by label, shuffled within one
     chosen = torch.zeros(len(labels), dtype=torch.bool)
     chosen[order[torch.arange(held_out)*len(labels)//held_out]] = True

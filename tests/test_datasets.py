@@ -25,6 +25,7 @@ from mnist_s6.datasets import (
     train_transforms,
 )
 from mnist_s6.files import data_folder, unpack_data
+from mnist_s6.widgets import augmentation_explorer, augmentation_picture
 
 PLAIN = Augmentation(crop_probability=0, degrees=0)
 LESSON = Path(__file__).parent.parent / "nbs" / "01_datasets.ipynb"
@@ -73,10 +74,27 @@ def test_pictures_that_cannot_be_drawn(shape: tuple[int, ...], titles: tuple[str
 def test_the_steps_and_their_settings() -> None:
     names = [type(step).__name__ for step in plain_transforms().transforms]
     assert names == ["ToTensor", "Normalize"]
+    names = [type(step).__name__ for step in train_transforms().transforms]
+    assert names == ["RandomApply", "Resize", "RandomRotation", "ToTensor", "Normalize"]
     crop, resize, rotation, _, normalise = train_transforms().transforms
     assert (crop.p, crop.transforms[0].size) == (0.1, (22, 22))
     assert (resize.size, rotation.degrees, rotation.fill) == ((28, 28), [-15.0, 15.0], 0)
     assert (normalise.mean, normalise.std) == ((0.1307,), (0.3081,))
+
+
+def test_both_make_a_tensor_of_an_image(train_set: MNIST) -> None:
+    for steps in plain_transforms(), train_transforms(), train_transforms(Augmentation(shift=2, scale=0.1)):
+        made = steps(train_set[0][0])
+        assert made.shape == (1, 28, 28) and made.dtype is torch.float32
+
+
+def test_the_explorer_finds_a_six_and_goes_back(train_set: MNIST) -> None:
+    """What the lesson suggests to try."""
+    explorer = augmentation_explorer(train_set)
+    explorer.set(index=13, degrees=180.0)
+    assert explorer.view.text.startswith("Image 13, labelled 6: ")
+    explorer.children[0].children[-1].click()  # the button
+    assert explorer.view.text == augmentation_picture(train_set, 13).text
 
 
 def test_a_shift_and_a_scaling_add_one_step() -> None:
@@ -86,7 +104,8 @@ def test_a_shift_and_a_scaling_add_one_step() -> None:
         ({"scale": 0.25}, (0, 0), (0.75, 1.25)),
     ]:
         steps = train_transforms(Augmentation(**settings)).transforms
-        assert len(steps) == 6
+        names = ["RandomApply", "Resize", "RandomRotation", "RandomAffine", "ToTensor", "Normalize"]
+        assert [type(step).__name__ for step in steps] == names
         assert (steps[3].translate, steps[3].scale, steps[3].fill) == (translate, scale, 0)
 
 
@@ -128,6 +147,13 @@ def test_a_share_of_an_epoch_is_drawn_anew() -> None:
     assert set(first) != set(second)
     assert first == labels_of_epoch(BatchedLoader(numbered, 10, PLAIN)).tolist()[:50]  # it begins as the whole epoch does
     assert len(BatchedLoader(numbered, 10, PLAIN, share=1e-6)) == 1  # never none
+
+
+def test_the_images_and_labels_behind_a_dataset(train_set: MNIST) -> None:
+    whole, some = BatchedLoader(train_set, 2), BatchedLoader(Subset(train_set, [5, 7]), 2)
+    assert torch.equal(whole.images, train_set.data[:, None]) and torch.equal(whole.labels, train_set.targets)
+    assert torch.equal(some.images, train_set.data[[5, 7], None])
+    assert torch.equal(some.labels, train_set.targets[[5, 7]])
 
 
 def test_a_subset_of_a_subset(train_set: MNIST) -> None:
@@ -176,6 +202,14 @@ def test_a_split_loses_no_image(train_set: MNIST, held_out: int) -> None:
 def test_the_same_seed_gives_the_same_batches(options: dict[str, object]) -> None:
     (x, y), (x_again, y_again) = (next(iter(load_data(16, seed=5, **options)[0])) for _ in range(2))
     assert torch.equal(x, x_again) and torch.equal(y, y_again)
+
+
+def test_both_kinds_of_loaders_give_the_same_test_batches() -> None:
+    (train, test), (fast_train, fast_test) = (load_data(64, batched=batched) for batched in (False, True))
+    assert (len(fast_train), len(fast_test)) == (len(train), len(test)) == (938, 157)
+    (x, y), (x_fast, y_fast) = next(iter(test)), next(iter(fast_test))
+    torch.testing.assert_close(x_fast, x, atol=1e-5, rtol=0)
+    assert torch.equal(y_fast, y)
 
 
 @pytest.mark.parametrize("batched", [False, True])
@@ -247,7 +281,7 @@ def answer(capsys: pytest.CaptureFixture, number: int, change: str | None) -> st
     cells = ["".join(cell["source"]) for cell in json.loads(LESSON.read_text(encoding="utf-8"))["cells"]]
     names = {"np": np, "torch": torch, "load_data": load_data, "Augmentation": Augmentation}
     names |= {"images": MNIST(data_folder()).data, "T": T}
-    exec(next(cell for cell in cells if cell.startswith("def check(missing)")), names)
+    exec(next(cell for cell in cells if "def check(missing)" in cell), names)
     first, rest = next(cell for cell in cells if f"def missing_{number}()" in cell).split("\n", 1)
     assert "# change me" in first
     exec((first if change is None else change) + "\n" + rest, names)
@@ -262,15 +296,16 @@ def answer(capsys: pytest.CaptureFixture, number: int, change: str | None) -> st
         (1, "my_answer = np.int64(200704)"),
         (1, "my_answer = [200_704]"),
         (1, "my_answer = torch.tensor(64*784*4)"),
+        (1, "my_answer = '200704'"),
         (2, "def flip(images): return images.flip(3)"),
         (2, "def flip(images): return images.flip(-1)"),
         (2, "flip = lambda images: images[..., torch.arange(27, -1, -1)]"),
         (2, "def flip(images): return images.numpy()[..., ::-1]"),
         (2, "def flip(images): return [[[row[::-1] for row in image[0]]] for image in images.tolist()]"),
         (2, "def flip(images): return images.float().flip(3)"),
-        (3, "mine = Augmentation(crop_probability=0, degrees=5)"),
-        (3, "mine = Augmentation(0.0, 22, 5.0)"),
-        (3, "mine = Augmentation(crop_size=28, degrees=5)"),
+        (3, "settings = dict(crop_probability=0, degrees=5)"),
+        (3, "settings = {'crop_probability': 0.0, 'crop_size': 22, 'degrees': 5.0}"),
+        (3, "settings = dict(crop_size=28, degrees=5)"),
     ],
 )
 def test_right_answers(train_set: MNIST, capsys: pytest.CaptureFixture, number: int, change: str) -> None:
@@ -281,21 +316,37 @@ def test_right_answers(train_set: MNIST, capsys: pytest.CaptureFixture, number: 
     ("number", "change", "missing"),
     [
         (1, None, "set my_answer to a number"),
-        (1, "my_answer = 50_176", "it is not 50176"),
-        (1, "my_answer = 'many'", "it is not many"),
-        (1, "my_answer = [1, 2]", "ValueError"),
+        (1, "my_answer = 50_176", "50,176 is how many numbers there are"),
+        (1, "my_answer = 3136", "it is not 3136; begin with the shape"),
+        (1, "my_answer = float('nan')", "it is not nan"),
+        (1, "my_answer = 'many'", "has to be one number, and is 'many'"),
+        (1, "my_answer = [1, 2]", "has to be one number, and is [1, 2]"),
+        (1, "my_answer = (64, 1, 28, 28)", "has to be one number, and is (64, 1, 28, 28)"),
+        (1, "my_answer = {}", "has to be one number, and is {}"),
+        (1, "my_answer = 1j", "has to be one number"),
+        (1, "my_answer = torch.zeros(2)", "has to be one number"),
+        (1, "my_answer = load_data", "has to be one number"),
         (2, None, "not mirrored left to right"),
         (2, "def flip(images): return images.flip(2)", "not mirrored left to right"),
         (2, "def flip(images): return images.flip(0)", "not mirrored left to right"),
         (2, "def flip(images): return images.flip(3)[:, 0]", "not mirrored left to right"),
         (2, "def flip(images): return images.flip(4)", "IndexError"),
-        (2, "def flip(images): pass", "not mirrored left to right"),
+        (2, "def flip(images): pass", "it needs a return"),
+        (2, "def flip(images): return [[1], 1]", "ValueError"),
+        (2, "flip = None", "TypeError"),
         (3, None, "it still crops some images"),
-        (3, "mine = None", "has to be an Augmentation"),
-        (3, "mine = Augmentation(degrees=5)", "it still crops some images"),
-        (3, "mine = Augmentation(crop_probability=0)", "it draws angles from −15 to 15 degrees"),
-        (3, "mine = Augmentation(crop_probability=0, degrees=3)", "it draws angles from −3 to 3 degrees"),
-        (3, "mine = Augmentation(crop_probability=0, degrees=5, shift=28, scale=0.9)", "it also shifts or scales"),
+        (3, "settings = None", "has to be a dict"),
+        (3, "settings = Augmentation(crop_probability=0, degrees=5)", "has to be a dict"),
+        (3, "settings = dict(degrees=5)", "it still crops some images"),
+        (3, "settings = dict(crop_probability=0)", "it draws angles from −15 to 15 degrees"),
+        (3, "settings = dict(crop_probability=0, degrees=3)", "it draws angles from −3 to 3 degrees"),
+        (3, "settings = dict(crop_probability=0, degrees=5, shift=28, scale=0.9)", "it also shifts or scales"),
+        (3, "settings = dict(degrees=(-5, 5))", "degrees is (-5, 5); expected a number from 0 to 180"),
+        (3, "settings = dict(degrees=-5)", "degrees is -5; expected a number from 0 to 180"),
+        (3, "settings = dict(degrees='5')", "degrees is '5'; expected a number"),
+        (3, "settings = dict(crop_probability=False)", "crop_probability is False; expected a number"),
+        (3, "settings = dict(degree=5)", "'degree'"),
+        (3, "settings = {5: 5}", "TypeError"),
     ],
 )
 def test_wrong_answers(
