@@ -105,7 +105,6 @@ def conv_block(
     layers += [nn.BatchNorm2d(out_channels), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers)
 
-# %% ../nbs/02_model.ipynb #f2224fbe
 def check_images(images: torch.Tensor) -> None:
     "Raise `ValueError` for images of another shape than (N, 1, 28, 28)."
     if images.ndim != 4 or images.shape[1:] != (1, 28, 28):
@@ -218,8 +217,9 @@ class ModelSummary:
 
     def __repr__(self) -> str:
         widths = [max(map(len, column)) for column in zip(*self.cells)]
-        return '\n'.join('  '.join(text.ljust(width) if i < 4 else text.rjust(width)   # words left, numbers right
-                                   for i, (text, width) in enumerate(zip(line, widths))).rstrip() for line in self.cells)
+        lines = ([text.ljust(width) if i < 4 else text.rjust(width)   # words to the left, numbers to the right
+                  for i, (text, width) in enumerate(zip(line, widths))] for line in self.cells)
+        return '\n'.join('  '.join(line).rstrip() for line in lines)
 
     def _repr_html_(self) -> str:
         header, *lines = (''.join(f'<td>{html.escape(text)}</td>' for text in line) for line in self.cells)

@@ -334,7 +334,7 @@ TENTH = nn.Sequential(nn.AvgPool2d(9), nn.Flatten(), nn.ConstantPad1d((0, 1), 0.
     (None, "None is no network: return one"), (7, "7 is no network"), ("S6Net", "'S6Net' is no network"),
     (lambda: None, "None is no network"), (lambda: S6Net, "is no network"), (lambda: ..., "Ellipsis is no network"),
     (lambda images: images, "Python stopped with TypeError"), (lambda: S6Net((4, 8)), "number of widths is 2"),
-    (small(nn.Linear(72, 9)), "its output has the shape (1000, 9)"), (small(nn.Linear(7, 10)), "the network stopped after 4"),
+    (small(nn.Linear(72, 9)), "its output has the shape (1000, 9)"), (small(nn.Linear(7, 10)), "the network stopped after 3"),
     (nn.Sequential(nn.Flatten(), nn.Softmax(1)), "it has 0 parameters"), (small(nn.Linear(72, 10), nn.ReLU()), "no score is below 0"),
     (small(nn.Linear(72, 10), nn.Softmax(1)), "no score is below 0"), (small(nn.Linear(72, 10), nn.Sigmoid()), "no score is below 0"),
     (small(nn.Linear(72, 9), nn.ConstantPad1d((0, 1), 0.0)), "one of the scores is the same"), (TENTH, "0 parameters"),
