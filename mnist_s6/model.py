@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['POINTWISE', 'evaluating', 'device_of', 'ReceptiveField', 'receptive_field', 'conv_block', 'check_images', 'S6Net',
-           'multiply_adds', 'LayerSummary', 'ModelSummary', 'model_summary', 'FastNet']
+           'multiply_adds', 'FastNet', 'LayerSummary', 'ModelSummary', 'model_summary']
 
 # %% ../nbs/02_model.ipynb #d4f8e4ce
 import html
@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
+
+from .checks import check_number
 
 # %% ../nbs/02_model.ipynb #56acca98
 @contextmanager
@@ -28,7 +30,6 @@ def evaluating(
     finally:
         for module, training in modes: module.training = training
 
-# %% ../nbs/02_model.ipynb #92eba86b
 def device_of(
     model: nn.Module,
 ) -> torch.device: # The CPU if it has no parameters
@@ -51,6 +52,21 @@ class ReceptiveField:
         top, left = self.start + row*self.step, self.start + column*self.step
         return top, left, top + self.size, left + self.size
 
+# %% ../nbs/02_model.ipynb #3eb6df58
+def receptive_field(
+    layers: nn.Module | Iterable[nn.Module], # One layer, or several in the order they run; may hold `nn.Sequential`
+) -> ReceptiveField: # Of the values after the last layer
+    "The receptive field through convolutions and poolings; raises `ValueError` for a layer without a sliding window."
+    found = ReceptiveField()
+    for layer in _flat(layers):
+        if (window := _window(layer)) is None:
+            raise ValueError(f'{layer} has no square window that slides: expected convolutions, poolings and layers '
+                             'that keep each value in its place. Leave it out, and all after it')
+        kernel, stride, padding, dilation = window
+        found = ReceptiveField(found.size + (kernel - 1)*dilation*found.step, found.step*stride,
+                               found.start - padding*found.step)
+    return found
+
 # %% ../nbs/02_model.ipynb #7b55bf3e
 #: Layers in which a value sees only its own place
 POINTWISE = (nn.BatchNorm2d, nn.ReLU, nn.Dropout, nn.Dropout2d, nn.Identity, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU,
@@ -71,21 +87,6 @@ def _side(value: int | tuple[int, ...]) -> int: # −1 if rows and columns diffe
     sides = {value} if isinstance(value, int) else set(value)
     return sides.pop() if len(sides) == 1 else -1
 
-# %% ../nbs/02_model.ipynb #3eb6df58
-def receptive_field(
-    layers: nn.Module | Iterable[nn.Module], # One layer, or several in the order they run; may hold `nn.Sequential`
-) -> ReceptiveField: # Of the values after the last layer
-    "The receptive field through convolutions and poolings; raises `ValueError` for a layer without a sliding window."
-    found = ReceptiveField()
-    for layer in _flat(layers):
-        if (window := _window(layer)) is None:
-            raise ValueError(f'{layer} has no square window that slides: expected convolutions, poolings and layers '
-                             'that keep each value in its place. Leave it out, and all after it')
-        kernel, stride, padding, dilation = window
-        found = ReceptiveField(found.size + (kernel - 1)*dilation*found.step, found.step*stride,
-                               found.start - padding*found.step)
-    return found
-
 def _flat(layers: nn.Module | Iterable[nn.Module]) -> list[nn.Module]:
     "The layers inside all `nn.Sequential`, in order."
     if isinstance(layers, nn.Module) and not isinstance(layers, nn.Sequential): return [layers]
@@ -104,7 +105,6 @@ def conv_block(
     layers += [nn.BatchNorm2d(out_channels), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers)
 
-# %% ../nbs/02_model.ipynb #f2224fbe
 def check_images(images: torch.Tensor) -> None:
     "Raise `ValueError` for images of another shape than (N, 1, 28, 28)."
     if images.ndim != 4 or images.shape[1:] != (1, 28, 28):
@@ -119,6 +119,7 @@ class S6Net(nn.Module):
         widths: tuple[int, int, int, int] = (16, 24, 24, 32), # Channels after each convolution
     ) -> None:
         super().__init__()
+        check_number('number of widths', len(widths), 4, 4, whole=True)
         first, second, third, fourth = widths
         self.features = nn.Sequential(                   # (N,  1, 28, 28)
             conv_block(1, first, 5, pool=True),          # (N, 16, 12, 12), each value sees 6×6 pixels
@@ -144,6 +145,30 @@ def multiply_adds(
     if isinstance(layer, nn.Conv2d): return layer.weight[0].numel()*output[0].numel()
     return layer.in_features*output[0].numel() if isinstance(layer, nn.Linear) else 0
 
+# %% ../nbs/02_model.ipynb #6a7d25e6
+class FastNet(nn.Module):
+    "Three convolutions over the middle 24×24 pixels and a linear layer; returns logits."
+
+    def __init__(self,
+        widths: tuple[int, int, int] = (8, 32, 32), # Channels after each convolution
+    ) -> None:
+        super().__init__()
+        check_number('number of widths', len(widths), 3, 3, whole=True)
+        first, second, third = widths
+        self.features = nn.Sequential(                   # (N,  1, 24, 24)
+            conv_block(1, first, 5, pool=True),          # (N,  8, 10, 10), each value sees 6×6 pixels
+            conv_block(first, second, 3, pool=True),     # (N, 32,  4,  4), 12×12
+            conv_block(second, third, 3),                # (N, 32,  2,  2), 20×20
+        )
+        self.classifier = nn.Linear(third*2*2, 10)       # (N, 10): a score for each digit
+
+    def forward(self,
+        images: torch.Tensor, # (N, 1, 28, 28), normalised; the outer 2 pixels aren't looked at
+    ) -> torch.Tensor: # (N, 10) logits
+        "Score each image; raises `ValueError` for another shape."
+        check_images(images)
+        return self.classifier(self.features(images[..., 2:26, 2:26]).flatten(1))
+
 # %% ../nbs/02_model.ipynb #f1112c21
 @dataclass(frozen=True)
 class LayerSummary:
@@ -161,6 +186,15 @@ class LayerSummary:
         "The row's texts."
         return (self.name, self.kind, '×'.join(map(str, self.output_shape)), self.kernel, f'{self.parameters:,}',
                 f'{self.multiply_adds:,}', '–' if self.receptive_field is None else str(self.receptive_field))
+
+def _row(name: str, layers: list[nn.Module], output: torch.Tensor) -> LayerSummary:
+    "The row of the last of `layers`, which put out `output`."
+    layer, kernel = layers[-1], getattr(layers[-1], 'kernel_size', ())
+    kernel = kernel if isinstance(kernel, tuple) else (kernel, kernel)
+    try: size = receptive_field(layers).size
+    except ValueError: size = None
+    return LayerSummary(name, type(layer).__name__, tuple(output.shape[1:]), '×'.join(map(str, kernel)),
+                        sum(p.numel() for p in layer.parameters()), multiply_adds(layer, output), size)
 
 # %% ../nbs/02_model.ipynb #7c3ccee2
 @dataclass(frozen=True)
@@ -181,29 +215,20 @@ class ModelSummary:
                 *(row.cells for row in self.rows),
                 ('total', '', '', '', f'{self.parameters:,}', f'{self.multiply_adds:,}', '')]
 
-    def __repr__(self) -> str: return _text_table(self.cells)
-    def _repr_html_(self) -> str: return _html_table(self.cells)
+    def __repr__(self) -> str:
+        widths = [max(map(len, column)) for column in zip(*self.cells)]
+        lines = ([text.ljust(width) if i < 4 else text.rjust(width)   # words to the left, numbers to the right
+                  for i, (text, width) in enumerate(zip(line, widths))] for line in self.cells)
+        return '\n'.join('  '.join(line).rstrip() for line in lines)
 
-# %% ../nbs/02_model.ipynb #827deda2
-def _text_table(lines: list[tuple[str, ...]]) -> str:
-    "Columns side by side: words to the left, numbers to the right."
-    widths = [max(map(len, column)) for column in zip(*lines)]
-    return '\n'.join('  '.join(text.ljust(width) if i < 4 else text.rjust(width)
-                               for i, (text, width) in enumerate(zip(line, widths))).rstrip() for line in lines)
+    def _repr_html_(self) -> str:
+        header, *lines = (''.join(f'<td>{html.escape(text)}</td>' for text in line) for line in self.cells)
+        return (f"<table><thead><tr>{header.replace('td>', 'th>')}</tr></thead>"
+                f"<tbody>{''.join(f'<tr>{line}</tr>' for line in lines)}</tbody></table>")
 
-def _html_table(lines: list[tuple[str, ...]]) -> str:
-    "A table whose first line is the header."
-    def cells(line: tuple[str, ...], tag: str) -> str:
-        return '<tr>' + ''.join(f'<{tag}>{html.escape(text)}</{tag}>' for text in line) + '</tr>'
-    return (f"<table><thead>{cells(lines[0], 'th')}</thead>"
-            f"<tbody>{''.join(cells(line, 'td') for line in lines[1:])}</tbody></table>")
-
-# %% ../nbs/02_model.ipynb #4f1a77cf
-def _listen(
-    model: nn.Module,
-    input_shape: tuple[int, ...],
-) -> list[tuple[str, nn.Module, torch.Tensor]]: # Each layer's name, the layer and its output, in the order they ran
-    "Send one image of zeros through; raises `ValueError` where the network can't take it."
+# %% ../nbs/02_model.ipynb #201ac6bd
+def _listen(model: nn.Module, input_shape: tuple[int, ...]) -> list[tuple[str, nn.Module, torch.Tensor]]:
+    "Each layer's name, the layer and its output for an image of zeros; raises `ValueError` where it doesn't fit."
     ran: list[tuple[str, nn.Module, torch.Tensor]] = []
     handles = [layer.register_forward_hook(lambda layer, _, out, name=name: ran.append((name or 'model', layer, out)))
                for name, layer in model.named_modules() if not list(layer.children())]
@@ -218,7 +243,6 @@ def _listen(
         for handle in handles: handle.remove()
     return ran
 
-# %% ../nbs/02_model.ipynb #201ac6bd
 def model_summary(
     model: nn.Module, # Any network of one input; left as it was
     input_shape: tuple[int, ...] = (1, 28, 28), # Of one image, without the batch dimension
@@ -228,35 +252,3 @@ def model_summary(
     layers = [layer for _, layer, _ in ran]
     rows = tuple(_row(name, layers[:i + 1], output) for i, (name, _, output) in enumerate(ran))
     return ModelSummary(rows, sum(p.numel() for p in model.parameters()))
-
-def _row(name: str, layers: list[nn.Module], output: torch.Tensor) -> LayerSummary:
-    "The row of the last of `layers`, which put out `output`."
-    layer, kernel = layers[-1], getattr(layers[-1], 'kernel_size', ())
-    kernel = kernel if isinstance(kernel, tuple) else (kernel, kernel)
-    try: size = receptive_field(layers).size
-    except ValueError: size = None
-    return LayerSummary(name, type(layer).__name__, tuple(output.shape[1:]), '×'.join(map(str, kernel)),
-                        sum(p.numel() for p in layer.parameters()), multiply_adds(layer, output), size)
-
-# %% ../nbs/02_model.ipynb #6a7d25e6
-class FastNet(nn.Module):
-    "Three convolutions over the middle 24×24 pixels and a linear layer; returns logits."
-
-    def __init__(self,
-        widths: tuple[int, int, int] = (8, 32, 32), # Channels after each convolution
-    ) -> None:
-        super().__init__()
-        first, second, third = widths
-        self.features = nn.Sequential(                   # (N,  1, 24, 24)
-            conv_block(1, first, 5, pool=True),          # (N,  8, 10, 10), each value sees 6×6 pixels
-            conv_block(first, second, 3, pool=True),     # (N, 32,  4,  4), 12×12
-            conv_block(second, third, 3),                # (N, 32,  2,  2), 20×20
-        )
-        self.classifier = nn.Linear(third*2*2, 10)       # (N, 10): a score for each digit
-
-    def forward(self,
-        images: torch.Tensor, # (N, 1, 28, 28), normalised; the outer 2 pixels aren't looked at
-    ) -> torch.Tensor: # (N, 10) logits
-        "Score each image; raises `ValueError` for another shape."
-        check_images(images)
-        return self.classifier(self.features(images[..., 2:26, 2:26]).flatten(1))

@@ -86,7 +86,8 @@ def test_the_formula_is_what_the_slopes_say(layers: list[nn.Module]) -> None:
 
 @pytest.mark.parametrize(("network", "widths"), [(S6Net, (16, 24)), (FastNet, (16, 24, 24, 32))])
 def test_another_number_of_widths_is_refused(network: type[nn.Module], widths: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=f"values to unpack .expected {4 if network is S6Net else 3}"):
+    count = 4 if network is S6Net else 3
+    with pytest.raises(ValueError, match=f"number of widths is {len(widths)}; expected a whole number from {count} to {count}"):
         network(widths)
 
 
@@ -133,8 +134,17 @@ def test_modes_come_back_after_a_failure() -> None:
     assert torch.is_grad_enabled()
 
 
+def test_evaluating_keeps_each_part_in_its_own_mode() -> None:
+    block = nn.Sequential(nn.Conv2d(1, 4, 5, bias=False), nn.BatchNorm2d(4))
+    assert block.train() is block and block.eval() is block
+    block.train()[1].eval()  # the batch norm alone
+    with evaluating(block):
+        assert (block.training, torch.is_grad_enabled()) == (False, False)
+    assert (block.training, block[0].training, block[1].training) == (True, True, False)
+
+
 def test_the_device_of_no_parameters_is_the_cpu() -> None:
-    assert device_of(nn.ReLU()) == torch.device("cpu")
+    assert device_of(nn.ReLU()) == device_of(nn.Conv2d(1, 4, 5)) == torch.device("cpu")
     assert device_of(nn.Linear(1, 1, device="meta")) == torch.device("meta")
 
 
@@ -154,6 +164,25 @@ def test_a_summary_of_one_layer() -> None:
     assert (summary.multiply_adds, summary.parameters) == (6, 8)
     assert summary.rows == (LayerSummary("model", "Linear", (2,), "", 8, 6, None),)
     assert model_summary(nn.ReLU()).rows[0].receptive_field == 1
+
+
+def test_a_table_of_one_row() -> None:
+    row = LayerSummary("features.0.0", "Conv2d", (16, 24, 24), "5×5", 400, 400 * 24 * 24, 5)
+    assert row.cells == ("features.0.0", "Conv2d", "16×24×24", "5×5", "400", "230,400", "5")
+    table = ModelSummary((row,), parameters=400)
+    assert table.multiply_adds == 230_400
+    assert [line.split()[0] for line in str(table).splitlines()] == ["layer", "features.0.0", "total"]
+    page = table._repr_html_()
+    assert "<th>multiply-adds</th>" in page and "<td>5×5</td>" in page
+    assert page.count("<th>") == page.count("</th>") == 7 and page.count("<td>") == page.count("</td>") == 2 * 7
+    assert page.count("<tr>") == page.count("</tr>") == 3 and "td" not in page[: page.index("</thead>")]
+    assert model_summary(S6Net()).rows[0] == row
+
+
+def test_a_linear_layer_slides_no_window() -> None:
+    assert model_summary(S6Net()).rows[-1].receptive_field is None
+    fits = nn.Sequential(nn.Conv2d(1, 4, 5), nn.Flatten())
+    assert model_summary(fits).rows[-1].output_shape == (4 * 24 * 24,)
 
 
 def test_the_text_ends_with_the_sums() -> None:
@@ -199,16 +228,34 @@ def test_a_summary_is_as_precise_as_the_network() -> None:
 
 
 def verdict(capsys: pytest.CaptureFixture, name: str, answer: object) -> str:
-    """What the exercise whose first line sets `name` prints of the answer."""
+    """What the exercise that asks for `name` prints when the learner's lines, down to the empty one, give this answer."""
     cells = ["".join(c["source"]) for c in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"] if c["cell_type"] == "code"]
-    room = {"torch": torch, "nn": nn, "evaluating": evaluating, "model_summary": model_summary, name: answer,
-            "images": torch.randn(1000, 1, 28, 28, generator=torch.Generator().manual_seed(0)),
+    room = {"torch": torch, "nn": nn, "evaluating": evaluating, "model_summary": model_summary, "conv_block": conv_block,
+            "S6Net": S6Net, "images": torch.randn(1000, 1, 28, 28, generator=torch.Generator().manual_seed(0)),
             "by_pytorch": lambda image, kernel: F.conv2d(image[None, None], kernel[None, None])[0, 0]}
     report = next(cell for cell in cells if cell.startswith("my_shape = "))
     exec(report[report.index("def report") : report.index("output = ")], room)
-    exercise = next(cell for cell in cells if cell.startswith(f"{name} = "))
-    exec(exercise.split("\n", 1)[1], room)
+    start, checker = next(cell for cell in cells if cell.startswith((f"{name} = ", f"def {name}("))).split("\n\n", 1)
+    exec(start, room)
+    if answer is not AS_GIVEN:
+        room[name] = answer
+    exec(checker, room)
     return capsys.readouterr().out.strip()
+
+
+AS_GIVEN = object()
+
+
+@pytest.mark.parametrize("name", ["my_shape", "my_kernel", "my_net"])
+def test_the_first_state_is_not_right_yet(capsys: pytest.CaptureFixture, name: str) -> None:
+    said = verdict(capsys, name, AS_GIVEN)
+    assert said.startswith("not yet: ") and "Python stopped" not in said
+
+
+@pytest.mark.parametrize("name", ["my_kernel", "my_net"])
+@pytest.mark.parametrize("answer", [lambda: 1 / 0, lambda: nn.Sequential(...), lambda: S6Net(4, 8, 8, 8), lambda: undefined])  # noqa: F821
+def test_an_answer_that_stops_is_told(capsys: pytest.CaptureFixture, name: str, answer: object) -> None:
+    assert verdict(capsys, name, answer).startswith("not yet: Python stopped with ")
 
 
 @pytest.mark.parametrize("answer", [(8, 22, 22), [8, 22, 22], torch.Size([8, 22, 22]), torch.zeros(8, 22, 22).shape])
@@ -216,9 +263,16 @@ def test_a_right_shape(capsys: pytest.CaptureFixture, answer: object) -> None:
     assert verdict(capsys, "my_shape", answer) == "right"
 
 
-@pytest.mark.parametrize("answer", [None, 8, "8, 22, 22", (8, 28, 28), (22, 22), ()])
-def test_a_wrong_shape(capsys: pytest.CaptureFixture, answer: object) -> None:
-    assert verdict(capsys, "my_shape", answer).startswith("not yet: ")
+@pytest.mark.parametrize(("answer", "hint"), [
+    (None, "None is no shape"), (8, "8 is no shape"), ("8, 22, 22", "'8, 22, 22' is no shape"), (torch.zeros(3), "is no shape"),
+    ((1, 8, 22, 22), "leave out its first number"), ([1, 8, 22, 22], "leave out its first number"),
+    ((8, 28, 28), "how many places does a kernel of 7 fit"), ((8, 22.5, 22), "how many places"), ((8, "22", "22"), "how many places"),
+    ((1, 22, 22), "1 is not the number of channels"), (("8", 22, 22), "'8' is not the number of channels"),
+    ((22, 22, 8), "22 is not the number of channels"), ((22, 22), "has 2 numbers, and it takes three"), ((), "has 0 numbers"),
+])
+def test_a_wrong_shape(capsys: pytest.CaptureFixture, answer: object, hint: str) -> None:
+    said = verdict(capsys, "my_shape", answer)
+    assert said.startswith("not yet: ") and hint in said and "Python stopped" not in said
 
 
 RIGHT = [[0.6, 0.3, -0.9]]
@@ -238,28 +292,26 @@ RIGHT = [[0.6, 0.3, -0.9]]
     ],
 )
 def test_a_right_kernel(capsys: pytest.CaptureFixture, answer: object) -> None:
-    assert verdict(capsys, "my_kernel", answer) == "right"
+    assert verdict(capsys, "my_kernel", answer) == verdict(capsys, "my_kernel", lambda: answer) == "right"
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        None,
-        "right",
-        torch.zeros(3, 3),
-        torch.ones(3, 3),
-        torch.ones(9, 9),
-        torch.full((3, 3), float("nan")),
-        torch.tensor([[-1.0, 0, 1]] * 3),  # a left edge
-        torch.tensor([[1.0, 0, -1]] * 3).T,  # downwards
-        torch.tensor([[1.0, 1, 0], [1, 0, -1], [0, -1, -1]]),  # diagonal
-        torch.tensor([[1.0, 0], [0, -1]]),  # diagonal
-        torch.tensor([[1.0, -2, 1]]),  # a line, and edges on both sides
-        torch.tensor([[1.0, 0, -0.9]]),  # answers to plain brightness too
-    ],
-)
-def test_a_wrong_kernel(capsys: pytest.CaptureFixture, answer: object) -> None:
-    assert verdict(capsys, "my_kernel", answer).startswith("not yet: ")
+@pytest.mark.parametrize(("answer", "hint"), [
+    (None, "None is no kernel: return a tensor such as upper_edge"), ("right", "'right' is no kernel"), ([[1, 0], [1]], "is no kernel"),
+    (torch.ones(9, 9), "has the shape (9, 9)"), (torch.ones(1, 1, 3, 3), "has the shape (1, 1, 3, 3)"), ([], "has the shape (1, 0)"),
+    (torch.zeros(3, 3), "does not answer at a right edge"), (torch.full((3, 3), float("nan")), "does not answer"),
+    (torch.tensor([[-1.0, 0, 1]] * 3), "does not answer at a right edge"),  # a left edge
+    (torch.tensor([[1.0, 0, -1]] * 3).T, "does not answer at a right edge"),  # downwards
+    (torch.ones(3, 3), "it also answers where all is the same"), (5, "it also answers where all"),
+    (torch.tensor([[1.0, 1, 0], [1, 0, -1], [0, -1, -1]]), "where it gets darker downwards"),  # diagonal
+    (torch.tensor([[1.0, 0], [0, -1]]), "where it gets darker downwards"),  # diagonal
+    (torch.tensor([[0.0, -1], [1, 0]]), "where it gets brighter downwards"),  # diagonal
+    (torch.tensor([[1.0, -2, 1]]), "at a left edge"),  # a line, and edges on both sides
+    (torch.tensor([[1.0, 0, -0.9]]), "where all is the same"),  # answers to plain brightness too
+])
+def test_a_wrong_kernel(capsys: pytest.CaptureFixture, answer: object, hint: str) -> None:
+    for given in answer, lambda: answer:
+        said = verdict(capsys, "my_kernel", given)
+        assert said.startswith("not yet: ") and hint in said and "Python stopped" not in said
 
 
 def small(*last: nn.Module) -> nn.Sequential:
@@ -271,13 +323,22 @@ def small(*last: nn.Module) -> nn.Sequential:
 
 def test_a_right_network(capsys: pytest.CaptureFixture) -> None:
     for answer in small(nn.Linear(72, 10)), nn.Sequential(nn.AvgPool2d(4), nn.Flatten(), nn.Linear(49, 10)), FastNet((4, 6, 8)):
-        assert verdict(capsys, "my_net", answer) == "right"
+        assert verdict(capsys, "my_net", answer) == verdict(capsys, "my_net", lambda answer=answer: answer) == "right"
 
 
-def test_a_wrong_network(capsys: pytest.CaptureFixture) -> None:
-    tenth = nn.Sequential(nn.AvgPool2d(9), nn.Flatten(), nn.ConstantPad1d((0, 1), 0.0))
-    for answer in (
-        None, S6Net, lambda images: images, S6Net(), small(nn.Linear(72, 9)), small(nn.Linear(7, 10)), tenth,
-        small(nn.Linear(72, 10), nn.Softmax(1)), small(nn.Linear(72, 10), nn.ReLU()), small(nn.Linear(72, 10), nn.Sigmoid()),
-    ):
-        assert verdict(capsys, "my_net", answer).startswith("not yet: "), answer
+TENTH = nn.Sequential(nn.AvgPool2d(9), nn.Flatten(), nn.ConstantPad1d((0, 1), 0.0))
+
+
+@pytest.mark.parametrize(("answer", "hint"), [
+    (AS_GIVEN, "it has 5,878 parameters"), (S6Net, "it has 17,434 parameters"), (lambda: S6Net(), "it has 17,434 parameters"),
+    (None, "None is no network: return one"), (7, "7 is no network"), ("S6Net", "'S6Net' is no network"),
+    (lambda: None, "None is no network"), (lambda: S6Net, "is no network"), (lambda: ..., "Ellipsis is no network"),
+    (lambda images: images, "Python stopped with TypeError"), (lambda: S6Net((4, 8)), "number of widths is 2"),
+    (small(nn.Linear(72, 9)), "its output has the shape (1000, 9)"), (small(nn.Linear(7, 10)), "the network stopped after 3"),
+    (nn.Sequential(nn.Flatten(), nn.Softmax(1)), "it has 0 parameters"), (small(nn.Linear(72, 10), nn.ReLU()), "no score is below 0"),
+    (small(nn.Linear(72, 10), nn.Softmax(1)), "no score is below 0"), (small(nn.Linear(72, 10), nn.Sigmoid()), "no score is below 0"),
+    (small(nn.Linear(72, 9), nn.ConstantPad1d((0, 1), 0.0)), "one of the scores is the same"), (TENTH, "0 parameters"),
+])
+def test_a_wrong_network(capsys: pytest.CaptureFixture, answer: object, hint: str) -> None:
+    said = verdict(capsys, "my_net", answer)
+    assert said.startswith("not yet: ") and hint in said
