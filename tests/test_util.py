@@ -172,6 +172,8 @@ def test_each_number_goes_into_its_column() -> None:
     assert (history.learning_rate, history.seconds) == ([0.02, 0.01], [10.0, 11.0])
     said = "epoch  2/5  training loss 0.2000, accuracy 94.00%  validation loss 0.1000, accuracy 97.00%  11.0 s"
     assert history.last_epoch(5) == said
+    titles = [axes.get_title() for axes in history.plot().axes]
+    assert (titles[0], titles[3]) == ("training loss: 0.2000 at the end", "validation accuracy: 97.00% at the end")
 
 
 def test_scores_are_called_test_only_where_they_are() -> None:
@@ -196,8 +198,10 @@ def test_the_curves_have_labelled_axes() -> None:
 def test_the_loader_tells_what_was_evaluated_on() -> None:
     held_out = load_data(100, validation=True, batched=True)[1].dataset
     assert evaluated_on(SimpleNamespace(dataset=Subset(Subset(held_out, range(9)), range(3)))) == "validation"
-    assert evaluated_on(load_data(100, batched=False)[1]) == "test"
-    assert evaluated_on(SimpleNamespace(dataset=[1, 2])) == evaluated_on(iter([])) == "evaluation"
+    for batched in True, False:
+        assert evaluated_on(load_data(100, batched=batched)[1]) == "test"
+        assert evaluated_on(load_data(100, validation=True, batched=batched)[1]) == "validation"
+    assert evaluated_on(SimpleNamespace(dataset=[1, 2])) == evaluated_on(iter([])) == evaluated_on([]) == "evaluation"
 
 
 # ------------------------------------------------------------- the schedule
@@ -213,6 +217,19 @@ def test_numbers_that_no_training_can_be_made_with_are_refused(name: str, value:
         OneCycle(**{name: value})
     with pytest.raises(TypeError, match=f"{name} is None; expected a number from "):
         OneCycle(**{name: None})
+
+
+def test_a_schedule_builds_adamw_that_starts_far_below_the_highest_rate() -> None:
+    optimizer, scheduler = OneCycle(max_lr=0.1).build(small_net(), steps=100)
+    assert isinstance(optimizer, torch.optim.AdamW) and scheduler.get_last_lr()[0] < 0.1 / 10
+
+
+def test_a_training_holds_what_it_is_given() -> None:
+    history = History()
+    history.add(Score(0.5, 0.8), Score(0.2, 0.9), 0.02, 10.0)
+    net = small_net()
+    under_way = Training(net, batches(), torch.optim.SGD(net.parameters(), lr=0.1), None, history)  # type: ignore[arg-type]
+    assert len(under_way.history) == 1 and under_way.model is net
 
 
 @pytest.mark.parametrize("bad", [{"betas": (0.9, 1.0)}, {"betas": (-0.1, 0.9)}, {"weight_decay": -1.0}])
@@ -385,47 +402,89 @@ def test_the_picture_shows_counts_and_names_its_axes() -> None:
 # ------------------------------------------------------------- the exercises
 
 
-def answer(name: str, value: object, **known: object) -> bool:
-    """Run an exercise of the lesson with an answer; whether it says that this is right."""
+def reply(name: str, value: object, **known: object) -> str:
+    """What an exercise of the lesson says to an answer: "right", or "not yet: " and a hint."""
     source = next(source for cell in json.loads(LESSON.read_text(encoding="utf-8"))["cells"]
                   if (source := "".join(cell["source"])).startswith(f"{name} ="))
     said: list[str] = []
-    scope = {"F": F, "torch": torch, "OneCycle": OneCycle, "print": said.append, **known, name: value}
+    scope = {"math": math, "np": np, "OneCycle": OneCycle, "print": said.append, **known, name: value}
     exec(source.split("\n", 1)[1], scope)
     assert len(said) == 1 and (said[0] == "right" or said[0].startswith("not yet: "))
-    return said[0] == "right"
+    return said[0]
 
 
-@pytest.mark.parametrize("value", [0.69, 0.693, 0.6931471805599453, torch.tensor(0.693), np.float32(0.69), "0.69"])
-def test_exercise_1_takes_right_answers(value: object) -> None:
-    assert answer("my_loss", value)
-
-
-@pytest.mark.parametrize("value", [None, 0.5, -0.693, 0.7, 0.3, 1, math.nan, "ln 2", [0.69], torch.ones(2), (), 2j])
-def test_exercise_1_refuses_wrong_ones(value: object) -> None:
-    assert not answer("my_loss", value)
-
-
-def pair_is_right(value: object) -> bool:
-    """Exercise 2, where 4→9 and 7→2 happened twice each."""
-    found = SimpleNamespace(labels=torch.tensor([4, 4, 7, 7, 9]), predictions=torch.tensor([9, 9, 2, 2, 4]))
-    return answer("my_pair", value, Counter=Counter, mistakes=found)
-
-
-@pytest.mark.parametrize(
-    "value", [(4, 9), (7, 2), [4, 9], torch.tensor([7, 2]), np.array([4, 9]), (torch.tensor(4), torch.tensor(9))]
-)
-def test_exercise_2_takes_right_answers(value: object) -> None:
-    assert pair_is_right(value)
+def answer(name: str, value: object, **known: object) -> bool:
+    """Whether an exercise says that an answer is right."""
+    return reply(name, value, **known) == "right"
 
 
 @pytest.mark.parametrize(
     "value",
-    [(0, 0), (9, 4), (4, 4), None, 4, 49, "49x", (4,), (4, 9, 1), ("a", "b"), torch.tensor(3), torch.eye(2), (None, 1),
-     (math.inf, 1), (math.nan, 1), (2j, 1)],
+    [0.69, 0.693, 0.6931, 0.6931471805599453, 0.6932, math.log(2), -math.log(0.5), torch.tensor(0.693), np.float32(0.69),
+     np.float16(0.6931), "0.69", [0.69], (0.693,), ["0.69"], torch.tensor([0.69]), torch.tensor([[0.69]]),
+     np.array([0.69]), F.cross_entropy(torch.zeros(1, 2), torch.tensor([0]))],
+)
+def test_exercise_1_takes_right_answers(value: object) -> None:
+    assert answer("my_loss", value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, 0.5, -0.693, 0.7, 0.698, 0.694, 0.689, 0.685, 0.3, 1, True, math.nan, math.inf, "ln 2", "", [], [0.69, 0.31],
+     (0, 69), torch.ones(2), (), {}, 2j, min],
+)
+def test_exercise_1_refuses_wrong_ones(value: object) -> None:
+    assert not answer("my_loss", value)
+
+
+@pytest.mark.parametrize(
+    "value, hint",
+    [(0.5, "this is the probability"), (-0.693, "turn the sign"), (math.log10(2), "logarithm to base 10"),
+     (1.0, "logarithm to base 2"), (0.7, "two decimals"), (0.698, "two decimals"), (None, "one number"),
+     ((0, 69), "one number"), ([0.69, 0.31], "one number")],
+)
+def test_exercise_1_says_what_is_missing(value: object, hint: str) -> None:
+    assert hint in reply("my_loss", value)
+
+
+def to_pair(value: object) -> str:
+    """What exercise 2 says, where 4→9 and 7→2 happened twice each."""
+    found = SimpleNamespace(labels=torch.tensor([4, 4, 7, 7, 9]), predictions=torch.tensor([9, 9, 2, 2, 4]))
+    return reply("my_pair", value, Counter=Counter, mistakes=found)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [(4, 9), (7, 2), [4, 9], torch.tensor([7, 2]), np.array([4, 9]), (torch.tensor(4), torch.tensor(9)),
+     ((4, 9), 2), [((4, 9), 2)], [(7, 2)], torch.tensor([[4, 9]]), np.array([[4, 9], [7, 2]]), divmod(49, 10),
+     Counter([(4, 9), (4, 9), (9, 4)]).most_common(1)[0], Counter([(4, 9), (4, 9), (9, 4)]).most_common()],
+)
+def test_exercise_2_takes_right_answers(value: object) -> None:
+    assert to_pair(value) == "right"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [(0, 0), (9, 4), (4, 4), ((9, 4), 2), None, 4, 49, "49x", "", (4,), (4, 9, 1), ("a", "b"), torch.tensor(3), torch.eye(2),
+     (None, 1), (math.inf, 1), (math.nan, 1), (2j, 1), (), [], [[]], {}, {4: 9}],
 )
 def test_exercise_2_refuses_wrong_ones(value: object) -> None:
-    assert not pair_is_right(value)
+    assert to_pair(value) != "right"
+
+
+@pytest.mark.parametrize(
+    "value, hint",
+    [((2, 7), "turn 2, 7 round: the label comes first"), ((9, 4), "turn 9, 4 round"), ((4, 4), "no mix-up, but a right answer"),
+     ((1, 0), "1→0 happened 0 times, another"), (4, "4 is not a pair of digits"), (None, "None is not a pair of digits"),
+     (torch.tensor([1, 0]), "1→0 happened 0 times, another")],
+)
+def test_exercise_2_says_what_is_missing(value: object, hint: str) -> None:
+    assert hint in to_pair(value)
+
+
+def test_exercise_2_counts_once_in_the_singular() -> None:
+    found = SimpleNamespace(labels=torch.tensor([4, 4, 7]), predictions=torch.tensor([9, 9, 2]))
+    assert "7→2 happened 1 time, another" in reply("my_pair", (7, 2), Counter=Counter, mistakes=found)
 
 
 def rate_is_right(value: object) -> bool:
