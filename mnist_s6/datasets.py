@@ -104,6 +104,7 @@ def make_batch(
     if draws is not None: images = augment_batch(images, draws, crop_size, pixels)
     return images.sub_(MEAN/STD)
 
+# %% ../nbs/01_datasets.ipynb #014df497
 def _tensors(dataset: 'MNIST | Subset') -> tuple[torch.Tensor, torch.Tensor]: # (n, 1, 28, 28) uint8, (n,)
     "The images and labels behind a dataset, before any transform; raises `TypeError` for another kind."
     if isinstance(dataset, Subset):

@@ -34,6 +34,7 @@ def set_seed(
     seed = int(check_number('seed', seed, 0, 2**32 - 1, whole=True))
     random.seed(seed); np.random.seed(seed); torch.manual_seed(seed)
 
+# %% ../nbs/03_util.ipynb #8cdd582e
 def get_device(
     name: str | torch.device | None = None, # 'cuda', 'mps' or 'cpu'; None takes the fastest there is
 ) -> torch.device:
@@ -73,6 +74,7 @@ def classify(
     logits, labels = zip(*found)
     return torch.cat(logits), torch.cat(labels)
 
+# %% ../nbs/03_util.ipynb #d91b762b
 def evaluate(
     model: nn.Module, # Returns logits (N, 10)
     loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # Batches of images and labels
@@ -107,6 +109,24 @@ def train_epoch(
     check_number('the number of images in the loader', seen, 1, math.inf)
     return Score(total_loss/seen, correct/seen)
 
+# %% ../nbs/03_util.ipynb #a6f870eb
+def _plot_history(history: 'History') -> 'Figure':
+    "See `History.plot`."
+    from matplotlib.figure import Figure
+    check_number('the number of epochs in this history', len(history), 1, math.inf)
+    curves = {'training loss': history.train_loss, f'{history.test_name} loss': history.test_loss,
+              'training accuracy': history.train_accuracy, f'{history.test_name} accuracy': history.test_accuracy}
+    figure = Figure(figsize=(8, 5), layout='constrained')
+    grid = figure.subplots(2, 2, sharex=True, sharey='row')
+    for axes, (name, values) in zip(grid.flat, curves.items()):
+        kind, last = name.split()[-1], f'{values[-1]:.2%}' if 'accuracy' in name else f'{values[-1]:.4f}'
+        axes.plot(range(1, len(history) + 1), values, marker='o', markersize=3)
+        axes.set(title=f'{name}: {last} at the end', xlabel='epoch', ylabel=kind)
+        axes.label_outer()
+        axes.xaxis.get_major_locator().set_params(integer=True); axes.grid(alpha=0.3)
+    for axes in grid[1]: axes.yaxis.set_major_formatter('{x:.1%}')
+    return figure
+
 # %% ../nbs/03_util.ipynb #f9ae3e4e
 @dataclass
 class History:
@@ -138,24 +158,7 @@ class History:
         "Draw the four curves in a 2×2 grid; raises `ValueError` if there is no epoch yet."
         return _plot_history(self)
 
-# %% ../nbs/03_util.ipynb #a6f870eb
-def _plot_history(history: History) -> 'Figure':
-    "See `History.plot`."
-    from matplotlib.figure import Figure
-    check_number('the number of epochs in this history', len(history), 1, math.inf)
-    curves = {'training loss': history.train_loss, f'{history.test_name} loss': history.test_loss,
-              'training accuracy': history.train_accuracy, f'{history.test_name} accuracy': history.test_accuracy}
-    figure = Figure(figsize=(8, 5), layout='constrained')
-    grid = figure.subplots(2, 2, sharex=True, sharey='row')
-    for axes, (name, values) in zip(grid.flat, curves.items()):
-        kind, last = name.split()[-1], f'{values[-1]:.2%}' if 'accuracy' in name else f'{values[-1]:.4f}'
-        axes.plot(range(1, len(history) + 1), values, marker='o', markersize=3)
-        axes.set(title=f'{name}: {last} at the end', xlabel='epoch', ylabel=kind)
-        axes.label_outer()
-        axes.xaxis.get_major_locator().set_params(integer=True); axes.grid(alpha=0.3)
-    for axes in grid[1]: axes.yaxis.set_major_formatter('{x:.1%}')
-    return figure
-
+# %% ../nbs/03_util.ipynb #73af18b9
 def evaluated_on(
     loader: Iterable, # As from `load_data`, or any other
 ) -> str: # 'test', 'validation', or 'evaluation' if its dataset doesn't tell
@@ -204,6 +207,7 @@ def find_misclassified(
     wrong = wrong[confidences[wrong].argsort(descending=True)]
     return Mistakes(wrong, torch.cat(kept)[wrong], labels[wrong], predictions[wrong], confidences[wrong])
 
+# %% ../nbs/03_util.ipynb #5b305298
 def _plot_words(words: str) -> 'Figure':
     "Where there is nothing to draw: a figure that says so."
     from matplotlib.figure import Figure
@@ -261,17 +265,9 @@ class OneCycle:
         return optimizer, torch.optim.lr_scheduler.OneCycleLR(
             optimizer, self.max_lr, total_steps=steps, pct_start=rise, cycle_momentum=False)
 
-# %% ../nbs/03_util.ipynb #7a110000
-class Training(NamedTuple):
-    "A training under way: all that decides how it goes on."
-    model: nn.Module
-    train_loader: Iterable
-    optimizer: torch.optim.Optimizer
-    scheduler: torch.optim.lr_scheduler.LRScheduler
-    history: History # Of the epochs so far
-
+# %% ../nbs/03_util.ipynb #3cff24f6
 @contextmanager
-def _show_progress(training: Training, epochs: int) -> Iterator[Callable[[Score], None]]:
+def _show_progress(training: 'Training', epochs: int) -> Iterator[Callable[[Score], None]]:
     "A bar over all steps of a training, and the function that moves it on."
     steps, history = len(training.train_loader), training.history
     with progress_bar(epochs*steps, done=len(history)*steps) as bar:
@@ -282,6 +278,15 @@ def _show_progress(training: Training, epochs: int) -> Iterator[Callable[[Score]
             bar.update()
             if bar.n % steps == 0: bar.clear()   # room for the line that is printed after the epoch
         yield show
+
+# %% ../nbs/03_util.ipynb #7a110000
+class Training(NamedTuple):
+    "A training under way: all that decides how it goes on."
+    model: nn.Module
+    train_loader: Iterable
+    optimizer: torch.optim.Optimizer
+    scheduler: torch.optim.lr_scheduler.LRScheduler
+    history: History # Of the epochs so far
 
 # %% ../nbs/03_util.ipynb #d31e44af
 def fit(
