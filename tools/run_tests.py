@@ -116,7 +116,7 @@ def notebooks_run() -> bool:
 
 def unit_tests() -> bool:
     """The project's own tools do what they say."""
-    return run(sys.executable, "-m", "pytest", "tests", "-q", "--ignore=tests/browser")
+    return run(sys.executable, "-m", "pytest", "tests", "-q", "--durations=25", "--ignore=tests/browser")
 
 
 def browser_tests() -> bool | str:
