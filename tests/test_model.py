@@ -258,13 +258,15 @@ def test_an_answer_that_stops_is_told(capsys: pytest.CaptureFixture, name: str, 
     assert verdict(capsys, name, answer).startswith("not yet: Python stopped with ")
 
 
-@pytest.mark.parametrize("answer", [(8, 22, 22), [8, 22, 22], torch.Size([8, 22, 22]), torch.zeros(8, 22, 22).shape])
+@pytest.mark.parametrize(
+    "answer", [(8, 22, 22), [8, 22, 22], torch.Size([8, 22, 22]), torch.tensor([8, 22, 22]), torch.tensor([8, 22, 22]).numpy()]
+)
 def test_a_right_shape(capsys: pytest.CaptureFixture, answer: object) -> None:
     assert verdict(capsys, "my_shape", answer) == "right"
 
 
 @pytest.mark.parametrize(("answer", "hint"), [
-    (None, "None is no shape"), (8, "8 is no shape"), ("8, 22, 22", "'8, 22, 22' is no shape"), (torch.zeros(3), "is no shape"),
+    (None, "None is no shape"), (8, "8 is no shape"), ("8, 22, 22", "'8, 22, 22' is no shape"), (torch.zeros(3), "0.0 is not the number of channels"),
     ((1, 8, 22, 22), "leave out its first number"), ([1, 8, 22, 22], "leave out its first number"),
     ((8, 28, 28), "how many places does a kernel of 7 fit"), ((8, 22.5, 22), "how many places"), ((8, "22", "22"), "how many places"),
     ((1, 22, 22), "1 is not the number of channels"), (("8", 22, 22), "'8' is not the number of channels"),
@@ -335,8 +337,9 @@ TENTH = nn.Sequential(nn.AvgPool2d(9), nn.Flatten(), nn.ConstantPad1d((0, 1), 0.
     (lambda: None, "None is no network"), (lambda: S6Net, "is no network"), (lambda: ..., "Ellipsis is no network"),
     (lambda images: images, "Python stopped with TypeError"), (lambda: S6Net((4, 8)), "number of widths is 2"),
     (small(nn.Linear(72, 9)), "its output has the shape (1000, 9)"), (small(nn.Linear(7, 10)), "the network stopped after 3"),
-    (nn.Sequential(nn.Flatten(), nn.Softmax(1)), "it has 0 parameters"), (small(nn.Linear(72, 10), nn.ReLU()), "no score is below 0"),
-    (small(nn.Linear(72, 10), nn.Softmax(1)), "no score is below 0"), (small(nn.Linear(72, 10), nn.Sigmoid()), "no score is below 0"),
+    (nn.Sequential(nn.Flatten(), nn.Softmax(1)), "it has 0 parameters"), (small(nn.Linear(72, 10), nn.ReLU()), "all scores are on one side of 0"),
+    (small(nn.Linear(72, 10), nn.LogSoftmax(1)), "all scores are on one side of 0"),
+    (small(nn.Linear(72, 10), nn.Softmax(1)), "all scores are on one side of 0"), (small(nn.Linear(72, 10), nn.Sigmoid()), "all scores are on one side of 0"),
     (small(nn.Linear(72, 9), nn.ConstantPad1d((0, 1), 0.0)), "one of the scores is the same"), (TENTH, "0 parameters"),
 ])
 def test_a_wrong_network(capsys: pytest.CaptureFixture, answer: object, hint: str) -> None:
