@@ -465,7 +465,7 @@ def test_exercise_2_takes_right_answers(value: object) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [(0, 0), (9, 4), (4, 4), ((9, 4), 2), None, 4, 49, "49x", "", (4,), (4, 9, 1), ("a", "b"), torch.tensor(3), torch.eye(2),
+    [(0, 0), (9, 4), (4, 4), ((9, 4), 2), (4.7, 9.2), "49", None, 4, 49, "49x", "", (4,), (4, 9, 1), ("a", "b"), torch.tensor(3), torch.eye(2),
      (None, 1), (math.inf, 1), (math.nan, 1), (2j, 1), (), [], [[]], {}, {4: 9}],
 )
 def test_exercise_2_refuses_wrong_ones(value: object) -> None:
