@@ -12,7 +12,6 @@ import sysconfig
 import tempfile
 from pathlib import Path
 
-import torch
 from PIL import Image
 from torch.utils.data import Subset
 

@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,17 +16,16 @@ import pytest
 import torch
 import torch.distributed as dist
 from mnist_s6.commands import start_train
-from mnist_s6.datasets import BatchedLoader, MEAN, STD
+from mnist_s6.datasets import MEAN, STD
 from mnist_s6.files import unpack_data
 from mnist_s6.model import FastNet
 from mnist_s6.scale import _Sum
 from mnist_s6.small import TinyNet
 from mnist_s6.train import MILD, PLAIN, Recipe
+from helpers import DATA, few_images, free_port
 from safetensors.torch import load_file
-from torch.utils.data import Subset
 from torchvision.datasets import MNIST
 
-ROOT = Path(__file__).resolve().parent.parent / "data"
 IMAGES = 503  # in batches of 100: the last has 3, fewer than 4 processes
 EPOCHS = 6
 TOLERANCE = 1e-6
@@ -35,18 +33,11 @@ WHOLE = ["checkpoint.safetensors", "curves.png", "history.csv", "weights.safeten
 fork = get_context("fork")
 
 
-def few_images(batch_size, root, *, seed, validation, batched, augmentation, share):
-    """In place of `load_data`: so few images that a run takes a moment."""
-    train, test = (MNIST(str(ROOT), train=train) for train in (True, False))
-    return (BatchedLoader(Subset(train, range(IMAGES)), batch_size, augmentation, seed, share=share),
-            BatchedLoader(Subset(test, range(101)), batch_size))
-
-
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     """All trainings of this file are small, in double precision, and on one thread, so that a fork is safe."""
-    unpack_data(ROOT)
-    monkeypatch.setattr(library, "load_data", few_images)
+    unpack_data(DATA)
+    monkeypatch.setattr(library, "load_data", few_images(IMAGES, 101))
     for name, augmentation in ("tiny", MILD), ("unchanged", PLAIN):
         monkeypatch.setitem(library.RECIPES, name, Recipe(name, FastNet, (4, 6, 8), EPOCHS, batch_size=100, augmentation=augmentation))
     monkeypatch.setitem(library.RECIPES, "shared", Recipe("shared", TinyNet, (4, 4, 4), EPOCHS, batch_size=100, augmentation=MILD))
@@ -82,9 +73,7 @@ class Group:
 
     def __init__(self, count: int, folder: Path, *words: str, recipe: str = "tiny"):
         self.log, self.count = folder.parent / f"{folder.name}-{count}", count
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(count),
                        "LOCAL_WORLD_SIZE": str(count), "TORCHELASTIC_USE_AGENT_STORE": "True"}
         arguments = [recipe, "--seed", "3", "--output", str(folder), *words]
@@ -182,7 +171,7 @@ def test_each_image_once_an_epoch(count, tmp_path):
     parts = [torch.load(f"{group.log}.seen{rank}") for rank in range(count)]
     assert max(map(len, parts)) - min(map(len, parts)) <= 2 * 6  # at most one in each batch
     seen = Counter(image.numpy().round(6).tobytes() for image in torch.cat(parts))
-    images = (MNIST(str(ROOT)).data[:IMAGES, None] / 255 - MEAN) / STD
+    images = (MNIST(str(DATA)).data[:IMAGES, None] / 255 - MEAN) / STD
     assert seen == Counter({image.numpy().round(6).tobytes(): 2 for image in images}) and len(seen) == IMAGES
 
 
@@ -266,11 +255,9 @@ def test_errors_are_one_line(words, expected, tmp_path):
 
 def test_the_real_command(tmp_path):
     """torchrun on all images for an epoch: one process speaks and writes."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "torch.distributed.run", "--master-addr", "127.0.0.1", "--master-port", str(port), "--nproc-per-node=2",
-               "-m", "mnist_s6.commands", "train", "quick", "--epochs", "1", "--output", str(tmp_path / "run"), "--data", str(ROOT)]
+               "-m", "mnist_s6.commands", "train", "quick", "--epochs", "1", "--output", str(tmp_path / "run"), "--data", str(DATA)]
     ended = subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=120)
     assert ended.returncode == 0, ended.stderr
     epoch, last = ended.stdout.splitlines()

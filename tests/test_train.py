@@ -17,31 +17,21 @@ import mnist_s6.train as library
 import pytest
 import torch
 from mnist_s6.commands import start_train
-from mnist_s6.datasets import BatchedLoader
 from mnist_s6.files import unpack_data
 from mnist_s6.model import FastNet
 from mnist_s6.train import MILD, Recipe, train_in_folder
+from helpers import DATA, few_images
 from safetensors.torch import load
-from torch.utils.data import Subset
-from torchvision.datasets import MNIST
 
-ROOT = Path(__file__).resolve().parent.parent / "data"
 TINY = Recipe("tiny", FastNet, (4, 6, 8), epochs=8, batch_size=100, augmentation=MILD)
 fork = get_context("fork")
-
-
-def few_images(batch_size, root, *, seed, validation, batched, augmentation, share):
-    """In place of `load_data`: so few images that a run takes a moment."""
-    train, test = (MNIST(str(ROOT), train=train) for train in (True, False))
-    return (BatchedLoader(Subset(train, range(1000)), batch_size, augmentation, seed, share=share),
-            BatchedLoader(Subset(test, range(200)), batch_size))
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     """All trainings of this file are small, and on one thread, so that a fork is safe."""
-    unpack_data(ROOT)
-    monkeypatch.setattr(library, "load_data", few_images)
+    unpack_data(DATA)
+    monkeypatch.setattr(library, "load_data", few_images(1000, 200))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -95,7 +85,7 @@ def test_killed_at_20_instants_and_resumed(tmp_path):
 def test_ctrl_c_leaves_a_checkpoint(tmp_path):
     """The real command on all images: Ctrl-C is one line and status 130, and the line it gives goes on."""
     command = [sys.executable, "-m", "mnist_s6.commands", "train", "quick", "--epochs", "2",
-               "--output", str(tmp_path / "run"), "--data", str(ROOT)]
+               "--output", str(tmp_path / "run"), "--data", str(DATA)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # as usual, also in the background
     limit = threading.Timer(240, process.kill)

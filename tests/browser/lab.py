@@ -6,16 +6,16 @@ import os
 import re
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from helpers import free_port
 from PIL import Image
 from playwright.sync_api import Locator, Page, Request, expect
 
@@ -84,9 +84,7 @@ def serve(folder: Path) -> Iterator[Server]:
     shutil.copytree(ROOT / "nbs", folder / "nbs", ignore=shutil.ignore_patterns(".*", "data"))
     (folder / NEWS).parent.mkdir(parents=True)
     (folder / NEWS).write_text('{"fetchNews": "false"}')  # else it asks, in a box above the notebook
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     server = Server(f"http://127.0.0.1:{port}", secrets.token_hex(16), folder / "nbs", folder / "data")
     command = [
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}"),

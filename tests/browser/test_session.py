@@ -1,7 +1,6 @@
 """The session, S6: the live view of the training, the browser of mistakes, and the sheet to draw on."""
 
 import math
-import re
 from typing import NamedTuple
 
 import pytest
