@@ -125,8 +125,8 @@ class BatchedLoader:
         device: str | torch.device = 'cpu', # Where images are held and augmented
         share: float = 1., # Of the images that an epoch takes, drawn anew each time
     ):
-        self.dataset, self.augmentation, self.pixels = dataset, augmentation, pixel_table(28, device)
         self.images, self.labels = (tensor.to(device) for tensor in _tensors(dataset))   # (n, 1, 28, 28) uint8, (n,)
+        self.dataset, self.augmentation, self.pixels = dataset, augmentation, pixel_table(self.images.shape[-1], device)
         self.batch_size = check_number('batch_size', batch_size, 1, 60_000, whole=True)
         self.generator = torch.Generator().manual_seed(check_number('seed', seed, 0, 2**63 - 1, whole=True))
         self.count = max(1, round(check_number('share', share, 1e-6, 1)*len(self.images)))   # images in an epoch

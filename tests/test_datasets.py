@@ -354,3 +354,11 @@ def test_wrong_answers(
 ) -> None:
     printed = answer(capsys, number, change)
     assert printed.startswith("not yet: ") and missing in printed
+
+
+def test_images_of_another_size_are_batched_too() -> None:
+    """The table of pixels follows the images, whatever their size."""
+    small = MNIST(data_folder())
+    small.data, small.targets = torch.full((40, 14, 14), 255, dtype=torch.uint8), torch.arange(40)
+    images, labels = next(iter(BatchedLoader(small, 20, Augmentation())))
+    assert images.shape == (20, 1, 14, 14) and len(labels) == 20
