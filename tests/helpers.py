@@ -4,6 +4,7 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
+import matplotlib.pyplot  # noqa: F401  # once here, and not in each process that a test forks
 from torch.utils.data import Subset
 from torchvision.datasets import MNIST
 

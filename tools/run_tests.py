@@ -23,7 +23,7 @@ from check_notebooks import below
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent  # where pip put nbdev's commands, beside this Python
 LIB = "mnist_s6"
-AT_ONCE = 2  # steps, and notebooks
+AT_ONCE = 2  # steps, notebooks, and unit tests
 LIMIT = 1800  # seconds that a step may take
 NOTEBOOK_LIMIT = 300  # seconds that a notebook may take
 NO_CHROMIUM = "BROWSER TESTS DID NOT RUN: no Chromium found; install one with: apt install chromium"
@@ -116,7 +116,7 @@ def notebooks_run() -> bool:
 
 def unit_tests() -> bool:
     """The project's own tools do what they say."""
-    return run(sys.executable, "-m", "pytest", "tests", "-q", "--durations=25", "--ignore=tests/browser")
+    return run(sys.executable, "-m", "pytest", "tests", "-q", "-n", str(AT_ONCE), "--durations=25", "--ignore=tests/browser")
 
 
 def browser_tests() -> bool | str:
