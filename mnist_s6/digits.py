@@ -100,7 +100,7 @@ def _place(digit: torch.Tensor, by_mass: bool) -> torch.Tensor: # (h, w), neithe
     y, x = min(max(y, -top), 28 - bottom), min(max(x, -left), 28 - right)
     return F.pad(digit, (x, 28 - width - x, y, 28 - height - y))
 
-# %% ../nbs/11_digits.ipynb #4e06592d
+# %% ../nbs/11_digits.ipynb #31beefed
 class PreparedDigit(NamedTuple):
     "A digit on its way to the network: one image for each step, all from 0 to 1."
     drawn: torch.Tensor # (H, W) As it came
@@ -112,22 +112,22 @@ class PreparedDigit(NamedTuple):
 def prepare_steps(
     image: torch.Tensor, # (H, W) white ink on black, uint8, or floats from 0 to 1; ink is all above 0
     crop: bool = True, # Cut to the ink, or keep the whole image
-    scale: bool = True, # Longest side to 20 pixels, strokes as MNIST's; or shrink it as the whole image to 28
+    scale: bool = True, # Longest side to 20 pixels, or shrink it as the whole image to 28
     centre: bool = True, # Centre of mass to the middle of pixel 14, or just the middle of the box
 ) -> PreparedDigit:
     "Prepare a digit as MNIST was, keeping each step; raises `TypeError` or `ValueError` for anything but a grey image."
     drawn = _grey(image)
     top, left, bottom, right = ink_box(drawn) if crop else (0, 0, *drawn.shape)
     cropped = drawn[top:bottom, left:right]
-    factor = 28/max(drawn.shape)
-    scaled = with_stroke(cropped) if scale else _resized(cropped, [factor*side for side in cropped.shape])
+    factor = 20/max(cropped.shape) if scale else 28/max(drawn.shape)
+    scaled = with_stroke(cropped) if crop and scale else _resized(cropped, [factor*side for side in cropped.shape])
     return PreparedDigit(drawn, cropped, scaled, _place(scaled, centre))
 
 # %% ../nbs/11_digits.ipynb #22433944
 def prepare_digit(
     image: torch.Tensor, # (H, W) white ink on black, uint8, or floats from 0 to 1; ink is all above 0
     crop: bool = True, # Cut to the ink, or keep the whole image
-    scale: bool = True, # Longest side to 20 pixels, strokes as MNIST's; or shrink it as the whole image to 28
+    scale: bool = True, # Longest side to 20 pixels, or shrink it as the whole image to 28
     centre: bool = True, # Centre of mass to the middle of pixel 14, or just the middle of the box
 ) -> torch.Tensor: # (28, 28), 0 to 1; normalise it before a network sees it
     "Prepare a digit as MNIST was; all zeros without ink. Raises what `prepare_steps` raises."

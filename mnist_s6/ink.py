@@ -6,14 +6,14 @@
 __all__ = ['SEARCH_SIDE', 'THINNEST', 'USUAL', 'otsu_threshold', 'paper_light', 'missing_light', 'pieces', 'digit_pieces',
            'ink_on_black', 'stroke_width', 'with_stroke']
 
-# %% ../nbs/08_ink.ipynb #47eefeff
+# %% ../nbs/08_ink.ipynb #ee555437
 import math
 from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 
-# %% ../nbs/08_ink.ipynb #f59fd82a
+# %% ../nbs/08_ink.ipynb #1c5bd179
 def otsu_threshold(
     grey: torch.Tensor, # Any shape, 0 to 1
 ) -> float: # Halfway between the best levels, if there are several
@@ -25,13 +25,13 @@ def otsu_threshold(
     best = (spread >= spread.max()*(1 - 1e-9)).nonzero()
     return (best.double().mean().item() + 1)/256
 
-# %% ../nbs/08_ink.ipynb #4333a661
+# %% ../nbs/08_ink.ipynb #a538772d
 def _resized(image: torch.Tensor, sides: Sequence[float]) -> torch.Tensor: # (H, W) → (h, w), 0 to 1
     "An image made larger or smaller, to sides that are rounded."
     size = [max(1, round(side)) for side in sides]
     return F.interpolate(image[None, None], size, mode='bilinear', antialias=True)[0, 0].clamp(0, 1)
 
-# %% ../nbs/08_ink.ipynb #14a76370
+# %% ../nbs/08_ink.ipynb #44e662b6
 def _inner(grey: torch.Tensor) -> torch.Tensor: # (H, W) → (h, w)
     "A picture without its outermost 4%, where a scanner's rim may be."
     edge = min(grey.shape)//25
@@ -46,7 +46,7 @@ def _is_light(grey: torch.Tensor) -> bool: # (H, W), 0 to 1
     low, high = inner.aminmax()
     return bool(paper - low >= high - paper)
 
-# %% ../nbs/08_ink.ipynb #1661ae91
+# %% ../nbs/08_ink.ipynb #fed91c1e
 def _continued(rows: torch.Tensor, by: int) -> torch.Tensor: # (H, W) → (H, W + 2·by)
     "Rows that go on at both ends as they came: a slope goes on as a slope."
     return torch.cat([2*rows[:, :1] - rows[:, 1:by + 1].flip(1), rows, 2*rows[:, -1:] - rows[:, -by - 1:-1].flip(1)], 1)
@@ -69,7 +69,7 @@ def paper_light(
     closed = closed[by[0]:by[0] + small.shape[0], by[1]:by[1] + small.shape[1]]
     return F.interpolate(closed[None, None], grey.shape, mode='bilinear')[0, 0]
 
-# %% ../nbs/08_ink.ipynb #a0a7d411
+# %% ../nbs/08_ink.ipynb #6c90e717
 def missing_light(
     grey: torch.Tensor, # (H, W), 0 to 1
 ) -> torch.Tensor: # (H, W), about 0 where there is paper
@@ -79,7 +79,7 @@ def missing_light(
     if _is_light(grey): return 1 - grey/paper_light(grey).clamp(min=0.02)
     return grey - 1 + paper_light(1 - grey)
 
-# %% ../nbs/08_ink.ipynb #fc507328
+# %% ../nbs/08_ink.ipynb #e8790172
 def pieces(
     ink: torch.Tensor, # (H, W), bool
 ) -> torch.Tensor: # (H, W), long: the same number all over a piece, 0 where there is no ink
@@ -92,7 +92,7 @@ def pieces(
         if torch.equal(ahead[1:].view_as(ink), numbers): return numbers.long()
         numbers = ahead[1:].view_as(ink)
 
-# %% ../nbs/08_ink.ipynb #57d3bb49
+# %% ../nbs/08_ink.ipynb #25267f17
 def _is_frame(piece: torch.Tensor) -> bool: # (h, w), bool, cut to its box
     "Whether a piece runs along nine tenths of each of its box's four sides, and is empty inside."
     height, width = (max(1, round(side/10)) for side in piece.shape)
@@ -127,19 +127,19 @@ def digit_pieces(
     kept = torch.isin(cells, torch.tensor(_kept(cells), dtype=torch.long))
     return ink & kept.repeat_interleave(step, 0).repeat_interleave(step, 1)[:ink.shape[0], :ink.shape[1]]
 
-# %% ../nbs/08_ink.ipynb #217e08d8
+# %% ../nbs/08_ink.ipynb #8cd5566d
 def _spread(ink: torch.Tensor, reach: int) -> torch.Tensor: # (H, W), 1 where there is ink within reach, else 0
     "Grow the ink by some pixels in each direction."
     return _largest(ink.float(), reach)
 
-# %% ../nbs/08_ink.ipynb #32b23f09
+# %% ../nbs/08_ink.ipynb #50d320c2
 def _paper_level(missing: torch.Tensor) -> tuple[float, float]: # (H, W) → the paper's level, and its noise
     "The first quartile, and how far it lies above the lowest twentieth; of some pixels, without the rim."
     some = max(1, max(missing.shape)//150)
     low, quartile = _inner(missing)[::some, ::some].flatten().quantile(torch.tensor([0.05, 0.25])).tolist()
     return quartile, quartile - low
 
-# %% ../nbs/08_ink.ipynb #caaf5abf
+# %% ../nbs/08_ink.ipynb #63e9b96e
 #: Longest side that the ink is looked for on; larger images are shrunk first
 SEARCH_SIDE = 560
 
@@ -167,7 +167,7 @@ def ink_on_black(
     start = paper + 0.7*(floor - paper)
     return ((missing - start)/(level - start)).clamp(0, 1)*near
 
-# %% ../nbs/08_ink.ipynb #f3c44af3
+# %% ../nbs/08_ink.ipynb #d7aba724
 def stroke_width(
     image: torch.Tensor, # (H, W), white ink on black, 0 to 1
 ) -> float: # In pixels; 0 without ink
@@ -177,7 +177,7 @@ def stroke_width(
     edges = torch.hypot(down, across).sum().item()
     return 2*image.sum().item()/edges if edges else 0.
 
-# %% ../nbs/08_ink.ipynb #1df5d62b
+# %% ../nbs/08_ink.ipynb #5ada2aee
 def _grown(
     image: torch.Tensor, # (H, W), 0 to 1
     by: int, # Pixels in each direction
@@ -189,9 +189,9 @@ def _grown(
         image = F.max_pool2d(tall, (1, 3), 1, (0, 1)) if step % 2 else torch.maximum(tall, wide)
     return image[0, 0]
 
-# %% ../nbs/08_ink.ipynb #1f68e7bf
+# %% ../nbs/08_ink.ipynb #0bc40013
 #: Strokes below this width are set to this one; in pixels, where the longest side is 20
-THINNEST, USUAL = 1.45, 2.4
+THINNEST, USUAL = 1.05, 2.4
 
 def with_stroke(
     digit: torch.Tensor, # (h, w), white ink on black, cut to its box
