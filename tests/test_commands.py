@@ -363,7 +363,7 @@ def test_a_damaged_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     pretrained.cache_clear()
     for content in None, b"", WEIGHTS.read_bytes()[:-1]:
         if content is not None:
-            (tmp_path / "weights" / "s6.safetensors").write_bytes(content)
+            (tmp_path / "weights" / WEIGHTS.name).write_bytes(content)
         with pytest.raises(RuntimeError, match="the weights inside mnist_s6 are damaged or missing.*Reinstall it"):
             pretrained()
         status, _, errors = run("a.png")

@@ -260,6 +260,7 @@ def test_validation_images_are_training_images_unchanged(train_set: MNIST, batch
         ({"batched": True, "num_workers": 2}, "num_workers with batched=True is 2"),
         ({"device": "cuda"}, "device is 'cuda'.*pass batched=True"),
         ({"share": 0.5}, "share 0.5; other than cpu and 1, pass batched=True"),
+        ({"augmentation": Augmentation(slant=0.1)}, "slant is 0.1 and stroke 0.0; expected 0 for both.*Pass batched=True"),
     ],
 )
 def test_what_load_data_refuses(options: dict[str, object], message: str) -> None:

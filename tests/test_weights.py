@@ -124,8 +124,11 @@ def test_a_network_comes_back_from_its_file(tmp_path: Path, network: type, width
 def test_the_model_card_tells_of_these_weights() -> None:
     card, header = (WEIGHTS.parent / "MODEL_CARD.md").read_text(encoding="utf-8"), weights_header(WEIGHTS)
     assert f"# {WEIGHTS.name}" in card and f"`{header['network']}`, widths {header['widths']}" in card and f"seed {header['seed']}" in card
-    found = json.loads((ROOT / "bench/results" / re.search(r"results/([\w-]+\.json)", card)[1]).read_text())
-    assert f"{found['accuracy']['mean']:.2%} ± {found['accuracy']['deviation']:.2%} over {len(found['runs'])} seeds" in card
+    for name in set(re.findall(r"results/([\w-]+\.json)", card)):
+        found = json.loads((ROOT / "bench/results" / name).read_text())
+        assert f"{found['accuracy']['mean']:.2%} ± {found['accuracy']['deviation']:.2%} over {len(found['runs'])} seeds" in card
+    drawn = json.loads((ROOT / "bench/results/pictures.json").read_text())
+    assert f"{drawn['figure']:.1%} of {drawn['drawings_in_each_row'] * len(drawn['rows']):,} ({len(drawn['rows'])} conditions" in card
 
 
 def test_an_export_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
