@@ -6,7 +6,7 @@
 __all__ = ['SUFFIXES', 'start', 'start_predict', 'start_train']
 
 # %% ../nbs/15_commands.ipynb #15c00002
-import argparse, io, json, os, signal, sys
+import argparse, io, json, os, signal, sys, threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from mnist_s6.predict import Prediction
 
 # %% ../nbs/15_commands.ipynb #d3b97e12
+def _in_main_thread() -> bool:
+    "Whether this is the thread that signals come to; in others, none can be answered."
+    return threading.current_thread() is threading.main_thread()
+
 @contextmanager
 def _stopping_at_once(
     name: str, # Of the command
@@ -26,7 +30,7 @@ def _stopping_at_once(
     def stop(*_: object) -> None:
         os.write(2, f'{name}: stopped\n'.encode())
         os._exit(130)
-    usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler   # else Ctrl-C is to be ignored
+    usual = _in_main_thread() and signal.getsignal(signal.SIGINT) is signal.default_int_handler   # else it is ignored
     if usual: signal.signal(signal.SIGINT, stop)
     try: yield
     finally:
@@ -188,11 +192,11 @@ def _ending_politely() -> Iterator[None]:
         alone = part()[1] == 1 or not hasattr(signal, 'alarm')
         if number == signal.SIGTERM and not alone: signal.alarm(5)
         else: signal.default_int_handler(number, None)
-    numbers = [signal.SIGTERM, *([signal.SIGALRM] if hasattr(signal, 'alarm') else [])]
+    numbers = [signal.SIGTERM, *([signal.SIGALRM] if hasattr(signal, 'alarm') else [])]*_in_main_thread()
     before = [signal.signal(number, stop) for number in numbers]
     try: yield
     finally:
-        if hasattr(signal, 'alarm'): signal.alarm(0)
+        if numbers and hasattr(signal, 'alarm'): signal.alarm(0)
         for number, handler in zip(numbers, before): signal.signal(number, handler)
 
 # %% ../nbs/15_commands.ipynb #7b000020
@@ -227,8 +231,8 @@ def _train_and_tell(options: argparse.Namespace, folder: Path) -> None:
     run = train_in_folder(recipe, folder, options.seed, options.data or cache_folder(), resume=options.resume)
     history = run.history
     if part()[0] == 0:
-        print(f"test accuracy {history.test_accuracy[-1]:.2%} after {len(history)} epochs · weights "
-              f"{folder/'weights.safetensors'} · history {folder/'history.csv'} · curves {folder/'curves.png'}")
+        files = [_shown(folder/name) for name in ('weights.safetensors', 'history.csv', 'curves.png')]
+        print(f'test accuracy {history.test_accuracy[-1]:.2%} after {len(history)} epochs, in {", ".join(files)}')
 
 # %% ../nbs/15_commands.ipynb #15c00041
 def _cant_print(name: str, error: OSError) -> int: # Exit status
@@ -238,6 +242,16 @@ def _cant_print(name: str, error: OSError) -> int: # Exit status
     print(f'{name}: standard output: {error.strerror}', file=sys.stderr)
     return 1
 
+# %% ../nbs/15_commands.ipynb #aa583ca6
+@contextmanager
+def _printing_all_signs() -> Iterator[None]:
+    "Print escapes in place of signs that an output's alphabet lacks, until the block is over."
+    outputs = [(output, output.errors) for output in (sys.stdout, sys.stderr) if isinstance(output, io.TextIOWrapper)]
+    for output, _ in outputs: output.reconfigure(errors='backslashreplace')
+    try: yield
+    finally:
+        for output, errors in outputs: output.reconfigure(errors=errors)
+
 # %% ../nbs/15_commands.ipynb #15c00053
 def start(
     words: Sequence[str] | None = None, # As in ['predict', 'a.png']; None takes them from the command line
@@ -246,10 +260,11 @@ def start(
     words = list(sys.argv[1:] if words is None else words)
     name = f'mnist_s6_{words[0]}' if words[:1] in (['predict'], ['train']) else 'python -m mnist_s6.commands'
     try:
-        with _stopping_at_once(name):
-            options = _parser(name).parse_args(words)
-            import_module(f'mnist_s6.{options.command}')
-        return (_predict if options.command == 'predict' else _train)(options, words[1:])
+        with _printing_all_signs():
+            with _stopping_at_once(name):
+                options = _parser(name).parse_args(words)
+                import_module(f'mnist_s6.{options.command}')
+            return (_predict if options.command == 'predict' else _train)(options, words[1:])
     except KeyboardInterrupt:
         print(f'{name}: stopped', file=sys.stderr)
         return 130

@@ -8,7 +8,7 @@ __all__ = ['WHITE', 'MAX_PIXELS', 'FORMATS', 'ink_box', 'centre_of_mass', 'check
            'grey_pictures']
 
 # %% ../nbs/11_digits.ipynb #e7919783
-import math, os, stat, sys, warnings
+import math, os, stat, sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
@@ -19,6 +19,7 @@ import torch.nn.functional as F
 
 from .checks import check_number
 from .ink import _resized, ink_on_black, with_stroke
+from .threads import without_warnings
 
 if TYPE_CHECKING: from PIL.Image import Image
 
@@ -160,8 +161,8 @@ def in_place(
     images: torch.Tensor, # (N, 28, 28), 0 to 1
 ) -> torch.Tensor: # (N,), True where an image is as MNIST's are
     "Which images need no preparing: the ink's longest side is 19 or 20, its centre of mass between 13 and 15."
-    places = torch.arange(28.)
-    sums = torch.cat([images @ torch.ones(28), images.sum(1)]).T   # (28, 2N): the ink in each row, then in each column
+    places = torch.arange(28, dtype=images.dtype)
+    sums = torch.cat([images @ images.new_ones(28), images.sum(1)]).T   # (28, 2N): the ink in each row, then in each column
     weights = torch.stack([4**places, 4**(27 - places)])           # (2, 28)
     last, first = torch.frexp(weights @ sums.sign()).exponent      # (2N,) each: 2·last + 1, 2·(27 − first) + 1
     longest = (last + first).view(2, -1).amax(0)//2 - 27           # (N,), last − first + 1; below 0 without ink
@@ -260,9 +261,7 @@ FORMATS = ('PNG', 'JPEG', 'GIF', 'BMP', 'TIFF', 'WEBP', 'PPM')
 def _reading(name: str) -> Iterator[None]:
     "Raise a `ValueError` that names the picture for whatever is wrong with it; Pillow's warnings are silenced."
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')   # odd files are read, or refused
-            yield
+        with without_warnings(): yield   # odd files are read, or refused
     except Exception as error:
         reason = str(error).split('<')[0].strip() or type(error).__name__
         raise ValueError(f'{name!r} is no image that can be read ({reason}). '

@@ -18,12 +18,13 @@ from torch import nn
 
 from .augment import Augmentation
 from .datasets import load_data
-from .files import write_atomically
+from .files import write_atomically, writing
 from .model import FastNet, S6Net
 from .scale import company, part, read_everywhere, share
 from .small import TinyNet
+from .threads import twin
 from .util import History, OneCycle, Training, fit, get_device, set_seed
-from .weights import save_weights, weights_digest
+from .weights import safetensors_bytes, save_weights, weights_digest
 
 # %% ../nbs/14_train.ipynb #6d2b612d
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ def run_recipe(
 # %% ../nbs/14_train.ipynb #7b000001
 def _state(training: Training) -> dict[str, torch.Tensor]:
     "All tensors that decide how a training goes on, by name."
-    found = {f'model.{name}': tensor for name, tensor in training.model.state_dict().items()}
+    found = {f'model.{name}': tensor for name, tensor in twin(training.model).state_dict().items()}
     for i, memory in training.optimizer.state_dict()['state'].items():   # i counts the parameters
         found |= {f'optimizer.{i}.{name}': tensor for name, tensor in memory.items()}
     found |= {'random.loader': training.train_loader.generator.get_state(), 'random.global': torch.get_rng_state()}
@@ -121,7 +122,7 @@ def _put_back(state: dict[str, torch.Tensor], training: Training) -> None:
     "Put such tensors back into a training of the same recipe."
     def within(kind: str) -> dict[str, torch.Tensor]:
         return {name.removeprefix(kind): tensor for name, tensor in state.items() if name.startswith(kind)}
-    training.model.load_state_dict(within('model.'))
+    twin(training.model).load_state_dict(within('model.'))   # what is inside, if it is compiled
     parameters = [p for group in training.optimizer.param_groups for p in group['params']]
     for name, tensor in within('optimizer.').items():
         i, memory = name.split('.')
@@ -151,12 +152,12 @@ def save_checkpoint(
     seed: int,
 ) -> None:
     "Write all that a training needs to go on, whole or not at all; raises `OSError` if it can't be written."
-    from safetensors.torch import save
     schedule = {name: training.scheduler.state_dict()[name] for name in ('last_epoch', '_step_count', '_last_lr')}
     text = json.dumps(_facts(recipe, seed, training) | {
         'history': asdict(training.history), 'schedule': schedule, 'torch': torch.__version__})
     tensors = _state(training)
-    write_atomically(path, save(tensors, {'training': text, 'sha256': _digest(text, tensors)}), 'the checkpoint')
+    about = {'training': text, 'sha256': _digest(text, tensors)}
+    write_atomically(path, safetensors_bytes(tensors, about), 'the checkpoint')
 
 # %% ../nbs/14_train.ipynb #7b000009
 def _read_checkpoint(
@@ -216,7 +217,8 @@ def _write_results(run: Run, folder: Path, about: dict[str, object]) -> None:
 # %% ../nbs/14_train.ipynb #e7990ec7
 def _clear(folder: Path) -> None:
     "Make the folder, and clear away what a run that was killed has left half-written in it."
-    folder.mkdir(parents=True, exist_ok=True)
+    with writing('the run', folder, 'Pass a folder that you can write to (in a terminal, --output FOLDER)'):
+        folder.mkdir(parents=True, exist_ok=True)
     for name in _FILES:
         for stale in folder.glob(f'.{name}.*.tmp'): stale.unlink()
 

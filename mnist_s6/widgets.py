@@ -42,7 +42,8 @@ from .augment import Augmentation
 from .checks import check_number
 from .datasets import BatchedLoader, plain_transforms, train_transforms
 from .digits import PreparedDigit, centre_of_mass, prepare_steps
-from .model import POINTWISE, ReceptiveField, evaluating, receptive_field
+from .model import POINTWISE, ReceptiveField, check_network, receptive_field
+from .threads import twin
 from .util import History, Training, classify, confusion_matrix, find_misclassified
 
 # %% ../nbs/20_widgets.ipynb #86eed256
@@ -518,19 +519,20 @@ def record_layers(
     "Send one image through in eval mode and copy what each layer does; raises `ValueError` if the image doesn't fit."
     if not isinstance(image, torch.Tensor) or image.ndim != 3:
         raise ValueError(f'image is {getattr(image, "shape", image)}; expected a tensor (C, H, W), such as images[0]')
-    parameter = next(model.parameters(), torch.zeros(()))
-    batch, heard, ran = image[None].to(parameter.device, parameter.dtype), [], []
+    check_network(model)
+    parameter, heard, ran = next(model.parameters(), torch.zeros(())), [], []
+    batch = image[None].to(parameter.device, parameter.dtype)
     def enter(layer, inputs): heard[:] = [_maps(inputs[0] if inputs else None)]
     def leave(layer, _, output, name): ran.append((name or 'model', layer, heard[0], _maps(output)))
-    leaves = [(name, layer) for name, layer in model.named_modules() if not list(layer.children())]
-    handles = [layer.register_forward_pre_hook(enter) for _, layer in leaves]
-    handles += [layer.register_forward_hook(lambda *args, name=name: leave(*args, name)) for name, layer in leaves]
+    quiet = twin(model)   # a hook on the network itself would hear all who use it
+    for name, layer in quiet.named_modules():
+        if not list(layer.children()):
+            layer.register_forward_pre_hook(enter)
+            layer.register_forward_hook(lambda *args, name=name: leave(*args, name))
     try:
-        with evaluating(model): model(batch.clone())   # the first layer may work in place
+        with torch.no_grad(): quiet(batch.clone())   # the first layer may work in place
     except (RuntimeError, ValueError) as error:
         raise ValueError(f'the network takes no image of shape {tuple(image.shape)}: {error}') from error
-    finally:
-        for handle in handles: handle.remove()
     return _follow(_maps(batch), [step for step in ran if step[2] is not None and step[3] is not None])
 
 def _maps(tensor: object) -> torch.Tensor | None: # (C, H, W)
