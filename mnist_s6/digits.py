@@ -162,7 +162,7 @@ def in_place(
 ) -> torch.Tensor: # (N,), True where an image is as MNIST's are
     "Which images need no preparing: the ink's longest side is 19 or 20, its centre of mass between 13 and 15."
     places = torch.arange(28, dtype=images.dtype)
-    sums = torch.cat([images @ images.new_ones(28), images.sum(1)]).T   # (28, 2N): the ink in each row, then in each column
+    sums = torch.cat([images @ images.new_ones(28), images.sum(1)]).T   # (28, 2N): each row's ink, each column's
     weights = torch.stack([4**places, 4**(27 - places)])           # (2, 28)
     last, first = torch.frexp(weights @ sums.sign()).exponent      # (2N,) each: 2·last + 1, 2·(27 − first) + 1
     longest = (last + first).view(2, -1).amax(0)//2 - 27           # (N,), last − first + 1; below 0 without ink

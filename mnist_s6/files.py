@@ -84,7 +84,7 @@ def write_atomically(
 
 # %% ../nbs/10_files.ipynb #4cfe9a91
 def cache_folder() -> Path: # Perhaps not there yet
-    "Where files are kept that can be made again, or what `MNIST_S6_CACHE` names; raises `OSError` without a home folder."
+    "Where files are that can be made again, or what `MNIST_S6_CACHE` names; raises `OSError` without a home folder."
     try: folder = os.environ.get('MNIST_S6_CACHE') or user_cache_path('mnist_s6', appauthor=False)
     except RuntimeError: folder = '~/.cache/mnist_s6'
     folder = os.path.expanduser(folder)   # ~ is the home folder

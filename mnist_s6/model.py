@@ -34,7 +34,7 @@ def check_network(model: nn.Module) -> None:
     remedy = f'{model.__name__}()' if isinstance(model, type) else 'S6Net() or load_network(path)'
     raise TypeError(f'model is {given}; expected a network, such as {remedy}')
 
-# %% ../nbs/02_model.ipynb #f6af8b6c
+# %% ../nbs/02_model.ipynb #0d990eff
 def device_of(
     model: nn.Module,
 ) -> torch.device: # The CPU if it has no parameters

@@ -51,7 +51,7 @@ class Predictions(Sequence):
         if isinstance(index, slice): return Predictions(self.probabilities[index])
         return next(iter(Predictions(self.probabilities[index][None])))
 
-# %% ../nbs/13_predict.ipynb #0249612e
+# %% ../nbs/13_predict.ipynb #94a2226b
 def _as_usual(
     greys: torch.Tensor | list[torch.Tensor], # (N, H, W), or N of (H, W)
 ) -> torch.Tensor | list[torch.Tensor]: # The same numbers; bytes stay bytes

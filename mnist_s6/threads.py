@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['inside', 'twin', 'without_warnings']
 
-# %% ../nbs/34_threads.ipynb #b1c0a199
+# %% ../nbs/34_threads.ipynb #a3e38518
 import copy, threading, warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,17 +15,19 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
-# %% ../nbs/34_threads.ipynb #7bdcfb6c
+# %% ../nbs/34_threads.ipynb #865ebf32
+_WRAPPERS = nn.DataParallel, nn.parallel.DistributedDataParallel, AveragedModel
+
 def inside(
     model: nn.Module, # A network, compiled or in a wrapper for several devices or for averages, or in several of these
 ) -> nn.Module:
     "The network inside all wrappers; `model` itself if there is none."
     while True:
-        if isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel, AveragedModel)): model = model.module
+        if isinstance(model, _WRAPPERS): model = model.module
         elif '_orig_mod' in model._modules: model = model._orig_mod   # by `torch.compile`
         else: return model
 
-# %% ../nbs/34_threads.ipynb #f7c2d9ed
+# %% ../nbs/34_threads.ipynb #7d4e3f9c
 def twin(
     model: nn.Module, # In any mode, which it keeps
 ) -> nn.Module: # In evaluation mode, without wrappers; what one learns, the other knows
@@ -44,6 +46,7 @@ def _twin(model: nn.Module, made: dict[int, nn.Module]) -> nn.Module:
     vars(found).update({name: _with_twins(value, made) for name, value in contents.items()}, training=False)
     return found
 
+# %% ../nbs/34_threads.ipynb #ab3cda1e
 def _with_twins(value: object, made: dict[int, nn.Module]) -> object:
     "A value in which twins stand for modules; the same object if it holds none."
     if isinstance(value, nn.Module): return _twin(value, made)
@@ -56,7 +59,7 @@ def _with_twins(value: object, made: dict[int, nn.Module]) -> object:
     for key, part in changed.items(): new[key] = part
     return tuple(new) if isinstance(value, tuple) else new
 
-# %% ../nbs/34_threads.ipynb #388d60ee
+# %% ../nbs/34_threads.ipynb #c3156e67
 class _Here(threading.local):
     "Stands for a pattern: it matches each text in threads that have set `match`, and no text in others."
     match = ().count

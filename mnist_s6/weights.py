@@ -35,7 +35,7 @@ def weights_digest(
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 
-# %% ../nbs/12_weights.ipynb #a651f6ca
+# %% ../nbs/12_weights.ipynb #ac954eb2
 def safetensors_bytes(
     tensors: dict[str, torch.Tensor], # By name, each contiguous and on the CPU
     about: dict[str, str], # What else the file says
@@ -91,7 +91,7 @@ def _misfits(found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) 
     return [f'{name}: {kind(found, name)} in the file, {kind(expected, name)} in the network'
             for name in names if kind(found, name) != kind(expected, name)]
 
-# %% ../nbs/12_weights.ipynb #952d74d5
+# %% ../nbs/12_weights.ipynb #95b85a36
 def _read_weights(
     path: str | os.PathLike[str], # A safetensors file
 ) -> dict[str, torch.Tensor]: # By name

@@ -1,5 +1,6 @@
 """What several test files share."""
 
+import functools
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -20,14 +21,19 @@ def free_port() -> int:
         return free.getsockname()[1]
 
 
+@functools.cache
+def mnist(train: bool) -> MNIST:
+    """All images, read once, also for all processes that a test forks."""
+    return MNIST(str(DATA), train=train)
+
+
 def few_images(training: int, testing: int) -> Callable[..., tuple[BatchedLoader, BatchedLoader]]:
     """In place of `load_data`: so few images that a run takes a moment."""
 
     def load(batch_size, root, *, seed, validation, batched, augmentation, share):
-        train, test = (MNIST(str(DATA), train=train) for train in (True, False))
         return (
-            BatchedLoader(Subset(train, range(training)), batch_size, augmentation, seed, share=share),
-            BatchedLoader(Subset(test, range(testing)), batch_size),
+            BatchedLoader(Subset(mnist(True), range(training)), batch_size, augmentation, seed, share=share),
+            BatchedLoader(Subset(mnist(False), range(testing)), batch_size),
         )
 
     return load
