@@ -1,10 +1,16 @@
 """Lines of digits, drawn: by the hands of drawings.py, or with MNIST's own training digits, in a row on paper."""
 
 import random
+import time
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
+from statistics import median
 
 import torch
 from drawings import HANDS, _pixels, _written
+from mnist_s6.files import data_folder, read_idx, unpack_data
+from mnist_s6.numbers import read_number
 from PIL import Image, ImageDraw
 
 @dataclass(frozen=True)
@@ -89,7 +95,7 @@ def mark(sign: str, style: Style, pen: float, slant: float) -> Image.Image:
     """A dot, a dash or a slash in white on black; a slash leans more than the digits do."""
     unit, width = style.height, max(2, round(pen * style.height))
     if sign == "/":
-        height = int(1.35 * unit)
+        height = int(1.45 * unit)
         across = max(0.15, slant + 0.37) * height
         picture = Image.new("L", (int(across) + 2 * width, height))
         ImageDraw.Draw(picture).line([(width, height), (across + width, 0)], fill=255, width=width)
@@ -141,3 +147,79 @@ def draw_line(
     ink = ink[max(0, int(rows[0]) - margin) : int(rows[-1]) + margin]
     return photographed(ink, style, chance), text
 
+
+
+APART = {
+    "plain": Style(),
+    "thin pen": Style(pen=(0.03, 0.045)),
+    "thick pen": Style(pen=(0.15, 0.18)),
+    "rising or falling": Style(slope=0.25),
+    "large and small": Style(size=0.3),
+    "close together": Style(gap=(0.07, 0.15)),
+    "uneven light": Style(light=0.3, grain=0.02),
+    "light on dark, grainy": Style(dark=True, grain=0.04),
+    "small, 24 pixels high": Style(height=24),
+    "on a large sheet": Style(height=70, paper=(1200, 1600)),
+    "in boxes": Style(boxed=True, gap=(0.45, 0.7)),
+    "with dots and dashes": Style(gap=(0.2, 0.5), marks=".-"),
+    "with slashes": Style(gap=(0.2, 0.5), marks="/"),
+}
+TOUCHING = {"a little": Style(gap=(-0.03, 0)), "clearly": Style(gap=(-0.12, -0.04))}
+KINDS = "right", "refused", "wrong"
+
+
+def outcome(picture: torch.Tensor, digits: str) -> str:
+    """What becomes of a line: one of KINDS."""
+    try:
+        found = read_number(picture).digits
+    except ValueError:
+        return "refused"
+    return "right" if found == digits else "refused" if "?" in found else "wrong"
+
+
+def counted(outcomes: Iterable[str]) -> dict[str, int]:
+    """How many of each kind."""
+    found = Counter(outcomes)
+    return {kind: found[kind] for kind in KINDS}
+
+
+def outcomes(style: Style, lengths: Iterable[int], times: int, seed: int, mnist: tuple[torch.Tensor, torch.Tensor] | None = None) -> list[tuple[int, str]]:
+    """The length and the outcome of lines of a style, of any digits."""
+    found = []
+    for turn in range(times):
+        for length in lengths:
+            digits = "".join(random.Random(f"{seed} {turn} {length}").choices("0123456789", k=length))
+            found.append((length, outcome(draw_line(digits, style, 1000 * seed + turn, mnist)[0], digits)))
+    return found
+
+
+def measure_lines(times: int = 10, seed: int = 0) -> dict:
+    """How many lines of 2 to 10 digits are read from end to end, by condition and by length; and those that touch."""
+    folder = unpack_data(data_folder())
+    mnist = read_idx(folder / "train-images-idx3-ubyte")[55000:], read_idx(folder / "train-labels-idx1-ubyte")[55000:]
+    found: dict[str, list[tuple[int, str]]] = {}
+    for i, (name, style) in enumerate(APART.items()):
+        found[name] = outcomes(style, range(2, 11), times, 100 * seed + i)
+        print(f"  {name}: {counted(kind for _, kind in found[name])}", flush=True)
+    found["MNIST's digits"] = outcomes(Style(), range(2, 11), times, 100 * seed + len(APART), mnist)
+    touching = {f"{name}, {whose}": outcomes(style, (2,), 10 * times, seed, images)
+                for name, style in TOUCHING.items() for whose, images in (("drawn", None), ("MNIST's", mnist))}
+    every = [result for results in found.values() for result in results]
+    return {
+        "figure": 100 * counted(kind for _, kind in every)["right"] / len(every),
+        "conditions": {name: counted(kind for _, kind in results) for name, results in found.items()},
+        "lengths": {length: counted(kind for other, kind in every if other == length) for length in range(2, 11)},
+        "touching": {name: counted(kind for _, kind in results) for name, results in touching.items()},
+        "megapixels_12_seconds": seconds_of_a_photo(),
+    }
+
+
+def seconds_of_a_photo() -> float:
+    """How long a line on a sheet of 12 megapixels takes, the median of five times."""
+    photo = draw_line("1234567890", Style(height=150, grain=0.02, paper=(3000, 4000)))[0].mul(255).byte()
+    seconds = []
+    for _ in range(5):
+        start = time.perf_counter()
+        assert read_number(photo).digits == "1234567890"
+        seconds.append(time.perf_counter() - start)
+    return median(seconds)
