@@ -6,7 +6,7 @@
 __all__ = ['MAX_PARTS', 'TOO_MANY', 'ink_runs', 'connected_components', 'Box', 'component_boxes', 'strokes_per_row', 'Number',
            'read_number']
 
-# %% ../nbs/09_numbers.ipynb #8face8c8
+# %% ../nbs/09_numbers.ipynb #88352601
 import math, os, statistics
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from PIL.Image import Image
 
-# %% ../nbs/09_numbers.ipynb #8f426b1f
+# %% ../nbs/09_numbers.ipynb #2ec6034e
 def ink_runs(
     ink: torch.Tensor, # (H, W), true where there is ink
 ) -> torch.Tensor: # (n, 3): row, first column, last column + 1
@@ -35,7 +35,7 @@ def ink_runs(
     steps = F.pad(ink.int(), (1, 1)).diff(dim=1)   # (H, W + 1): 1 where ink begins, -1 where it ends
     return torch.cat([(steps == 1).nonzero(), (steps == -1).nonzero()[:, 1:]], 1)
 
-# %% ../nbs/09_numbers.ipynb #1e63668b
+# %% ../nbs/09_numbers.ipynb #7ffa62fb
 def _chiefs(runs: list[list[int]]) -> list[int]: # As from `ink_runs` → of each run, the first run of its component
     "Which runs hang together, over corners too (union-find: Galler and Fischer 1964)."
     leader, j = list(range(len(runs))), 0
@@ -50,7 +50,7 @@ def _chiefs(runs: list[list[int]]) -> list[int]: # As from `ink_runs` → of eac
             leader[last], k = first, k + 1
     return [chief(i) for i in range(len(runs))]
 
-# %% ../nbs/09_numbers.ipynb #d84c3082
+# %% ../nbs/09_numbers.ipynb #b8599e62
 def connected_components(
     ink: torch.Tensor, # (H, W), true where there is ink
 ) -> torch.Tensor: # (H, W), 1 to n in the order of their first pixels, 0 without ink
@@ -61,7 +61,7 @@ def connected_components(
     labels[ink] = numbers.repeat_interleave(runs[:, 2] - runs[:, 1])
     return labels
 
-# %% ../nbs/09_numbers.ipynb #688f160a
+# %% ../nbs/09_numbers.ipynb #fb21188c
 class Box(NamedTuple):
     "A rectangle of pixels."
     top: int # First row
@@ -84,7 +84,7 @@ class Box(NamedTuple):
         return (min(self.bottom, other.bottom) - max(self.top, other.top),
                 min(self.right, other.right) - max(self.left, other.left))
 
-# %% ../nbs/09_numbers.ipynb #5303ddbe
+# %% ../nbs/09_numbers.ipynb #63e0fd2e
 def component_boxes(
     labels: torch.Tensor, # (H, W), as from `connected_components`
 ) -> list[Box]: # Of the components 1 to n
@@ -95,7 +95,7 @@ def component_boxes(
                    for how in ('amin', 'amax'))                   # (n, 2) each
     return [Box(*ends) for ends in torch.cat([first, last + 1], 1).tolist()]
 
-# %% ../nbs/09_numbers.ipynb #578e0d2f
+# %% ../nbs/09_numbers.ipynb #67961d2e
 class _Page(NamedTuple):
     "The ink of a picture, and its components."
     ink: torch.Tensor # (h, w), 0 to 1, exactly 0 where there is none
@@ -112,7 +112,7 @@ def _page(grey: torch.Tensor) -> _Page: # (H, W), 0 to 1
     labels = connected_components(ink >= min(0.5, otsu_threshold(ink)))
     return _Page(ink, labels, dict(enumerate(component_boxes(labels), 1)))
 
-# %% ../nbs/09_numbers.ipynb #2a9e0c04
+# %% ../nbs/09_numbers.ipynb #1dd2ecb6
 def _part(page: _Page, shape: tuple[int, ...]) -> Box: # In the pixels of the picture
     "The part of a picture, (H, W), where the larger components are, with a margin."
     tallest = max(box.height for box in page.boxes.values())
@@ -130,13 +130,13 @@ def _look(grey: torch.Tensor) -> tuple[_Page, Box]: # (H, W), 0 to 1 → the pag
         return page, Box(0, 0, *grey.shape)
     return _page(grey[part.top:part.bottom, part.left:part.right]), part
 
-# %% ../nbs/09_numbers.ipynb #4a291bf0
+# %% ../nbs/09_numbers.ipynb #01724b3e
 def _usual_height(boxes: Collection[Box]) -> float:
     "The height of most digits of a line."
     upright = [box.height for box in boxes if box.height > 0.3*box.width] or [box.height for box in boxes]
-    return statistics.median(height for height in upright if height >= 0.4*max(upright))
+    return statistics.median(height for height in upright if height >= 0.6*max(upright))
 
-# %% ../nbs/09_numbers.ipynb #e1ce122a
+# %% ../nbs/09_numbers.ipynb #44737eb5
 def _straight_sides(mask: torch.Tensor) -> int: # (h, w) → 0 to 4
     "How many sides of its box a component follows, over at least 0.8 of their length."
     deep = max(1, round(0.12*min(mask.shape)))   # pixels that count as the side
@@ -155,14 +155,14 @@ def _frames(page: _Page) -> set[int]:
     return frames | {number for number, box in large.items() if straight[number] == 4
                      and usual and 0.8*min(usual) <= box.height <= 1.2*max(usual)}
 
-# %% ../nbs/09_numbers.ipynb #be8dc42d
+# %% ../nbs/09_numbers.ipynb #2f28b9bf
 def _same_digit(one: Box, other: Box, unit: float) -> bool: # `unit`: the usual height
     "Whether two components are pieces of one digit."
     rows, columns = one.shared(other)
     lower = min(one.height, other.height)
     stacked = (columns >= 0.5*min(one.width, other.width) and rows >= -0.3*unit
                and lower < 0.7*one.around(other).height)
-    return stacked or (lower < 0.5*unit and min(rows, columns) >= -0.06*unit)
+    return stacked or (lower < 0.35*unit and min(rows, columns) >= -0.06*unit)
 
 def _joined(boxes: dict[int, Box], unit: float) -> list[list[int]]: # Each list is one mark
     "Put the pieces of each digit together: from the highest to the lowest, each joins one mark at most."
@@ -173,7 +173,7 @@ def _joined(boxes: dict[int, Box], unit: float) -> list[list[int]]: # Each list 
         else: marks.append([number])
     return marks
 
-# %% ../nbs/09_numbers.ipynb #c8c90e4b
+# %% ../nbs/09_numbers.ipynb #e14f289d
 def _lean(mask: torch.Tensor) -> tuple[float, float]: # (h, w)
     "Columns to the right for each row upwards, and how far any ink is from such a straight stroke, in heights."
     rows, columns = (places - places.mean() for places in mask.nonzero().double().T)
@@ -195,7 +195,7 @@ def _slash(mark: _Mark, left: list[_Mark], right: list[_Mark]) -> float:
     if not straight or mark.lean < 0.15 + statistics.median(other.lean for other in others): return 0.
     return mark.box.height/max(other.box.height for other in others)
 
-# %% ../nbs/09_numbers.ipynb #d0e79a58
+# %% ../nbs/09_numbers.ipynb #a1558ce3
 def _check_one_line(boxes: Collection[Box], unit: float) -> None:
     "Raise `ValueError` if marks don't stand side by side, in one line."
     tall = [box for box in boxes if box.height >= 0.6*unit]
@@ -208,7 +208,7 @@ def _check_one_line(boxes: Collection[Box], unit: float) -> None:
         raise ValueError('the digits do not stand in one line from left to right; expected one line. '
                          'Cut the picture into its lines, or turn it')
 
-# %% ../nbs/09_numbers.ipynb #7c07aee8
+# %% ../nbs/09_numbers.ipynb #a6db0a1d
 #: Components in a line, at most
 MAX_PARTS = 100
 
@@ -221,7 +221,7 @@ def _parts(page: _Page) -> tuple[dict[int, Box], list[Box], float]: # The parts,
     for number, box in boxes.items():
         long = box.width > 1.5*unit and box.height <= min(0.3*box.width, 0.5*unit)
         if max(box.height, box.width) >= 0.2*unit and not long: parts[number] = box
-        elif max(box.height, box.width) >= 0.1*unit: ignored.append(box)
+        elif max(box.height, box.width) >= 0.05*unit: ignored.append(box)
     check_number('number of pieces of ink in the line', len(parts), 0, MAX_PARTS, whole=True)
     return parts, ignored, unit
 
@@ -240,7 +240,7 @@ def _marks(page: _Page) -> tuple[list[_Mark], list[Box]]: # From left to right; 
     boxes = {mark.box for mark in digits}
     return digits, ignored + [mark.box for mark in marks if mark.box not in boxes]
 
-# %% ../nbs/09_numbers.ipynb #dce14be4
+# %% ../nbs/09_numbers.ipynb #fa511e5d
 #: More strokes per row than one digit has
 TOO_MANY = 2.0
 
@@ -250,7 +250,7 @@ def strokes_per_row(
     "How many strokes a row cuts through, on average over the rows."
     return len(ink_runs(ink))/len(ink)
 
-# %% ../nbs/09_numbers.ipynb #5309f558
+# %% ../nbs/09_numbers.ipynb #886e0ead
 def _doubt(mark: _Mark, ink: torch.Tensor, probability: float) -> str: # Its (h, w), true where there is ink
     "Why a mark may be no digit, or another one than the network says; empty if there is no doubt."
     if strokes_per_row(ink) > TOO_MANY or ink.shape[1] > 1.7*len(ink):
@@ -258,7 +258,7 @@ def _doubt(mark: _Mark, ink: torch.Tensor, probability: float) -> str: # Its (h,
     if mark.slash > 1.05: return 'may be a slash or a 1; write a slash higher, or use a dash'
     return '' if probability >= 0.5 else 'is none that the network knows; write it more clearly'
 
-# %% ../nbs/09_numbers.ipynb #d0d03fb0
+# %% ../nbs/09_numbers.ipynb #8e49cd3b
 def _cut_out(page: _Page, mark: _Mark) -> torch.Tensor: # (h, w), 0 to 1, white on black, with a margin
     "A mark alone, without its neighbours."
     top, left, bottom, right = mark.box
@@ -267,7 +267,7 @@ def _cut_out(page: _Page, mark: _Mark) -> torch.Tensor: # (h, w), 0 to 1, white 
     own = torch.isin(labels, torch.tensor(mark.pieces))
     return F.pad(page.ink[place]*_spread(own, 2)*(own | (labels == 0)), (4, 4, 4, 4))
 
-# %% ../nbs/09_numbers.ipynb #9fe1f15f
+# %% ../nbs/09_numbers.ipynb #5bb416c9
 @dataclass(frozen=True, eq=False, repr=False)
 class Number:
     "What a line of digits says."
@@ -296,7 +296,7 @@ class Number:
         "Draw the picture with a box around each digit."
         return _plot_number(self)
 
-# %% ../nbs/09_numbers.ipynb #7cc5fd34
+# %% ../nbs/09_numbers.ipynb #e4129adf
 def _plot_number(number: Number) -> 'Figure':
     "See `Number.plot`."
     from matplotlib.figure import Figure
@@ -318,7 +318,7 @@ def _plot_number(number: Number) -> 'Figure':
     figure.supxlabel('Each box is a digit, read from left to right; red is in doubt, dotted is ignored.', fontsize=9)
     return figure
 
-# %% ../nbs/09_numbers.ipynb #b3b954d5
+# %% ../nbs/09_numbers.ipynb #ae875ab1
 def _in_picture(box: Box, page: _Page, part: Box) -> Box:
     "A box of a page, in the pixels of the picture that the page is a part of."
     down, across = part.height/page.ink.shape[0], part.width/page.ink.shape[1]
