@@ -6,7 +6,7 @@
 __all__ = ['MAX_PARTS', 'TOO_MANY', 'ink_runs', 'connected_components', 'Box', 'component_boxes', 'strokes_per_row', 'Number',
            'read_number']
 
-# %% ../nbs/09_numbers.ipynb #88352601
+# %% ../nbs/09_numbers.ipynb #e923f0ce
 import math, os, statistics
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from PIL.Image import Image
 
-# %% ../nbs/09_numbers.ipynb #2ec6034e
+# %% ../nbs/09_numbers.ipynb #27ee11ff
 def ink_runs(
     ink: torch.Tensor, # (H, W), true where there is ink
 ) -> torch.Tensor: # (n, 3): row, first column, last column + 1
@@ -35,7 +35,7 @@ def ink_runs(
     steps = F.pad(ink.int(), (1, 1)).diff(dim=1)   # (H, W + 1): 1 where ink begins, -1 where it ends
     return torch.cat([(steps == 1).nonzero(), (steps == -1).nonzero()[:, 1:]], 1)
 
-# %% ../nbs/09_numbers.ipynb #7ffa62fb
+# %% ../nbs/09_numbers.ipynb #1cca0dc4
 def _chiefs(runs: list[list[int]]) -> list[int]: # As from `ink_runs` → of each run, the first run of its component
     "Which runs hang together, over corners too (union-find: Galler and Fischer 1964)."
     leader, j = list(range(len(runs))), 0
@@ -50,7 +50,7 @@ def _chiefs(runs: list[list[int]]) -> list[int]: # As from `ink_runs` → of eac
             leader[last], k = first, k + 1
     return [chief(i) for i in range(len(runs))]
 
-# %% ../nbs/09_numbers.ipynb #b8599e62
+# %% ../nbs/09_numbers.ipynb #d1b6ca79
 def connected_components(
     ink: torch.Tensor, # (H, W), true where there is ink
 ) -> torch.Tensor: # (H, W), 1 to n in the order of their first pixels, 0 without ink
@@ -61,7 +61,7 @@ def connected_components(
     labels[ink] = numbers.repeat_interleave(runs[:, 2] - runs[:, 1])
     return labels
 
-# %% ../nbs/09_numbers.ipynb #fb21188c
+# %% ../nbs/09_numbers.ipynb #341599b6
 class Box(NamedTuple):
     "A rectangle of pixels."
     top: int # First row
@@ -84,7 +84,7 @@ class Box(NamedTuple):
         return (min(self.bottom, other.bottom) - max(self.top, other.top),
                 min(self.right, other.right) - max(self.left, other.left))
 
-# %% ../nbs/09_numbers.ipynb #63e0fd2e
+# %% ../nbs/09_numbers.ipynb #124ded92
 def component_boxes(
     labels: torch.Tensor, # (H, W), as from `connected_components`
 ) -> list[Box]: # Of the components 1 to n
@@ -95,7 +95,7 @@ def component_boxes(
                    for how in ('amin', 'amax'))                   # (n, 2) each
     return [Box(*ends) for ends in torch.cat([first, last + 1], 1).tolist()]
 
-# %% ../nbs/09_numbers.ipynb #67961d2e
+# %% ../nbs/09_numbers.ipynb #fb8faa71
 class _Page(NamedTuple):
     "The ink of a picture, and its components."
     ink: torch.Tensor # (h, w), 0 to 1, exactly 0 where there is none
@@ -112,7 +112,7 @@ def _page(grey: torch.Tensor) -> _Page: # (H, W), 0 to 1
     labels = connected_components(ink >= min(0.5, otsu_threshold(ink)))
     return _Page(ink, labels, dict(enumerate(component_boxes(labels), 1)))
 
-# %% ../nbs/09_numbers.ipynb #1dd2ecb6
+# %% ../nbs/09_numbers.ipynb #57726684
 def _part(page: _Page, shape: tuple[int, ...]) -> Box: # In the pixels of the picture
     "The part of a picture, (H, W), where the larger components are, with a margin."
     tallest = max(box.height for box in page.boxes.values())
@@ -130,16 +130,18 @@ def _look(grey: torch.Tensor) -> tuple[_Page, Box]: # (H, W), 0 to 1 → the pag
         return page, Box(0, 0, *grey.shape)
     return _page(grey[part.top:part.bottom, part.left:part.right]), part
 
-# %% ../nbs/09_numbers.ipynb #01724b3e
+# %% ../nbs/09_numbers.ipynb #13366ee9
 def _usual_height(boxes: Collection[Box]) -> float:
     "The height of most digits of a line."
     upright = [box.height for box in boxes if box.height > 0.3*box.width] or [box.height for box in boxes]
     return statistics.median(height for height in upright if height >= 0.6*max(upright))
 
-# %% ../nbs/09_numbers.ipynb #44737eb5
+# %% ../nbs/09_numbers.ipynb #6d6825ea
 def _straight_sides(mask: torch.Tensor) -> int: # (h, w) → 0 to 4
-    "How many sides of its box a component follows, over at least 0.8 of their length."
+    "How many sides of its box a component follows, over at least 0.8 of their length; 0 if more hangs on it."
     deep = max(1, round(0.12*min(mask.shape)))   # pixels that count as the side
+    inner = ink_runs(mask[deep:-deep])[:, 0].bincount(minlength=1).float()   # strokes of each row between top and bottom
+    if inner.mean() - inner.min() > 0.3: return 0
     sides = mask[:deep].any(0), mask[-deep:].any(0), mask[:, :deep].any(1), mask[:, -deep:].any(1)
     return sum(side.float().mean().item() >= 0.8 for side in sides)
 
@@ -155,7 +157,7 @@ def _frames(page: _Page) -> set[int]:
     return frames | {number for number, box in large.items() if straight[number] == 4
                      and usual and 0.8*min(usual) <= box.height <= 1.2*max(usual)}
 
-# %% ../nbs/09_numbers.ipynb #2f28b9bf
+# %% ../nbs/09_numbers.ipynb #817ca635
 def _same_digit(one: Box, other: Box, unit: float) -> bool: # `unit`: the usual height
     "Whether two components are pieces of one digit."
     rows, columns = one.shared(other)
@@ -173,7 +175,7 @@ def _joined(boxes: dict[int, Box], unit: float) -> list[list[int]]: # Each list 
         else: marks.append([number])
     return marks
 
-# %% ../nbs/09_numbers.ipynb #e14f289d
+# %% ../nbs/09_numbers.ipynb #fe0994ff
 def _lean(mask: torch.Tensor) -> tuple[float, float]: # (h, w)
     "Columns to the right for each row upwards, and how far any ink is from such a straight stroke, in heights."
     rows, columns = (places - places.mean() for places in mask.nonzero().double().T)
@@ -195,7 +197,7 @@ def _slash(mark: _Mark, left: list[_Mark], right: list[_Mark]) -> float:
     if not straight or mark.lean < 0.15 + statistics.median(other.lean for other in others): return 0.
     return mark.box.height/max(other.box.height for other in others)
 
-# %% ../nbs/09_numbers.ipynb #a1558ce3
+# %% ../nbs/09_numbers.ipynb #29d3d405
 def _check_one_line(boxes: Collection[Box], unit: float) -> None:
     "Raise `ValueError` if marks don't stand side by side, in one line."
     tall = [box for box in boxes if box.height >= 0.6*unit]
@@ -208,7 +210,7 @@ def _check_one_line(boxes: Collection[Box], unit: float) -> None:
         raise ValueError('the digits do not stand in one line from left to right; expected one line. '
                          'Cut the picture into its lines, or turn it')
 
-# %% ../nbs/09_numbers.ipynb #a6db0a1d
+# %% ../nbs/09_numbers.ipynb #76f8cac8
 #: Components in a line, at most
 MAX_PARTS = 100
 
@@ -240,7 +242,7 @@ def _marks(page: _Page) -> tuple[list[_Mark], list[Box]]: # From left to right; 
     boxes = {mark.box for mark in digits}
     return digits, ignored + [mark.box for mark in marks if mark.box not in boxes]
 
-# %% ../nbs/09_numbers.ipynb #fa511e5d
+# %% ../nbs/09_numbers.ipynb #58840064
 #: More strokes per row than one digit has
 TOO_MANY = 2.0
 
@@ -250,15 +252,15 @@ def strokes_per_row(
     "How many strokes a row cuts through, on average over the rows."
     return len(ink_runs(ink))/len(ink)
 
-# %% ../nbs/09_numbers.ipynb #886e0ead
+# %% ../nbs/09_numbers.ipynb #dd434af6
 def _doubt(mark: _Mark, ink: torch.Tensor, probability: float) -> str: # Its (h, w), true where there is ink
     "Why a mark may be no digit, or another one than the network says; empty if there is no doubt."
     if strokes_per_row(ink) > TOO_MANY or ink.shape[1] > 1.7*len(ink):
         return 'looks like several digits that touch; write them apart'
     if mark.slash > 1.05: return 'may be a slash or a 1; write a slash higher, or use a dash'
-    return '' if probability >= 0.5 else 'is none that the network knows; write it more clearly'
+    return '' if probability >= 0.7 else 'is none that the network knows; write it more clearly'
 
-# %% ../nbs/09_numbers.ipynb #8e49cd3b
+# %% ../nbs/09_numbers.ipynb #ab458e1a
 def _cut_out(page: _Page, mark: _Mark) -> torch.Tensor: # (h, w), 0 to 1, white on black, with a margin
     "A mark alone, without its neighbours."
     top, left, bottom, right = mark.box
@@ -267,7 +269,7 @@ def _cut_out(page: _Page, mark: _Mark) -> torch.Tensor: # (h, w), 0 to 1, white 
     own = torch.isin(labels, torch.tensor(mark.pieces))
     return F.pad(page.ink[place]*_spread(own, 2)*(own | (labels == 0)), (4, 4, 4, 4))
 
-# %% ../nbs/09_numbers.ipynb #5bb416c9
+# %% ../nbs/09_numbers.ipynb #b2a01176
 @dataclass(frozen=True, eq=False, repr=False)
 class Number:
     "What a line of digits says."
@@ -290,13 +292,13 @@ class Number:
     def __repr__(self) -> str:
         doubts = [f'; digit {i + 1} of {len(self.boxes)}, rows {box.top} to {box.bottom}, columns {box.left} to '
                   f'{box.right}, {doubt}' for i, (box, doubt) in enumerate(zip(self.boxes, self.doubts)) if doubt]
-        return f'Number({self.digits!r}, {self.probability:.1%}{"".join(doubts)})'
+        return f'Number({self.digits!r}{"".join(doubts) or f", {self.probability:.1%}"})'
 
     def plot(self) -> 'Figure':
         "Draw the picture with a box around each digit."
         return _plot_number(self)
 
-# %% ../nbs/09_numbers.ipynb #e4129adf
+# %% ../nbs/09_numbers.ipynb #ce52e439
 def _plot_number(number: Number) -> 'Figure':
     "See `Number.plot`."
     from matplotlib.figure import Figure
@@ -308,17 +310,18 @@ def _plot_number(number: Number) -> 'Figure':
     figure = Figure(figsize=(8, min(7, max(2.2, 1.5 + 7*rows/columns))), layout='constrained')
     axes = figure.subplots()
     axes.imshow(_grey(number.picture[::step, ::step]), cmap='gray', vmin=0, vmax=1, extent=(0, columns, rows, 0))
-    for box in number.ignored: frame(box, 'gray', ':')
+    for box in number.ignored: frame(box, 'tab:orange', ':')
     for box, found, sign in zip(number.boxes, number.predictions, number.digits):
         color = 'tab:red' if sign == '?' else 'tab:blue'
         frame(box, color, '-')
-        axes.text((box.left + box.right)/2, box.top, f'{sign}\n{found.probability:.0%}',
-                  color=color, ha='center', va='bottom')
-    axes.set(title=f'{number.digits}, with a probability of {number.probability:.1%}', xlabel='column', ylabel='row')
+        text = f'{sign}\n{found.probability:.0%}' if 20*box.width > columns else sign   # where there is room for it
+        axes.text((box.left + box.right)/2, box.top, text, color=color, ha='center', va='bottom')
+    trust = 'in doubt' if '?' in number.digits else f'with a probability of {number.probability:.1%}'
+    axes.set(title=f'{number.digits}, {trust}', xlabel='column', ylabel='row')
     figure.supxlabel('Each box is a digit, read from left to right; red is in doubt, dotted is ignored.', fontsize=9)
     return figure
 
-# %% ../nbs/09_numbers.ipynb #ae875ab1
+# %% ../nbs/09_numbers.ipynb #6dbe72fd
 def _in_picture(box: Box, page: _Page, part: Box) -> Box:
     "A box of a page, in the pixels of the picture that the page is a part of."
     down, across = part.height/page.ink.shape[0], part.width/page.ink.shape[1]

@@ -257,7 +257,7 @@ def test_the_picture_shows_every_box() -> None:
     found = read_number(digits_of("46"))
     doubtful = Number(found.predictions, found.boxes, ("", "is a riddle"), (Box(1, 2, 5, 9),), found.picture)
     axes = doubtful.plot().axes[0]
-    assert [line.get_color() for line in axes.lines] == ["gray", "tab:blue", "tab:red"]
+    assert [line.get_color() for line in axes.lines] == ["tab:orange", "tab:blue", "tab:red"]
     assert axes.get_title().startswith("4?") and axes.get_xlabel() and axes.get_ylabel()
     assert doubtful.plot()._supxlabel.get_text().endswith(".")
 
