@@ -54,6 +54,9 @@ def details(name: str, found: dict) -> str:
         words.append(f"10,000 images at {found['throughput_share']:.1%} of the bare network's speed (goal {found['throughput_goal']:.0%})")
     if "training_view_share" in found:
         words.append(f"the live view of a training takes {found['training_view_share']:.1%} of an epoch (goal 3%)")
+    if "touching" in found:
+        wrong, pairs = (sum(counts[kind] if kind else sum(counts.values()) for counts in found["touching"].values()) for kind in ("wrong", ""))
+        words.append(f"of {pairs} pairs that touch, {wrong} are read wrongly without a warning; a photo of 12 megapixels takes {found['megapixels_12_seconds']:.2f} s")
     if "all_reduce_seconds_by_bytes" in found:
         words.append(", ".join(f"{seconds:.1f} s by {count}" for count, seconds in found["seconds_per_epoch"].items()) + " processes of one thread each")
     return f"- `{name}`: {'; '.join([*words, describe(found['machine'])])}, commit {found['machine']['commit']}\n"

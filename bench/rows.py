@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import peers
 import torch
+from lines import measure_lines
 from mnist_s6.augment import Augmentation
 from mnist_s6.datasets import MEAN, STD, load_data
 from mnist_s6.files import read_idx, unpack_data
@@ -404,5 +405,6 @@ ROWS = {
     "s6": Row("accuracy of the session's own recipe", "%", 2, 99.40, True, s6),
     "widgets": Row("a change of a control, the slowest", " ms", 0, 150, False, widgets),
     "predict": Row("one image by `predict`, beyond the bare network", " ms", 2, 1, False, predict_costs),
+    "numbers": Row("drawn lines of 2 to 10 digits that are read from end to end", "%", 1, 95, True, measure_lines),
     "scale": Row("an epoch of `fast` by two processes, against one", " times as long", 2, 1, False, scale),
 }
