@@ -30,10 +30,11 @@ autodoc_preserve_defaults = True
 autodoc_typehints_format = "short"
 python_use_unqualified_type_names = True
 maximum_signature_line_length = 70
+add_module_names = False
 toc_object_entries_show_parents = "hide"
 
 html_theme = "furo"
-html_title = f"{project} {release}"
+html_title = project
 html_last_updated_fmt = "%-d %B %Y"
 html_static_path = [str(HERE / "static")]
 templates_path = [str(HERE / "templates")]

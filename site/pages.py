@@ -19,6 +19,7 @@ TITLES = re.compile(r"""title(?:=|\()\s*f?(["'])(.+?)\1""")
 RAW = "```{{raw}} html\n{}\n```\n"
 RUN = """<p class="course-run">This page is a notebook, with what its cells gave. To change it and run it:
 <code>make lab</code>, or <a href="{colab}">open it in Colab</a>. <a href="{source}">Its source</a></p>"""
+ZIP = "mnist_s6-course.zip"  # the whole site, on the site
 REST = "More rooms"  # over notebooks that no table of index.ipynb names
 
 
@@ -100,10 +101,10 @@ def run_it(name: str, settings: Any) -> str:
     return RUN.format(colab=escape(colab), source=escape(source))
 
 
-def opening(text: str, insert: str) -> str:
+def with_opening(text: str, insert: str) -> str:
     """A notebook's first cell with something put under its title and the sentence below it."""
-    title, sentence, rest = re.fullmatch(r"(# .+\n)\s*(>.+(?:\n>.+)*)((?s:.*))", text).groups()
-    return f"{title}\n{{.course-lead}}\n{sentence}\n\n{insert}\n{rest}"
+    opening, rest = re.fullmatch(r"(# .+\n\s*>.+(?:\n>.+)*)((?s:.*))", text).groups()
+    return f"{opening}\n\n{insert}\n{rest}"
 
 
 def as_page(app: Sphinx, name: str, source: list[str]) -> None:
@@ -121,8 +122,9 @@ def as_page(app: Sphinx, name: str, source: list[str]) -> None:
         elif cell["cell_type"] == "markdown":
             cell["source"] = hold_links(text_of(cell), root, f"{settings['git_url']}/blob/{settings['branch']}")
     front = (root / "site/front.html").read_text(encoding="utf-8")
+    front = front.format(zip=escape(f"{settings['doc_host']}{settings['doc_baseurl']}/{ZIP}"))
     insert = RAW.format(front if name == "index" else run_it(name, settings))
-    cells[0]["source"] = opening(cells[0]["source"], insert)
+    cells[0]["source"] = with_opening(cells[0]["source"], insert)
     if name == "index":
         cells.append({"cell_type": "markdown", "id": "menu", "metadata": {}, "source": menu(nb, path.parent)})
     source[0] = json.dumps(nb | {"cells": cells})

@@ -46,7 +46,7 @@ def module_name(path: Path) -> str:
 def write_reference(folder: Path) -> None:
     """A page for each module of the library, and one that leads to them."""
     folder.mkdir()
-    modules = {module_name(path): path for path in below(ROOT / LIB, "*.py")}
+    modules = {module_name(path): path for path in below(ROOT / LIB, "*.py") if path.stem != "_modidx"}
     del modules[LIB]  # its docstring stands on the page of all
     for name, path in modules.items():
         made = re.search(r"File to edit: (?:\.\./)+nbs/(.+)\.ipynb", path.read_text(encoding="utf-8"))
