@@ -36,9 +36,9 @@ toc_object_entries_show_parents = "hide"
 html_theme = "furo"
 html_title = project
 html_last_updated_fmt = "%-d %B %Y"
-html_static_path = [str(HERE / "static")]
+html_static_path = [str(HERE / "static"), str(HERE.parent / "mnist_s6/widgets/explorers.css")]
 templates_path = [str(HERE / "templates")]
-html_css_files = ["course.css"]
+html_css_files = ["explorers.css", "course.css"]
 html_js_files = [("course.js", {"defer": "defer"})]
 html_copy_source = html_show_sourcelink = False
 html_domain_indices = False

@@ -2,10 +2,12 @@
 
 import json
 import re
+from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 from typing import Any
 
+from explorers import SAVED, place_of_output
 from readme import COLAB, read_settings
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
@@ -72,6 +74,15 @@ def in_words(cell: Cell) -> str:
     return " ".join("; ".join(said).split()) or "The picture that this cell draws"
 
 
+def alive(outputs: list[Cell], name: str, folder: Path) -> Iterator[Cell]:
+    """A notebook's outputs, with a place on the page for each explorer; its files go to `folder`."""
+    for number, output in enumerate(outputs):
+        data = output.get("data", {})
+        if SAVED in data:
+            output["data"] = {"text/html": place_of_output(folder, f"{name}-{number}" if number else name, data)}
+        yield output
+
+
 def for_reading(cell: Cell) -> Cell:
     """A code cell without `#|` lines, and without its source if they say so."""
     text = text_of(cell)
@@ -116,8 +127,10 @@ def as_page(app: Sphinx, name: str, source: list[str]) -> None:
     settings = read_settings(root)
     nb["metadata"]["language_info"] = {"name": "python", "pygments_lexer": "ipython3"}  # nbdev_clean drops it
     cells = [cell for cell in nb["cells"] if cell["cell_type"] != "code" or not is_machinery(cell)]
+    folder = Path(app.outdir, "_static/explorers")
     for cell in cells:
         if cell["cell_type"] == "code":
+            cell["outputs"] = list(alive(cell["outputs"], f"{name}-{cell['id']}", folder))
             for_reading(cell)
         elif cell["cell_type"] == "markdown":
             cell["source"] = hold_links(text_of(cell), root, f"{settings['git_url']}/blob/{settings['branch']}")
