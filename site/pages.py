@@ -7,8 +7,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from addresses import COLAB, read_settings
 from explorers import SAVED, place_of_output
-from readme import COLAB, read_settings
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
@@ -22,7 +22,7 @@ RAW = "```{{raw}} html\n{}\n```\n"
 RUN = """<p class="course-run">This page is a notebook, with what its cells gave. To change it and run it:
 <code>make lab</code>, or <a href="{colab}">open it in Colab</a>. <a href="{source}">Its source</a></p>"""
 ZIP = "mnist_s6-course.zip"  # the whole site, on the site
-REST = "More rooms"  # over notebooks that no table of index.ipynb names
+REST = "More rooms"  # over notebooks without a number that no table of index.ipynb names
 
 
 def text_of(cell: Cell) -> str:
@@ -31,12 +31,18 @@ def text_of(cell: Cell) -> str:
 
 
 def chapters(index: dict[str, Any], names: list[str]) -> dict[str, list[str]]:
-    """The route: what index.ipynb's tables name, under their captions, in their order; then the rest of `names`."""
+    """The route: what index.ipynb's tables name, under their captions. Others stand by their numbers, or last."""
     text = "\n".join(text_of(cell) for cell in index["cells"] if cell["cell_type"] == "markdown")
     _, *parts = CHAPTER.split(text)
-    found = {title: ENTRY.findall(table) for title, table in zip(parts[::2], parts[1::2], strict=True)}
-    named = {name for listed in found.values() for name in listed}
-    found[REST] = [name for name in names if name not in named and name != "index"]
+    found = {title: ENTRY.findall(table) for title, table in zip(parts[::2], parts[1::2], strict=True)} | {REST: []}
+    home = {name: title for title, listed in found.items() for name in listed if name[0].isdigit()}
+    for name in names:
+        if name != "index" and not any(name in listed for listed in found.values()):
+            before = max((other for other in home if other < name), default=None) if name[0].isdigit() else None
+            listed = found[home[before]] if before else found[REST]
+            listed.insert(listed.index(before) + 1 if before else len(listed), name)
+            if before:
+                home[name] = home[before]
     return {title: listed for title, listed in found.items() if listed}
 
 
@@ -68,9 +74,10 @@ def is_machinery(cell: Cell) -> bool:
 def in_words(cell: Cell) -> str:
     """What a cell's pictures show, for those who can't see them: their own words, or the titles in the code."""
     pictures = [out for out in cell["outputs"] if any(kind.startswith("image/") for kind in out.get("data", {}))]
-    known = [out["metadata"].get("alt") or "".join(out["data"].get("text/plain", "")) for out in pictures]
-    titles = [title for _, title in TITLES.findall(text_of(cell))]
-    said = [text for text in known if not text.startswith("<")] or titles
+    written = re.findall(r"^#\|\s*fig-alt:\s*(.+)$", text_of(cell), re.MULTILINE)
+    spoken = ["".join(out["data"].get("text/plain", "<")) for out in pictures]
+    titles = [title for _, title in TITLES.findall(text_of(cell)) if "{" not in title]
+    said = written or [text for text in spoken if not text.startswith("<")] or titles
     return " ".join("; ".join(said).split()) or "The picture that this cell draws"
 
 

@@ -11,7 +11,7 @@ import textwrap
 import zipfile
 from pathlib import Path
 
-from check_notebooks import below
+from addresses import below
 
 ROOT = Path(__file__).resolve().parent.parent
 LIB = "mnist_s6"
@@ -43,11 +43,16 @@ def module_name(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
+def module_names() -> dict[str, Path]:
+    """The library's modules, without the package itself and nbdev's list."""
+    files = [path for path in below(ROOT / LIB, "*.py") if path.stem != "_modidx"]
+    return {name: path for path in files if (name := module_name(path)) != LIB}
+
+
 def write_reference(folder: Path) -> None:
     """A page for each module of the library, and one that leads to them."""
     folder.mkdir()
-    modules = {module_name(path): path for path in below(ROOT / LIB, "*.py") if path.stem != "_modidx"}
-    del modules[LIB]  # its docstring stands on the page of all
+    modules = module_names()
     for name, path in modules.items():
         made = re.search(r"File to edit: (?:\.\./)+nbs/(.+)\.ipynb", path.read_text(encoding="utf-8"))
         page = REFERENCE.format(name=name, line="=" * (len(name) + 4), made=MADE.format(made[1]) if made else "")
@@ -72,28 +77,35 @@ def last_change() -> str:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.strip()
 
 
-def build(out: Path) -> None:
-    """Build the pages in `out`/html; raises `SystemExit` with Sphinx's status if it warns of anything."""
-    shutil.rmtree(out, ignore_errors=True)
-    (out / "source").mkdir(parents=True)
-    lay_out(out / "source")
-    words = ["-q", "-W", "--keep-going", "-j", "2", "-c", ROOT / "site", "-d", out / "doctrees", out / "source", out / "html"]
+def run_sphinx(out: Path, source: Path) -> None:
+    """Build the pages of `source` in `out`/html; raises `SystemExit` if Sphinx warns of anything."""
+    words = ["-q", "-W", "--keep-going", "-j", "2", "-c", ROOT / "site", "-d", out / "doctrees", source, out / "html"]
     env = os.environ | {"SOURCE_DATE_EPOCH": last_change(), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     status = subprocess.run([sys.executable, "-m", "sphinx", *map(str, words)], cwd=ROOT, env=env).returncode
     if status:
         raise SystemExit(status)
+
+
+def build(out: Path) -> int:
+    """Build the site and its zip in `out`/html, from nothing; returns the zip's size in bytes."""
+    shutil.rmtree(out, ignore_errors=True)
+    (out / "source").mkdir(parents=True)
+    lay_out(out / "source")
+    run_sphinx(out, out / "source")
     for path in below(out / "html", "*.map"):
         path.unlink()
+    return pack(out / "html", out / "html" / ZIP)
 
 
-def pack(html: Path, target: Path) -> int:
-    """Zip the pages in one folder, the same bytes each time; returns the zip's size."""
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for path in below(html, "*"):
-            if path.is_file():
-                entry = zipfile.ZipInfo(f"{target.stem}/{path.relative_to(html).as_posix()}")
-                entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
-                archive.writestr(entry, path.read_bytes(), compresslevel=9)
+def pack(folder: Path, target: Path) -> int:
+    """Zip a folder's files, without the zip itself, the same bytes each time; returns its size in bytes."""
+    files = [path for path in below(folder, "*") if path.is_file() and path != target]
+    target.parent.mkdir(exist_ok=True)
+    with zipfile.ZipFile(target, "w") as archive:
+        for path in files:
+            entry = zipfile.ZipInfo(f"{target.stem}/{path.relative_to(folder).as_posix()}")
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED, 9)
     return target.stat().st_size
 
 
@@ -102,9 +114,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=ROOT / "_out/site", help="the folder to build in; what it holds goes")
     out = parser.parse_args(argv).out.resolve()
-    build(out)
-    size = pack(out / "html", out / ZIP)
-    shutil.move(out / ZIP, out / "html" / ZIP)
+    size = build(out)
     print(f"{out}/html/index.html, and all of it in {ZIP}: {size / 1e6:.2f} MB")
     if size > LIMIT:
         print(f"the zip has more than {LIMIT / 1e6:g} MB")
