@@ -122,8 +122,8 @@ export class Stage {
     }
   }
 
-  /** Ask Python's `answer_QUESTION(**about)`; of a page without Python, what was recorded. */
-  ask(question, about = {}) {
+  /** Ask Python's `answer_QUESTION(*buffers, **about)`; of a page without Python, what was recorded. */
+  ask(question, about = {}, buffers = []) {
     const id = newId();
     return new Promise((resolve, reject) => {
       const hear = ({ answer, error, values, names }, buffers) => {
@@ -134,7 +134,7 @@ export class Stage {
         resolve(values);
       };
       this.listen("msg:custom", hear);
-      this.model.send({ id, question, about });
+      this.model.send({ id, question, about }, undefined, buffers);
     });
   }
 
@@ -176,12 +176,13 @@ export class Stage {
 
   /** A box to tick for the state `name`. */
   check(name, label) {
-    const input = h("input", { type: "checkbox", [KEYS]: "true" });
+    const id = newId();
+    const input = h("input", { id, type: "checkbox", [KEYS]: "true" });
     const show = () => (input.checked = this.model.get(name));
     input.addEventListener("change", () => this.put({ [name]: input.checked }));
     this.listen(`change:${name}`, show);
     show();
-    this.controls.append(h("label", { class: "s6-control" }, input, label));
+    this.controls.append(h("div", { class: "s6-control" }, input, h("label", { for: id }, label)));
     return input;
   }
 
