@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from addresses import COLAB, read_settings
-from explorers import SAVED, place_of_output
+from explorers import SAVED, place_of_output, write_front
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
@@ -146,6 +146,7 @@ def as_page(app: Sphinx, name: str, source: list[str]) -> None:
     insert = RAW.format(front if name == "index" else run_it(name, settings))
     cells[0]["source"] = with_opening(cells[0]["source"], insert)
     if name == "index":
+        write_front(folder)
         cells.append({"cell_type": "markdown", "id": "menu", "metadata": {}, "source": menu(nb, path.parent)})
     source[0] = json.dumps(nb | {"cells": cells})
 
