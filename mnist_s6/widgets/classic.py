@@ -4,8 +4,7 @@
 
 # %% auto #0
 __all__ = ['MATRIX_BOX', 'PAGE_BOX', 'PAGE_SIZE', 'PAGE_COLUMNS', 'Sheet', 'PictureView', 'showing_errors', 'Explorer',
-           'update_times', 'AugmentationSteps', 'augmentation_steps', 'augmentation_picture', 'augmentation_explorer',
-           'training_picture', 'LiveTraining', 'LayerPass', 'record_layers', 'Calculation', 'calculate',
+           'update_times', 'training_picture', 'LiveTraining', 'LayerPass', 'record_layers', 'Calculation', 'calculate',
            'filter_picture', 'place_in_box', 'filter_explorer', 'nearest_images', 'DifferingMaps', 'differing_maps',
            'plain_batches', 'Neighbours', 'MistakeBook', 'mistake_picture', 'choice_of_click', 'mistake_explorer']
 
@@ -13,7 +12,6 @@ __all__ = ['MATRIX_BOX', 'PAGE_BOX', 'PAGE_SIZE', 'PAGE_COLUMNS', 'Sheet', 'Pict
 import copy, io, math, textwrap, threading, time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -224,164 +222,6 @@ def update_times(
         start = time.perf_counter(); explorer.set(**change); seconds.append(time.perf_counter() - start)
     explorer.set(**before)
     return seconds
-
-# %% ../../nbs/29_classic.ipynb #a3bf033f
-def _listen(transform: Callable) -> tuple[list[int], list[float]]: # From `train_transforms`
-    "Two lists that fill as images go through: which of them were cropped (0, 1, …), and every image's angle."
-    random_crop, _, rotation, *_ = transform.transforms
-    cropped, angles = [], []
-    def before_rotation(rotation, images):
-        state = torch.get_rng_state()
-        angles.append(rotation.get_params(rotation.degrees))
-        torch.set_rng_state(state)
-    random_crop.transforms[0].register_forward_hook(lambda *_: cropped.append(len(angles)))
-    rotation.register_forward_pre_hook(before_rotation)
-    return cropped, angles
-
-# %% ../../nbs/29_classic.ipynb #7a541d47
-def _untransformed(dataset: Dataset, index: int) -> tuple: # A PIL image and its label
-    "An item of `dataset` before any transform; raises `ValueError` or `TypeError` if it's no grey image of 28×28."
-    remedy = "Pass torchvision's MNIST, a dataset like it, or a Subset of one"
-    if not len(dataset): raise ValueError(f'the dataset holds no images; expected at least one. {remedy}')
-    index = check_number('index', index, 0, len(dataset) - 1, whole=True)
-    while isinstance(dataset, Subset): dataset, index = dataset.dataset, int(dataset.indices[index])
-    if not hasattr(dataset, 'transform'):
-        raise ValueError(f'a {type(dataset).__name__} has no transform, and so no image before it. {remedy}')
-    plain = copy.copy(dataset)   # the caller's dataset keeps its transform
-    plain.transform = None
-    image, label = plain[index]
-    if getattr(image, 'mode', None) != 'L' or image.size != (28, 28):
-        raise ValueError(f'image {index} is {image!r:.60}; expected a grey PIL image of 28×28 pixels. {remedy}')
-    return image, label
-
-# %% ../../nbs/29_classic.ipynb #c48e3c3e
-class AugmentationSteps(NamedTuple):
-    "One image on its way through the training transform, and more draws of the same image."
-    label: int
-    stages: list # PIL images: original, after crop, resize, rotation; then tensors (1, 28, 28): 0 to 1, normalised
-    cropped: bool # Whether the crop happened this time
-    corner: tuple[int, int] # Row and column where the crop begins, when it happens
-    angle: float # Drawn for the rotation, degrees, positive against the clock
-    draws: torch.Tensor # (draws, 1, 28, 28), normalised; the first is the last stage
-    draws_cropped: list[int] # Which of the draws were cropped
-    limits: tuple[float, float] # What black and white become by normalising
-
-def augmentation_steps(
-    dataset: Dataset, # torchvision's `MNIST`, one like it, or a `Subset` of one, with any transform
-    index: int = 0, # Of the image in `dataset`
-    augmentation: Augmentation = Augmentation(), # Crop and rotation
-    seed: int = 0, # Of the draws
-    draws: int = 24, # How many to make
-) -> AugmentationSteps:
-    "Send an image through `train_transforms` step by step; raises `ValueError` or `TypeError` on bad input."
-    image, label = _untransformed(dataset, index)
-    seed, transform = check_number('seed', seed, 0, 2**63 - 1, whole=True), train_transforms(augmentation)
-    numbered = transform.transforms[0].transforms[0](torch.arange(28*28).view(1, 28, 28))
-    cropped, angles = _listen(transform)
-    with torch.random.fork_rng(devices=[]):   # afterwards, the global source is as before
-        torch.default_generator.manual_seed(seed)
-        stages = [image]
-        for step in transform.transforms: stages.append(step(stages[-1]))
-        torch.default_generator.manual_seed(seed)   # the first draw is the one above
-        drawn = torch.stack([transform(image) for _ in range(draws)])
-    return AugmentationSteps(label, stages, 0 in cropped, divmod(numbered.min().item(), 28), angles[0], drawn,
-                             [number - 1 for number in cropped if number],
-                             tuple(transform.transforms[-1](torch.tensor([[[0., 1.]]])).flatten().tolist()))
-
-# %% ../../nbs/29_classic.ipynb #a5a82b21
-def _pasted(width: int, *images: tuple[torch.Tensor, int, int]) -> torch.Tensor: # (28, width), NaN where nothing is
-    "Images in one row, each given with its top and left."
-    row = torch.full((28, width), math.nan)
-    for image, top, left in images: row[top:top + image.shape[0], left:left + image.shape[1]] = image
-    return row
-
-def _bar(high: float, low: float) -> torch.Tensor: # (28, 2)
-    "All values from `high` to `low`, downwards."
-    return torch.linspace(high, low, 28)[:, None].expand(28, 2)
-
-# %% ../../nbs/29_classic.ipynb #de5fefca
-def _titles(steps: AugmentationSteps) -> list[str]: # One of two lines for each stage that is shown
-    "What was done to the image at each stage."
-    size = steps.stages[1].size[0]
-    return ['original\n28×28', f'cropped to\n{size}×{size}' if steps.cropped else 'not cropped\nthis time', 'resized to\n28×28',
-            f'turned by {abs(steps.angle):.1f}°\n{_sense(steps.angle)} the clock', 'normalised\n(colours at the right)']
-
-def _sense(angle: float) -> str: # 'against' or 'with' the clock
-    return 'against' if angle >= 0 else 'with'
-
-def _minus(text: str) -> str: # With true minus signs, which screen readers read aloud
-    return text.replace('-', '−')
-
-def _draw_stages(sheet: Sheet, steps: AugmentationSteps) -> None:
-    "The stages in one row, with a bar of values at each end."
-    zoom, (row, column), white = 3.75, steps.corner if steps.cropped else (0, 0), steps.limits[1]
-    grey = [pil_to_tensor(image)[0] for image in steps.stages[:4]]
-    places = [(image, row*(i == 1), 6 + 34*i + column*(i == 1)) for i, image in enumerate(grey)]
-    sheet.image(_pasted(136, (_bar(255, 0), 0, 0), *places), 26, 40, zoom*136, cmap='gray', vmin=0, vmax=255)
-    normalised = _pasted(32, (steps.stages[5][0], 0, 0), (_bar(white, -white), 0, 30))
-    sheet.image(normalised, 26 + zoom*142, 40, zoom*32, **_colours(white))
-    lefts, side = [26 + zoom*(6 + 34*i) for i in range(5)], zoom*len(grey[1])
-    sheet.frames([(left, 40, 28*zoom, 28*zoom) for left in lefts], 'gray', 0.8)
-    if steps.cropped: sheet.frames([(left + zoom*column, 40 + zoom*row, side, side) for left in lefts[:2]])
-    for left, title in zip(lefts, _titles(steps)): sheet.write(left + 14*zoom, 27, title, 9, 0.5)
-    for y, low_or_high, value in (45, '255', white), (141, '0', -white):
-        sheet.write(23, y, low_or_high, align=1); sheet.write(681, y, _minus(f'{value:.2f}'))
-
-# %% ../../nbs/29_classic.ipynb #a56b1888
-def _draw_grid(sheet: Sheet, steps: AugmentationSteps) -> None:
-    "All draws as one image; those that were cropped have a frame."
-    grid = mosaic(steps.draws[:, 0], columns=6)
-    zoom = 224/len(grid)
-    sheet.image(grid, 14, 172, zoom*grid.shape[1], cmap='gray', vmin=steps.limits[0], vmax=steps.limits[1])
-    sheet.frames([(14 + zoom*29*(n % 6), 172 + zoom*29*(n//6), zoom*28, zoom*28) for n in steps.draws_cropped])
-    sheet.write(14 + zoom*grid.shape[1]/2, 163, f'{len(steps.draws)} draws; framed: the {len(steps.draws_cropped)} that were cropped', 9, 0.5)
-
-def _draw_histograms(sheet: Sheet, steps: AugmentationSteps) -> None:
-    "How many pixels have which value, before (filled) and after normalising (outline)."
-    axes, (before, after) = sheet.figure.add_axes((0.56, 0.1, 0.42, 0.38)), steps.stages[-2:]
-    axes.stairs(before.histc(24, 0, 1), torch.linspace(0, 1, 25), baseline=0.5, fill=True, color=BLUE)
-    axes.stairs(after.histc(24, *steps.limits), torch.linspace(*steps.limits, 25), baseline=0.5, color=ORANGE, linewidth=2)
-    axes.set_yscale('log'); axes.minorticks_off()
-    axes.set(xlim=(-0.6, 3), ylim=(0.5, 1000), xticks=range(4), yticks=[1, 10, 100], yticklabels=['1', '10', '100'])
-    axes.tick_params(labelsize=8, length=2)
-    sheet.write(403, 163, f'before normalising (filled): mean {before.mean():.3f}, std {before.std():.3f}', 9)
-    sheet.write(403, 179, _minus(f'after normalising (outline): mean {after.mean():.3f}, std {after.std():.3f}'), 9)
-    sheet.write(554, 394, 'value'); sheet.write(372, 197, 'pixels')
-
-# %% ../../nbs/29_classic.ipynb #9742272c
-def augmentation_picture(
-    dataset: Dataset, # torchvision's `MNIST`, one like it, or a `Subset` of one, with any transform
-    index: int = 0, # Of the image in `dataset`
-    augmentation: Augmentation = Augmentation(), # Crop and rotation
-    seed: int = 0, # Of the draws
-) -> Picture:
-    "An image after each step of the training transform, 24 draws of it, and its pixel values; errors as `augmentation_steps`."
-    steps, sheet = augmentation_steps(dataset, index, augmentation, seed), Sheet(720, 400)
-    _draw_stages(sheet, steps); _draw_grid(sheet, steps); _draw_histograms(sheet, steps)
-    size, (row, column), (before, after) = steps.stages[1].size[0], steps.corner, steps.stages[-2:]
-    crop = f'cropped to {size}×{size} pixels from row {row}, column {column}' if steps.cropped else 'not cropped this time'
-    return sheet.picture(f'Image {index}, labelled {steps.label}: {crop}, turned by {abs(steps.angle):.1f} degrees {_sense(steps.angle)} the clock; '
-                         f'its pixels have mean {before.mean():.3f} and standard deviation {before.std():.3f} before normalising, '
-                         f'{_minus(f"{after.mean():.3f}")} and {after.std():.3f} after; {len(steps.draws_cropped)} of {len(steps.draws)} draws are cropped.')
-
-# %% ../../nbs/29_classic.ipynb #cb4a0dc8
-def augmentation_explorer(
-    dataset: Dataset, # torchvision's `MNIST`, one like it, or a `Subset` of one, with any transform
-) -> Explorer: # Controls: index, crop_probability, crop_size, degrees, seed; its first extra is the button
-    "Play with the training transform on any image; raises `ValueError` if the dataset holds none that fit."
-    _untransformed(dataset, 0)
-    def draw(index: int, seed: int, **settings: float) -> Picture:
-        return augmentation_picture(dataset, index, Augmentation(**settings), seed)
-    course = {name: value for name, value in asdict(Augmentation()).items() if name not in ('shift', 'scale')}   # those it leaves alone
-    button = widgets.Button(description='course settings')
-    explorer = Explorer(draw, dict(
-        index=widgets.IntSlider(0, 0, len(dataset) - 1, description='image'),
-        crop_probability=widgets.FloatSlider(course['crop_probability'], min=0, max=1, step=0.05, description='crop probability'),
-        crop_size=widgets.IntSlider(course['crop_size'], 1, 28, description='crop size in pixels'),
-        degrees=widgets.FloatSlider(course['degrees'], min=0, max=180, step=1, description='rotate up to ± degrees'),
-        seed=widgets.IntSlider(0, 0, 999, description='seed of the draw')), [button])
-    button.on_click(lambda _: explorer.set(**course))
-    return explorer
 
 # %% ../../nbs/29_classic.ipynb #4348a264
 def _first_convolution(model: nn.Module) -> tuple[str, torch.Tensor] | None: # Name, and weight (out, in, height, width)

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['SHEET_SIDE', 'draw_picture', 'sheet_image', 'sheet_bytes', 'DrawingExplorer', 'draw_explorer']
 
-# %% ../../nbs/22_drawing.ipynb #647fc284
+# %% ../../nbs/22_drawing.ipynb #4132b4b0
 from collections.abc import Sequence
 
 import torch
@@ -20,7 +20,7 @@ from ..digits import PreparedDigit, centre_of_mass, prepare_steps
 from ..util import classify
 from .base import BLUE, ORANGE, Explorer, Picture, network_bytes
 
-# %% ../../nbs/22_drawing.ipynb #c159147c
+# %% ../../nbs/22_drawing.ipynb #9cdd909c
 def _probabilities(
     model: nn.Module,
     image: torch.Tensor, # (28, 28), 0 to 1
@@ -32,7 +32,7 @@ def _probabilities(
                          'expected (1, classes), all finite')
     return logits.softmax(1)[0]
 
-# %% ../../nbs/22_drawing.ipynb #60a69a05
+# %% ../../nbs/22_drawing.ipynb #ef470a12
 def _reading(
     probabilities: torch.Tensor, # (classes,)
     skipped: Sequence[str], # Steps that were left out, as in 'cropped'
@@ -44,7 +44,7 @@ def _reading(
     following = f"; next {'are' if len(shares) > 2 else 'is'} {' and '.join(shares[1:])}" if len(shares) > 1 else ''
     return f'{subject} reads as {shares[0]}{following}.'
 
-# %% ../../nbs/22_drawing.ipynb #1e1223bb
+# %% ../../nbs/22_drawing.ipynb #17bc1332
 def _draw_steps(figure: Figure, steps: PreparedDigit, titles: Sequence[str]) -> None:
     "The four steps side by side."
     for axes, step, title in zip(figure.subplots(1, 4), steps, titles):
@@ -63,7 +63,7 @@ def _draw_bars(figure: Figure, shares: torch.Tensor) -> None:
     axes.set(ylim=(0, 1.15), yticks=[], xticks=range(len(shares)), xlabel='digit', ylabel='probability')
     axes.set_title(f'reads as {best}', fontsize=9)
 
-# %% ../../nbs/22_drawing.ipynb #70a69602
+# %% ../../nbs/22_drawing.ipynb #bb028267
 _DONE = dict(crop='cropped', scale='scaled', centre='centred')
 
 def draw_picture(
@@ -83,7 +83,7 @@ def draw_picture(
     _draw_bars(lower, shares)
     return Picture(figure, _reading(shares, [words for name, words in _DONE.items() if not done[name]]))
 
-# %% ../../nbs/22_drawing.ipynb #d6c738cf
+# %% ../../nbs/22_drawing.ipynb #e9087fdd
 SHEET_SIDE = 140 # Pixels on each side of the sheet
 
 def sheet_image(
@@ -103,7 +103,7 @@ def sheet_bytes(
     square = F.interpolate(drawn[None, None], (SHEET_SIDE, SHEET_SIDE))   # to the nearest pixel
     return (255*square).round().byte().numpy().tobytes()
 
-# %% ../../nbs/22_drawing.ipynb #efc5ab3b
+# %% ../../nbs/22_drawing.ipynb #19d56dbb
 def _examples(
     dataset: Dataset, # torchvision's `MNIST`, or a `Subset` of one
 ) -> dict[str, bytes]: # Name, and 28·28 pixels
@@ -112,7 +112,7 @@ def _examples(
     first = {label: (stored.labels == label).nonzero()[0].item() for label in stored.labels.unique().tolist()}
     return {f'a {label} (image {i})': stored.images[i, 0].byte().numpy().tobytes() for label, i in first.items()}
 
-# %% ../../nbs/22_drawing.ipynb #d0d264da
+# %% ../../nbs/22_drawing.ipynb #21a5279a
 class DrawingExplorer(Explorer):
     "A sheet to draw on, the steps of the preparation, and what a network reads."
     front = 'drawing.js'
@@ -136,7 +136,7 @@ class DrawingExplorer(Explorer):
         pixels = torch.frombuffer(bytearray(image), dtype=torch.float32).view(28, 28)
         return {'probabilities': _probabilities(self.model, pixels).cpu().float().numpy().tobytes()}
 
-# %% ../../nbs/22_drawing.ipynb #da912062
+# %% ../../nbs/22_drawing.ipynb #c61ee418
 def draw_explorer(
     model: nn.Module, # Takes (1, 1, 28, 28), normalised, and returns logits
     dataset: Dataset | None = None, # torchvision's `MNIST` or a `Subset` of one, for examples; None for none

@@ -45,7 +45,7 @@ RIGHTMOST = """output => {
     )) - output.getBoundingClientRect().left;
 }"""
 FOCUSABLE = "[tabindex='0'], input, select, button"
-NAMES = ".widget-label, .widget-label-basic, .s6-control label"
+NAMES = ".widget-label, .widget-label-basic, .s6-label"
 SENTENCE = 'p[aria-live="polite"]:not(.s6-note)'
 THUMB = 16  # pixels that a slider's handle is wide
 SHORTCUTS_OFF = "data-lm-suppress-shortcuts"  # without it JupyterLab takes the keys for itself
