@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
+from addresses import below, read_settings
 from nbformat import NotebookNode
-from readme import read_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -22,12 +22,6 @@ if 'google.colab' in sys.modules:
     %pip install -q git+{git_url}"""
 
 Finding = tuple[int, str, str]  # cell's position (the first is 1), what is wrong, remedy
-
-
-def below(folder: Path, pattern: str) -> list[Path]:
-    """The files below a folder, at any depth, that are not hidden."""
-    found = sorted(folder.rglob(pattern))
-    return [path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
 
 
 def directives(source: str) -> list[str]:
