@@ -20,7 +20,7 @@ from mnist_s6.digits import (
     in_place, ink_box, photo_of, prepare_digit, prepare_image, prepare_images, prepare_steps,
 )
 from mnist_s6.files import read_idx, unpack_data
-from mnist_s6.ink import _spread, ink_on_black, otsu_threshold
+from mnist_s6.ink import _spread, ink_on_black, otsu_threshold, with_stroke
 from mnist_s6.predict import predict
 
 RAW = unpack_data(Path(__file__).resolve().parent.parent / "data")
@@ -308,3 +308,11 @@ def test_a_bomb_is_refused_before_it_unpacks(tmp_path: Path) -> None:
     (tmp_path / "bomb.png").write_bytes(png_of_zeros(9_000, 9_000, 10))  # only ten rows: reading it would be another error
     with pytest.raises(ValueError, match="9000 rows × 9000 columns, is 81000000; expected a whole number from 1 to 50,000,000"):
         predict(tmp_path / "bomb.png")
+
+
+def test_thin_pieces_keep_their_distance() -> None:
+    """Two lines far apart, as of a digit whose bar hangs free, don't move together when they are widened."""
+    digit = torch.zeros(100, 60)
+    digit[0] = digit[-1] = 1
+    scaled = with_stroke(digit)
+    assert max(scaled.shape) == 20 and scaled[8:12].max() == 0

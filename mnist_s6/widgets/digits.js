@@ -68,13 +68,76 @@ export function roundHalfEven(x) {
   return up - x === 0.5 && up % 2 ? up - 1 : up;
 }
 
+/** An image made larger or smaller, to sides that are rounded. */
+export function resized(image, sides) {
+  const [height, width] = sides.map(side => Math.max(1, roundHalfEven(side)));
+  const out = weigh(image, triangles(image.shape[1], width), triangles(image.shape[0], height));
+  out.data = out.data.map(v => Math.min(1, Math.max(0, Math.fround(v))));
+  return out;
+}
+
+/** An image with black pixels around it. */
+export function padded({ shape: [height, width], data }, by) {
+  const wide = width + 2 * by;
+  const out = new Float64Array((height + 2 * by) * wide);
+  for (let y = 0; y < height; y++) out.set(data.subarray(y * width, (y + 1) * width), (y + by) * wide + by);
+  return { shape: [height + 2 * by, wide], data: out };
+}
+
+const largest = ({ data }) => data.reduce((most, v) => Math.max(most, v), 0);
+const brightened = (image, by) => ({ shape: image.shape, data: image.data.map(v => v / by) });
+
+/** The mean width of the strokes: twice the ink over the length of its edges, the sum of all slopes. */
+export function strokeWidth(image) {
+  const { shape: [height, width], data } = padded(image, 1);
+  let edges = 0;
+  for (let y = 0; y < height - 1; y++) {
+    for (let n = y * width; n < (y + 1) * width - 1; n++) {
+      edges += Math.hypot(data[n + width] - data[n], data[n + 1] - data[n]);
+    }
+  }
+  return edges ? (2 * data.reduce((sum, v) => sum + v, 0)) / edges : 0;
+}
+
+/** Strokes made wider by some pixels in each direction, with round corners: a cross grows, then a square, in turns. */
+export function grown(image, by) {
+  const { shape: [height, width], data } = padded(image, by);
+  let now = data;
+  for (let step = 0; step < by; step++) {
+    const before = now;
+    const at = (y, x) => (y < 0 || x < 0 || y >= height || x >= width ? 0 : before[y * width + x]);
+    now = before.map((v, n) => {
+      const [y, x] = [Math.floor(n / width), n % width];
+      const cross = Math.max(v, at(y - 1, x), at(y + 1, x), at(y, x - 1), at(y, x + 1));
+      return step % 2 ? Math.max(cross, at(y - 1, x - 1), at(y - 1, x + 1), at(y + 1, x - 1), at(y + 1, x + 1)) : cross;
+    });
+  }
+  return { shape: [height, width], data: now };
+}
+
+const THINNEST = 1.05; // strokes below this width are set to the usual one, as in mnist_s6.ink
+const USUAL = 2.4; // in pixels, where the longest side is 20
+
+/** A digit scaled to 20 pixels, the width of its strokes set to MNIST's if they are far thinner. */
+export function withStroke(digit) {
+  const longest = Math.max(...digit.shape);
+  const width = (20 / longest) * strokeWidth(digit);
+  if (width > 0 && width < THINNEST) {
+    const large = resized(padded(digit, 1), digit.shape.map(side => (100 / longest) * (side + 2)));
+    const bright = brightened(large, largest(large));
+    const wide = grown(bright, Math.max(0, roundHalfEven((5 * USUAL - strokeWidth(bright)) / 2)));
+    digit = cut(wide, inkBox({ shape: wide.shape, data: wide.data.map(v => (v > 0.02 ? v : 0)) }));
+  }
+  const scaled = resized(digit, digit.shape.map(side => (20 / Math.max(...digit.shape)) * side));
+  const most = largest(scaled);
+  return most > 0 && most < 0.99 ? brightened(scaled, most) : scaled;
+}
+
 /** The four steps from a drawing (values 0 to 1, ink above 0) to 28×28. */
 export function prepareSteps(drawn, { crop = true, scale = true, centre = true } = {}) {
   const cropped = cut(drawn, crop ? inkBox(drawn) : [0, 0, ...drawn.shape]);
   const factor = scale ? 20 / Math.max(...cropped.shape) : 28 / Math.max(...drawn.shape);
-  const [height, width] = cropped.shape.map(side => Math.max(1, roundHalfEven(factor * side)));
-  const scaled = weigh(cropped, triangles(cropped.shape[1], width), triangles(cropped.shape[0], height));
-  scaled.data = scaled.data.map(v => Math.min(1, Math.max(0, Math.fround(v))));
+  const scaled = crop && scale ? withStroke(cropped) : resized(cropped, cropped.shape.map(side => factor * side));
   return { drawn, cropped, scaled, centred: centred(scaled, centre) };
 }
 
