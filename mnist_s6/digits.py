@@ -223,6 +223,8 @@ def _check_size(height: int, width: int) -> None:
 # %% ../nbs/11_digits.ipynb #66a469e7
 def _grey_images(array: np.ndarray | torch.Tensor) -> tuple[torch.Tensor, bool]: # (N, H, W), and whether they are many
     "The grey images of an array; raises `TypeError` or `ValueError` if it holds none."
+    if array.ndim in (1, 2) and array.shape[-1] == 784 != array.shape[0]*(array.ndim - 1):
+        array = array.reshape(*array.shape[:-1], 28, 28)
     channels, many = _layout(tuple(array.shape))
     _check_size(*[side for i, side in enumerate(array.shape) if i != channels][-2:])
     pixels = as_pixels(array).cpu()
