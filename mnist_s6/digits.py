@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 
 from .checks import check_number
-from .ink import _resized, ink_on_black, with_stroke
+from .ink import _resized, ink_on_black, shrunk, with_stroke
 
 if TYPE_CHECKING: from PIL.Image import Image
 
@@ -150,6 +150,8 @@ def _to_grey(pixels: torch.Tensor) -> torch.Tensor: # (..., H, W, C) → (..., H
     "Luminance, over white where there is an alpha channel; one channel stays as it is."
     channels = pixels.shape[-1]
     if channels == 1: return pixels[..., 0]
+    if pixels.dtype == torch.uint8 and pixels.shape[0] > 32:   # in bands that fit the processor's cache
+        return torch.cat([(255*_to_grey(band)).round().byte() for band in pixels.split(32)])
     pixels = _floats(pixels)
     colours, alpha = pixels[..., :3], pixels[..., -1]
     grey = pixels[..., 0] if channels == 2 else (colours @ torch.tensor([0.299, 0.587, 0.114])).clamp(0, 1)
@@ -174,7 +176,7 @@ def prepare_image(
     grey: torch.Tensor, # (H, W), 0 to 1, dark on light or light on dark
 ) -> torch.Tensor: # (28, 28), white on black, 0 to 1
     "Prepare a picture as MNIST was, unless it is; raises `ValueError` without ink, and what `prepare_steps` raises."
-    grey = _grey(grey)
+    grey = _grey(shrunk(grey))
     if grey.shape == (28, 28) and in_place(grey[None]).item(): return grey
     return prepare_digit(ink_on_black(grey))
 
@@ -221,6 +223,8 @@ def _check_size(height: int, width: int) -> None:
 # %% ../nbs/11_digits.ipynb #66a469e7
 def _grey_images(array: np.ndarray | torch.Tensor) -> tuple[torch.Tensor, bool]: # (N, H, W), and whether they are many
     "The grey images of an array; raises `TypeError` or `ValueError` if it holds none."
+    if array.ndim in (1, 2) and array.shape[-1] == 784 != array.shape[0]*(array.ndim - 1):
+        array = array.reshape(*array.shape[:-1], 28, 28)
     channels, many = _layout(tuple(array.shape))
     _check_size(*[side for i, side in enumerate(array.shape) if i != channels][-2:])
     pixels = as_pixels(array).cpu()
@@ -232,7 +236,7 @@ def _picture_pixels(picture: 'Image') -> torch.Tensor: # (H, W), uint8, or float
     "The grey pixels of a Pillow image, the right way up; raises `ValueError` for a size or values out of range."
     from PIL import Image, ImageOps
     _check_size(picture.height, picture.width)
-    picture = ImageOps.exif_transpose(picture)
+    if picture.getexif().get(0x0112, 1) != 1: picture = ImageOps.exif_transpose(picture)
     if picture.mode[0] == 'I':   # 16 bits, also where Pillow keeps them in 32
         numbers = torch.from_numpy(np.asarray(picture).astype('float32'))
         check_range(numbers, 65_535)
@@ -241,8 +245,8 @@ def _picture_pixels(picture: 'Image') -> torch.Tensor: # (H, W), uint8, or float
     if picture.mode[-1] in 'Aa' or 'transparency' in picture.info:
         picture = picture.convert('RGBA')
         picture = Image.alpha_composite(Image.new('RGBA', picture.size, 'white'), picture)
-    elif picture.mode not in ('1', 'L'): picture = picture.convert('RGB')
-    return torch.from_numpy(np.array(picture.convert('L')))
+    elif picture.mode not in ('1', 'L', 'RGB'): picture = picture.convert('RGB')
+    return torch.from_numpy(np.array(picture if picture.mode == 'L' else picture.convert('L')))
 
 # %% ../nbs/11_digits.ipynb #c3d3ed12
 def check_file(path: str | os.PathLike[str]) -> None:
@@ -275,7 +279,9 @@ def _open_image(file: str | os.PathLike[str] | BinaryIO, name: str) -> torch.Ten
     if isinstance(file, (str, os.PathLike)):
         check_file(file)
         with open(file, 'rb') as opened: return _open_image(opened, name)
-    with _reading(name), Image.open(file, formats=FORMATS) as picture: return _picture_pixels(picture)
+    with _reading(name), Image.open(file, formats=FORMATS) as picture:
+        picture.draft('L', picture.size)   # a JPEG unpacks only its luminance
+        return _picture_pixels(picture)
 
 # %% ../nbs/11_digits.ipynb #2922ac03
 def grey_pictures(
