@@ -76,6 +76,8 @@ def in_words(cell: Cell) -> str:
     pictures = [out for out in cell["outputs"] if any(kind.startswith("image/") for kind in out.get("data", {}))]
     written = re.findall(r"^#\|\s*fig-alt:\s*(.+)$", text_of(cell), re.MULTILINE)
     spoken = ["".join(out["data"].get("text/plain", "<")) for out in pictures]
+    if any("display.Image object" in text for text in spoken):  # a `Picture`: its sentence is printed below it
+        spoken += ["".join(out["text"]) for out in cell["outputs"] if out["output_type"] == "stream"]
     titles = [title for _, title in TITLES.findall(text_of(cell)) if "{" not in title]
     said = written or [text for text in spoken if not text.startswith("<")] or titles
     return " ".join("; ".join(said).split()) or "The picture that this cell draws"
