@@ -5,12 +5,15 @@
 # %% auto #0
 __all__ = []
 
-# %% ../../nbs/20_widgets.ipynb #e08a0f11
+# %% ../../nbs/20_widgets.ipynb #62e6eabd
+from .augmentation import AugmentationExplorer, AugmentationSteps, augmentation_explorer
+from .augmentation import augmentation_picture, augmentation_steps
 from .base import BLUE, ORANGE, SIGNED, Answering, Explorer, Picture, alive_html, front_end, modules
-from .base import mosaic, saved_state
-from .classic import MATRIX_BOX, PAGE_BOX, PAGE_COLUMNS, PAGE_SIZE, AugmentationSteps, Calculation
-from .classic import DifferingMaps, DigitCanvas, LayerPass, LiveTraining, MistakeBook, Neighbours
-from .classic import augmentation_explorer, augmentation_picture, augmentation_steps, calculate
-from .classic import canvas_bytes, canvas_image, differing_maps, draw_explorer, draw_picture
+from .base import mosaic, network_bytes, saved_state
+from .classic import MATRIX_BOX, PAGE_BOX, PAGE_COLUMNS, PAGE_SIZE, Calculation
+from .classic import DifferingMaps, LayerPass, LiveTraining, MistakeBook, Neighbours
+from .classic import calculate
+from .classic import differing_maps
 from .classic import filter_explorer, filter_picture, mistake_explorer, mistake_picture
 from .classic import nearest_images, place_in_box, plain_batches, record_layers, training_picture
+from .drawing import DrawingExplorer, draw_explorer, draw_picture, sheet_bytes, sheet_image

@@ -23,18 +23,28 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** The words before or behind a control. */
+const named = (id, words) => h("label", { for: id, class: "s6-label" }, words);
+
 /** A row of elements that wraps where there is no room. */
 export const row = (...children) => h("div", { class: "s6-row" }, ...children);
 
 // ------------------------------------------------------------------------------------------------ words and numbers
 
+/** A number as Python writes it, which rounds a half to the even neighbour; JavaScript rounds it up. */
+export function fixed(value, digits) {
+  if (!Number.isInteger(value * 2 ** (digits + 1))) return value.toFixed(digits);
+  const [below, rest] = [Math.floor(value * 10 ** digits), (value * 10 ** digits) % 1];
+  return ((below + (Math.abs(rest) === 0.5 ? Math.abs(below % 2) : 0)) / 10 ** digits).toFixed(digits);
+}
+
 /** A number for people: a true minus, and none before zero. */
 export function number(value, digits = 3) {
-  return (Number(value.toFixed(digits)) + 0).toFixed(digits).replace("-", "−");
+  return (Number(fixed(value, digits)) + 0).toFixed(digits).replace("-", "−");
 }
 
 /** A share as Python writes `f"{share:.1%}"`. */
-export const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)}%`;
+export const percent = (share, digits = 1) => `${fixed(100 * share, digits)}%`;
 
 /** As in "1, 2 and 3". */
 export function listed(items) {
@@ -122,8 +132,8 @@ export class Stage {
     }
   }
 
-  /** Ask Python's `answer_QUESTION(**about)`; of a page without Python, what was recorded. */
-  ask(question, about = {}) {
+  /** Ask Python's `answer_QUESTION(*buffers, **about)`; of a page without Python, what was recorded. */
+  ask(question, about = {}, buffers = []) {
     const id = newId();
     return new Promise((resolve, reject) => {
       const hear = ({ answer, error, values, names }, buffers) => {
@@ -134,11 +144,16 @@ export class Stage {
         resolve(values);
       };
       this.listen("msg:custom", hear);
-      this.model.send({ id, question, about });
+      this.model.send({ id, question, about }, undefined, buffers);
     });
   }
 
   // ------------------------------------------------------------------------------------------------ its controls
+
+  /** On a page without Python, how many answers to a question were recorded; else what Python could give. */
+  known(question, count) {
+    return this.model.recorded?.(question) ?? count;
+  }
 
   /** A slider of the state `name`; `limit(count)` lets it have only so many values. */
   slider(name, label, { min = 0, max = 1, step = 1, digits = 0 } = {}) {
@@ -157,7 +172,7 @@ export class Stage {
     input.addEventListener("input", () => this.put({ [name]: Number(input.value) }));
     this.listen(`change:${name}`, show);
     show();
-    this.controls.append(h("div", { class: "s6-control" }, h("label", { for: id }, label), input, output));
+    this.controls.append(h("div", { class: "s6-control" }, named(id, label), input, output));
     return { input, limit };
   }
 
@@ -170,18 +185,19 @@ export class Stage {
     select.addEventListener("change", () => this.put({ [name]: options[select.selectedIndex][0] }));
     this.listen(`change:${name}`, show);
     show();
-    this.controls.append(h("div", { class: "s6-control" }, h("label", { for: id }, label), select));
+    this.controls.append(h("div", { class: "s6-control" }, named(id, label), select));
     return select;
   }
 
   /** A box to tick for the state `name`. */
   check(name, label) {
-    const input = h("input", { type: "checkbox", [KEYS]: "true" });
+    const id = newId();
+    const input = h("input", { id, type: "checkbox", [KEYS]: "true" });
     const show = () => (input.checked = this.model.get(name));
     input.addEventListener("change", () => this.put({ [name]: input.checked }));
     this.listen(`change:${name}`, show);
     show();
-    this.controls.append(h("label", { class: "s6-control" }, input, label));
+    this.controls.append(h("div", { class: "s6-control" }, input, named(id, label)));
     return input;
   }
 

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['BLUE', 'ORANGE', 'SIGNED', 'Picture', 'mosaic', 'modules', 'front_end', 'Answering', 'Explorer', 'saved_state',
-           'alive_html']
+           'alive_html', 'network_bytes']
 
-# %% ../../nbs/21_explorer.ipynb #d8ae047c
+# %% ../../nbs/21_explorer.ipynb #5428fa9c
 import base64, io, json, math, re, threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +18,10 @@ import anywidget
 import torch
 import traitlets
 from matplotlib.figure import Figure
+from safetensors.torch import save
+from torch import nn
+
+from ..model import FastNet, S6Net
 
 # %% ../../nbs/21_explorer.ipynb #86eed256
 class Picture(NamedTuple):
@@ -52,11 +56,11 @@ def mosaic(
     grid = tiles.view(rows, columns, height + 1, width + 1).transpose(1, 2)
     return grid.reshape(rows*(height + 1), columns*(width + 1))[:-1, :-1]
 
-# %% ../../nbs/21_explorer.ipynb #9c8d0cc0
+# %% ../../nbs/21_explorer.ipynb #f7a2a4d4
 BLUE, ORANGE = '#0072B2', '#E69F00' # Okabe and Ito's
 SIGNED = 'cividis' # For values around zero, always drawn with vmin = −vmax
 
-# %% ../../nbs/21_explorer.ipynb #a656c9e7
+# %% ../../nbs/21_explorer.ipynb #8879728a
 _FILES = files('mnist_s6')/'widgets'
 _IMPORT = re.compile(r'^import \{[^{}]*\} from "\./([\w-]+\.js)";\n', re.MULTILINE)
 
@@ -78,13 +82,13 @@ def front_end(
     "Front ends and all that they import, in one text; raises what `modules` raises."
     return '\n'.join({name: text for front in fronts for name, text in modules(front).items()}.values())
 
-# %% ../../nbs/21_explorer.ipynb #7f8f447d
+# %% ../../nbs/21_explorer.ipynb #2f4da224
 def _packed(values: dict[str, object]) -> dict[str, object]:
     "An answer as a message: its plain values, and the names of its buffers."
     plain = {name: value for name, value in values.items() if not isinstance(value, bytes)}
     return {'values': plain, 'names': [name for name in values if name not in plain]}
 
-# %% ../../nbs/21_explorer.ipynb #240683d2
+# %% ../../nbs/21_explorer.ipynb #881a5676
 class Answering(anywidget.AnyWidget):
     "A widget that answers what its front end asks, by methods called `answer_QUESTION`."
     error = traitlets.Unicode().tag(sync=True) # What went wrong last, as the widget shows it
@@ -113,7 +117,7 @@ class Answering(anywidget.AnyWidget):
             raise
         self.send({'answer': message['id'], **_packed(values)}, [v for v in values.values() if isinstance(v, bytes)])
 
-# %% ../../nbs/21_explorer.ipynb #09c7a3e9
+# %% ../../nbs/21_explorer.ipynb #2bc7d4ab
 class Explorer(Answering):
     "A picture that answers: drawn by a front end in the browser, with its state and answers here."
     front = '' # Of a subclass: what `modules` takes
@@ -136,15 +140,15 @@ class Explorer(Answering):
             for name, value in values.items(): setattr(self, name, value)
 
     def still(self) -> Picture:
-        "The explorer as a picture with its sentence, for places where it isn't alive."
-        return Picture(self.figure(), self.sentence())
+        "The state as a picture with its sentence, for places where it isn't alive; each explorer has its own."
+        raise NotImplementedError(f'{type(self).__name__} needs a method still that returns a Picture')
 
     def _repr_mimebundle_(self, **options: object) -> tuple[dict, dict]:
         data, metadata = super()._repr_mimebundle_(**options)
         still = self.still()
         return data | {'image/png': base64.b64encode(still.png()).decode(), 'text/plain': still.text}, metadata
 
-# %% ../../nbs/21_explorer.ipynb #e4ed3e4c
+# %% ../../nbs/21_explorer.ipynb #7a0a786c
 def _plain(value: object) -> object: # Good for JSON
     "Bytes in base64, which page.js understands; anything else as it is."
     return {'base64': base64.b64encode(value).decode()} if isinstance(value, bytes) else value
@@ -160,7 +164,7 @@ def saved_state(
         answers.append({'question': question, 'about': about, **_packed(values), 'buffers': buffers})
     return {'state': {name: _plain(value) for name, value in explorer.state().items()}, 'answers': answers}
 
-# %% ../../nbs/21_explorer.ipynb #f4a372c1
+# %% ../../nbs/21_explorer.ipynb #47ce9ea4
 _PLACE = '''<div id="{name}" class="s6-place"><img src="data:image/png;base64,{png}" alt="{text}"><p>{text}</p></div>
 <style>{css}</style>
 <script type="application/json" id="{name}-saved">{saved}</script>
@@ -179,3 +183,15 @@ def alive_html(
     still, saved = explorer.still(), json.dumps(saved_state(explorer)).replace('<', r'\u003c')
     return _PLACE.format(name=name, png=base64.b64encode(still.png()).decode(), text=escape(still.text),
                          css=explorer._css, saved=saved, front=front_end('page.js', explorer.front))
+
+# %% ../../nbs/21_explorer.ipynb #b3884daf
+def network_bytes(
+    model: nn.Module,
+) -> bytes: # A safetensors file; empty if `network.js` can't compute this network
+    "An `S6Net` or `FastNet` as it is now, for the front end."
+    widths = tuple(layer.out_channels for layer in model.modules() if isinstance(layer, nn.Conv2d))
+    if (type(model), len(widths)) not in ((S6Net, 4), (FastNet, 3)): return b''
+    if str(model) != str(type(model)(widths)): return b''
+    tensors = {name: tensor.detach().float().cpu().contiguous() for name, tensor in model.state_dict().items()
+               if tensor.is_floating_point()}
+    return save(tensors, {'network': type(model).__name__})

@@ -36,6 +36,7 @@ export function pageModel(state, answers = [], changed = () => {}) {
     save_changes: () => changed(values),
     on: (event, hear) => hearers.set(event, (hearers.get(event) ?? new Set()).add(hear)),
     off: (event, hear) => hearers.get(event)?.delete(hear),
+    recorded: question => answers.filter(it => it.question === question).length,
     send({ id, question, about }) {
       const key = JSON.stringify([question, about]);
       const found = answers.find(it => JSON.stringify([it.question, it.about]) === key);

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 import traitlets
 from front import opened
+from matplotlib.figure import Figure
 from playwright.sync_api import Browser, expect
 
-from mnist_s6.widgets import Explorer
+from mnist_s6.widgets import Explorer, Picture, alive_html
 
 FRONT = """
 import { Picture, Stage, table } from "./base.js";
@@ -50,15 +51,9 @@ class Squares(Explorer):
     loud = traitlets.Bool(False).tag(sync=True)
     png = traitlets.Bytes(b"12").tag(sync=True)
 
-    def sentence(self) -> str:
-        """As the front end says it."""
-        return f"{self.count} squares, the last is {self.count**2} {self.unit}², {self.count} bytes."
-
-    def figure(self) -> object:
-        """An empty one."""
-        from matplotlib.figure import Figure
-
-        return Figure(figsize=(1, 1))
+    def still(self) -> Picture:
+        """No picture, but the sentence that the front end says."""
+        return Picture(Figure(figsize=(1, 1)), f"{self.count} squares, the last is {self.count**2} {self.unit}², {self.count} bytes.")
 
     def answer_squares(self, count: int) -> dict:
         """The squares, and as many bytes."""
@@ -123,8 +118,6 @@ def test_errors_stand_in_the_explorer(browser: Browser, tmp_path: Path) -> None:
 
 def test_a_page_without_scripts_has_the_still(browser: Browser, tmp_path: Path) -> None:
     """A picture with its sentence as alternative, and the sentence as text."""
-    from mnist_s6.widgets import alive_html
-
     (tmp_path / "still.html").write_text(f"<!DOCTYPE html><meta charset=utf-8>{alive_html(Squares())}", encoding="utf-8")
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()

@@ -160,6 +160,11 @@ def test_pytorch_draws_the_same_numbers(s6: Functions) -> None:
 def test_numbers_are_written_as_python_writes_them(s6: Functions) -> None:
     """A true minus, none before zero, and lists with an 'and'."""
     assert s6("[-1.23456, -0.0001, 2, 0].map(v => s6.number(v))") == ["−1.235", "0.000", "2.000", "0.000"]
+    values = [0.125, 0.375, -2.5, -0.125, 1.005, 1234.5, 0.5, 1.5, 7.0, *torch.randn(300).tolist()]
+    for digits in range(4):
+        assert s6("values.map(v => s6.fixed(v, digits))", values=values, digits=digits) == [
+            f"{value:.{digits}f}" for value in values
+        ]
     assert s6("[[1], [1, 2], [1, 2, 3]].map(s6.listed)") == ["1", "1 and 2", "1, 2 and 3"]
     assert s6("[0.9935, 0.05].map(v => s6.percent(v))") == [f"{0.9935:.1%}", "5.0%"]
 
