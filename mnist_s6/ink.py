@@ -175,7 +175,8 @@ def ink_on_black(
     level = missing[strong].median().item() if strong.any() else 0
     if level < 0.1:
         most = max(level, missing.max().item() if not ink.any() else 0)
-        raise ValueError(f'no ink that could be a digit: what differs from the background does so by {most:.0%} at most '
+        raise ValueError('no ink that could be a digit: what differs from the background '
+                         f'does so by {most:.0%} at most '
                          '(expected 10%), or is a speck, a rim or an empty box. Is the image empty, or its background '
                          'transparent (which counts as white)?')
     near = _spread(strong, 1 + max(grey.shape)//100)*ink
