@@ -9,7 +9,7 @@ __all__ = ['MATRIX_BOX', 'PAGE_BOX', 'PAGE_SIZE', 'PAGE_COLUMNS', 'Sheet', 'Pict
            'mistake_explorer']
 
 # %% ../../nbs/29_classic.ipynb #3b1b71fd
-import copy, io, math, textwrap, threading, time
+import copy, math, textwrap, threading, time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
@@ -29,13 +29,10 @@ from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path as Outline
 from matplotlib.textpath import TextPath, text_to_path
 from torch import nn
-from torch.utils.data import DataLoader, Dataset, Subset
+from torch.utils.data import DataLoader, Subset
 from torchvision.datasets import MNIST
-from torchvision.transforms.functional import pil_to_tensor
 
-from ..augment import Augmentation
-from ..checks import check_number
-from ..datasets import BatchedLoader, train_transforms
+from ..datasets import BatchedLoader
 from ..util import History, Training, classify, confusion_matrix, find_misclassified
 from .base import BLUE, ORANGE, SIGNED, Picture, mosaic
 from .layers import record_layers
