@@ -238,10 +238,17 @@ const SIGNED = Array.from({ length: 256 }, (_, n) => {
   return CIVIDIS[below].map((from, c) => from + (place - below) * (CIVIDIS[below + 1][c] - from));
 });
 
+const byte = value => Math.min(255, Math.max(0, Math.round(value)));
+
 /** The colour [red, green, blue] of a value between −limit, dark blue, and limit, light yellow. */
 export function colourOf(value, limit) {
-  return SIGNED[Math.min(255, Math.max(0, Math.round((value / limit + 1) * 127.5)))];
+  return SIGNED[byte((value / limit + 1) * 127.5)];
 }
+
+/** A colour as a canvas stores it: four bytes in one number. */
+const packed = ([red, green, blue]) => ((255 << 24) | (byte(blue) << 16) | (byte(green) << 8) | byte(red)) >>> 0;
+const COLOURS = Uint32Array.from(SIGNED, packed);
+const GREYS = Uint32Array.from({ length: 256 }, (_, grey) => packed([grey, grey, grey]));
 
 /** The largest distance from zero, as the limit of a colour scale; never 0. */
 export function limitOf(data) {
@@ -268,18 +275,19 @@ function paint(canvas, { shape, data }, limit, across) {
   canvas.width = wide;
   canvas.height = Math.ceil(count / across) * (height + 1) - 1;
   const pen = canvas.getContext("2d");
-  const pixels = pen.createImageData(canvas.width, canvas.height);
+  const image = pen.createImageData(canvas.width, canvas.height);
+  const pixels = new Uint32Array(image.data.buffer);
   for (let index = 0, n = 0; index < count; index++) {
     const [top, left] = tileOf(index, across, height, width);
     for (let y = top; y < top + height; y++) {
       for (let x = left; x < left + width; x++, n++) {
-        if (Number.isNaN(data[n])) continue;
-        const grey = 255 * data[n];
-        pixels.data.set(limit ? [...colourOf(data[n], limit), 255] : [grey, grey, grey, 255], 4 * (y * wide + x));
+        const value = data[n];
+        if (Number.isNaN(value)) continue;
+        pixels[y * wide + x] = limit ? COLOURS[byte((value / limit + 1) * 127.5)] : GREYS[byte(255 * value)];
       }
     }
   }
-  pen.putImageData(pixels, 0, 0);
+  pen.putImageData(image, 0, 0);
 }
 
 /** A canvas with a caption above, and frames around some of its pixels; `pick(row, column)` hears clicks. */

@@ -200,8 +200,9 @@ const explorer = {
       map.show(one(after, channel), { limit, caption: holds });
       map.mark([y, x, y + 1, x + 1]);
       const across = Math.ceil(Math.sqrt(count));
-      const range = `${number(-limit, 2)} (dark) to ${number(limit, 2)} (light)`;
-      all.show(after, { limit, size: 200, across, caption: `${layer}\n${count} maps of ${height}×${width}, ${range}` });
+      const range = `±${number(limit, 2)}, dark to light`;
+      const caption = `${layer}\n${count} maps of ${height}×${width}, ${range}`;
+      all.show(after, { limit, size: 200, across, caption });
       all.mark(tileOf(channel, across, height, width));
     }
     /** Of a convolution, the sum of products of each input channel, and where it is farthest from zero. */

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['filter_picture', 'FilterExplorer', 'filter_explorer']
 
-# %% ../../nbs/25_filters.ipynb #1aa06ba5
+# %% ../../nbs/25_filters.ipynb #69668424
 import math
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ from torch import nn
 from .base import ORANGE, SIGNED, Explorer, Picture, mosaic, network_bytes
 from .layers import Calculation, LayerPass, calculate, number_words, record_layers, within
 
-# %% ../../nbs/25_filters.ipynb #e4185bc6
+# %% ../../nbs/25_filters.ipynb #93d187a1
 def _rows_columns(window: tuple[int, int, int, int]) -> str:
     "The rows and columns of a window, the last ones included."
     top, left, bottom, right = window
@@ -32,7 +32,7 @@ def _what_it_sees(step: LayerPass, row: int, column: int, height: int, width: in
     beyond = min(top, left) < 0 or bottom > height or right > width
     return f'it sees input pixels {_rows_columns(window)}' + ' (beyond the image lies padding)'*beyond
 
-# %% ../../nbs/25_filters.ipynb #e6efc7de
+# %% ../../nbs/25_filters.ipynb #7a815721
 def _show(axes: Axes, image: torch.Tensor, title: str, limit: float | None = None, window: tuple | None = None) -> None:
     "A map (H, W), grey or in colours from −limit to limit, with a frame around a window."
     look = {'cmap': 'gray'} if limit is None else {'cmap': SIGNED, 'vmin': -limit, 'vmax': limit}
@@ -49,7 +49,7 @@ def _limit(values: torch.Tensor) -> float: # Above 0
     "The largest distance from zero, as the limit of a colour scale."
     return values.nan_to_num(0., 0., 0.).abs().max().item() or 1.
 
-# %% ../../nbs/25_filters.ipynb #2d75269d
+# %% ../../nbs/25_filters.ipynb #0b8bc18e
 def _numbers(axes: Axes, values: torch.Tensor, title: str, limit: float) -> None:
     "A block of numbers, each in its cell, where there is room."
     _show(axes, values.where(values.isfinite(), math.nan), title, limit)
@@ -76,7 +76,7 @@ def _lower_row(figure: Figure, step: LayerPass, found: Calculation) -> None:
     for axes, block in zip(figure.subplots(1, 3), blocks): _numbers(axes, *block)
     figure.suptitle(f'all sums + bias: {found.formula}', fontsize=9)
 
-# %% ../../nbs/25_filters.ipynb #3df7a545
+# %% ../../nbs/25_filters.ipynb #c2e8ec3b
 def _upper_row(
     figure: Figure, image: torch.Tensor, step: LayerPass, found: Calculation, place: tuple, title: str,
 ) -> None:
@@ -97,7 +97,7 @@ def _upper_row(
     title = f'{step.name} ({type(step.layer).__name__})\n{count} maps, ±{number_words(limit, 2)}'
     _show(last, mosaic(step.maps, across), title, limit, (top, left, top + height, left + width))
 
-# %% ../../nbs/25_filters.ipynb #3abf1996
+# %% ../../nbs/25_filters.ipynb #028baf6f
 def filter_picture(
     model: nn.Module, # Any network; left as it was
     image: torch.Tensor, # (C, H, W), normalised
@@ -125,7 +125,32 @@ def filter_picture(
     return Picture(figure, f'{subject}: layer {step.name} ({type(step.layer).__name__}), channel {channel}, row {row}, '
                            f'column {column}: {found.words}; {_what_it_sees(step, row, column, *image.shape[1:])}.')
 
-# %% ../../nbs/25_filters.ipynb #63ab1443
+# %% ../../nbs/25_filters.ipynb #812f9183
+def _finite(values: torch.Tensor | None) -> list | None:
+    "A tensor as lists for JSON, None where it's no finite number."
+    def plain(item):
+        if isinstance(item, list): return [plain(it) for it in item]
+        return item if math.isfinite(item) else None
+    return None if values is None else plain(values.tolist())
+
+def _names(passes: list[LayerPass]) -> list[dict]:
+    "Name, kind and shape of each layer's maps."
+    return [{'name': step.name, 'kind': type(step.layer).__name__, 'shape': list(step.maps.shape)} for step in passes]
+
+def _place(step: LayerPass, channel: int, row: int, column: int) -> dict[str, object]:
+    "A layer's maps before and after as bytes, and the calculation of one value."
+    found, seen = calculate(step, channel, row, column), step.field and list(step.field.window(row, column))
+    sizes = found.windows.shape[1:] if found.windows is not None else (1, 1)
+    dilation = getattr(step.layer, 'dilation', 1)
+    gaps = dilation if isinstance(dilation, tuple) else (dilation, dilation)
+    reach = [start + gap*(size - 1) + 1 for start, gap, size in zip(found.corner, gaps, sizes)]
+    return {'before': step.inputs.float().numpy().tobytes(), 'after': step.maps.float().numpy().tobytes(),
+            'shapes': {'before': list(step.inputs.shape), 'after': list(step.maps.shape)},
+            'calculation': {'value': found.value, 'words': found.words, 'first': found.first,
+                            'windows': _finite(found.windows), 'kernels': _finite(found.kernels),
+                            'box': [*found.corner, *reach], 'seen': seen}}
+
+# %% ../../nbs/25_filters.ipynb #5596ad02
 class FilterExplorer(Explorer):
     "The layers of a network, and where each value of their maps comes from."
     front = 'filters.js'
@@ -143,8 +168,7 @@ class FilterExplorer(Explorer):
 
     def refresh(self) -> None:
         "Show the network as it is now, if it has gone on learning."
-        right = self.tensors.shape[1:] == (1, 28, 28)
-        self.network = network_bytes(self.model) if right else b''
+        self.network = network_bytes(self.model) if self.tensors.shape[1:] == (1, 28, 28) else b''
 
     def still(self) -> Picture:
         "What the explorer shows."
@@ -153,36 +177,12 @@ class FilterExplorer(Explorer):
         return filter_picture(self.model, self.tensors[self.image], *place, title=title)
 
     def answer_layers(self, image: int) -> dict[str, list]:
-        "Name, kind and shape of each layer's maps."
-        return {'layers': [{'name': step.name, 'kind': type(step.layer).__name__, 'shape': list(step.maps.shape)}
-                           for step in record_layers(self.model, self.tensors[image])]}
+        return {'layers': _names(record_layers(self.model, self.tensors[image]))}
 
     def answer_place(self, image: int, depth: int, channel: int, row: int, column: int) -> dict[str, object]:
-        "What goes into a layer and comes out, and how one value came about."
         return _place(record_layers(self.model, self.tensors[image])[depth], channel, row, column)
 
-# %% ../../nbs/25_filters.ipynb #52b7ad43
-def _finite(values: torch.Tensor | None) -> list | None:
-    "A tensor as lists for JSON, None where it's no finite number."
-    def plain(item):
-        if isinstance(item, list): return [plain(it) for it in item]
-        return item if math.isfinite(item) else None
-    return None if values is None else plain(values.tolist())
-
-def _place(step: LayerPass, channel: int, row: int, column: int) -> dict[str, object]:
-    "A layer's maps before and after as bytes, and the calculation of one value."
-    found, seen = calculate(step, channel, row, column), step.field and list(step.field.window(row, column))
-    sizes = found.windows.shape[1:] if found.windows is not None else (1, 1)
-    dilation = getattr(step.layer, 'dilation', 1)
-    gaps = dilation if isinstance(dilation, tuple) else (dilation, dilation)
-    reach = [start + gap*(size - 1) + 1 for start, gap, size in zip(found.corner, gaps, sizes)]
-    return {'before': step.inputs.float().numpy().tobytes(), 'after': step.maps.float().numpy().tobytes(),
-            'shapes': {'before': list(step.inputs.shape), 'after': list(step.maps.shape)},
-            'calculation': {'value': found.value, 'words': found.words, 'first': found.first,
-                            'windows': _finite(found.windows), 'kernels': _finite(found.kernels),
-                            'box': [*found.corner, *reach], 'seen': seen}}
-
-# %% ../../nbs/25_filters.ipynb #253bd5f6
+# %% ../../nbs/25_filters.ipynb #0f780e55
 def filter_explorer(
     model: nn.Module, # Any network; left as it was
     images: torch.Tensor, # (N, C, H, W), normalised, such as a batch of a loader

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['LayerPass', 'record_layers', 'Calculation', 'number_words', 'calculate', 'within']
 
-# %% ../../nbs/24_layers.ipynb #5b671e61
+# %% ../../nbs/24_layers.ipynb #a014d94a
 import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -123,6 +123,7 @@ def _sizes(layer: nn.Module, *names: str) -> Iterator[tuple[int, int]]: # For ro
         size = getattr(layer, name, 1)
         yield size if isinstance(size, tuple) else (size, size)
 
+# %% ../../nbs/24_layers.ipynb #cd06011f
 def _convolution(step: LayerPass, channel: int, row: int, column: int) -> Calculation:
     "Products, their sum, and the bias."
     layer = step.layer
@@ -152,6 +153,7 @@ def _pooling(step: LayerPass, channel: int, row: int, column: int) -> Calculatio
     words = f'the {kind} of the {size} values in its window is {number_words(total)}'
     return Calculation(value, total, words, f'{kind} = {number_words(total)}', window, None, corner, channel)
 
+# %% ../../nbs/24_layers.ipynb #d218da2f
 def _pointwise(step: LayerPass, channel: int, row: int, column: int) -> Calculation:
     "What a layer makes of the one number at the same place."
     layer, value, x = step.layer, *(maps[channel, row, column].item() for maps in (step.maps, step.inputs))
