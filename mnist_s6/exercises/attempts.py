@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['TimeUp', 'Outcome', 'run', 'within_time', 'undisturbed']
 
-# %% ../../nbs/43_attempts.ipynb #1270e019
+# %% ../../nbs/43_attempts.ipynb #65ccbe6a
 import ctypes, os, random, threading, time, warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-# %% ../../nbs/43_attempts.ipynb #cadac5b7
+# %% ../../nbs/43_attempts.ipynb #9ef74e7c
 class TimeUp(BaseException):
     "Raised within an answer whose time is over."
 
@@ -34,7 +34,7 @@ def run(
     except TimeUp: raise
     except BaseException as error: return Outcome(None, arguments, error)
 
-# %% ../../nbs/43_attempts.ipynb #530d0145
+# %% ../../nbs/43_attempts.ipynb #388acf0e
 class _Attempt(threading.Thread):
     "Some work in a thread that doesn't keep the program from ending."
 
@@ -43,30 +43,33 @@ class _Attempt(threading.Thread):
         self.work, self.over, self.outcome = work, False, Outcome(None, error=TimeUp())
 
     def run(self) -> None:
-        try: self.outcome = Outcome(self.work()); self.over = True
-        except BaseException as error: self.over = True; self.outcome = Outcome(None, error=error)
+        try:
+            try: self.outcome = Outcome(self.work()); self.over = True
+            except BaseException as error: self.over = True; self.outcome = Outcome(None, error=error)
+        except TimeUp: pass   # a second one, while the first was being handled
 
     def stop(self) -> None:
         "Raise `TimeUp` within the work until it ends."
         while self.is_alive() and not self.over:
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.ident or 0), ctypes.py_object(TimeUp))
-            time.sleep(0.02)
+            time.sleep(0.05)
 
-# %% ../../nbs/43_attempts.ipynb #92f30604
+# %% ../../nbs/43_attempts.ipynb #865d4356
 def within_time(
     work: Callable[[], object], # Called without arguments, in a thread of its own
     seconds: float, # How long it may take
 ) -> Outcome: # Its error is `TimeUp` if it took too long
     "What some work gives or raises, or that it was stopped; comes back in time, and raises only at Ctrl-C."
-    attempt = _Attempt(work)
+    attempt, end = _Attempt(work), time.monotonic() + seconds
     attempt.start()
-    try: attempt.join(seconds)
+    try:
+        while attempt.is_alive() and time.monotonic() < end: attempt.join(0.02)   # short, so that Ctrl-C is noticed
     finally:
         if attempt.is_alive(): threading.Thread(target=attempt.stop, daemon=True).start()
     attempt.join(0.3)   # seconds to end in; whoever doesn't is left alone
     return attempt.outcome
 
-# %% ../../nbs/43_attempts.ipynb #787582a8
+# %% ../../nbs/43_attempts.ipynb #4c164210
 @contextmanager
 def undisturbed() -> Iterator[None]:
     "Show nothing that is printed or warned of; afterwards random numbers and the default type are as they were."

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['add_bytes', 'normalise', 'flip', 'batch_indices', 'accuracy']
 
-# %% ../../nbs/45_data.ipynb #121fcafd
+# %% ../../nbs/45_data.ipynb #fa5b3fd7
 from functools import partial
 
 import torch
@@ -14,7 +14,7 @@ from .engine import Prediction, exercise
 
 _exercise = partial(exercise, '01_datasets')
 
-# %% ../../nbs/45_data.ipynb #e4fe99b7
+# %% ../../nbs/45_data.ipynb #b8e40408
 def _normalise_inputs(seed: int) -> list[tuple]:
     images = torch.rand(2, 1, 2, 3, generator=torch.Generator().manual_seed(seed))
     return [(torch.tensor([0., 1.]), 0.5, 0.25), (images, 0.13, 0.3)]
@@ -30,7 +30,7 @@ def normalise(images: torch.Tensor, mean: float, std: float) -> torch.Tensor:
 @normalise.another
 def _(images, mean, std): return images.sub(mean).div(std)
 
-# %% ../../nbs/45_data.ipynb #33effe89
+# %% ../../nbs/45_data.ipynb #9cc09834
 @normalise.mistake('Division comes before subtraction: put brackets around the difference.')
 def _(images, mean, std): return images - mean/std
 @normalise.mistake('The mean is now 0, but the pixels are not yet scaled: what about `std`?')
@@ -48,7 +48,7 @@ def _(images, mean, std): return (images/255 - mean)/std
 @normalise.mistake('The result is right, but `-=` and `/=` work in place: the images themselves are changed now.')
 def _(images, mean, std): images -= mean; images /= std; return images
 
-# %% ../../nbs/45_data.ipynb #2b426dc1
+# %% ../../nbs/45_data.ipynb #51ed465e
 def _image_inputs(seed: int) -> list[tuple]:
     generator = torch.Generator().manual_seed(seed)
     random = [torch.rand(shape, generator=generator) for shape in ((2, 1, 2, 3), (3, 1, 4, 4))]
@@ -65,7 +65,7 @@ def flip(images: torch.Tensor) -> torch.Tensor:
 @flip.another
 def _(images): return images[..., torch.arange(images.shape[-1] - 1, -1, -1)]
 
-# %% ../../nbs/45_data.ipynb #043a5eff
+# %% ../../nbs/45_data.ipynb #1b6c95fd
 @flip.mistake('Upside down: you reversed the rows. Which dimension is the width?')
 def _(images): return images.flip(2)
 @flip.mistake('That is turned by half a circle: both rows and columns are reversed.')
@@ -83,7 +83,7 @@ def _(images): return torch.cat([images[:1].flip(3), images[1:]])
 @flip.mistake('The result is right, but the images that were given are changed too. Make a new tensor.')
 def _(images): images[:] = images.flip(3); return images
 
-# %% ../../nbs/45_data.ipynb #d5aed117
+# %% ../../nbs/45_data.ipynb #6492d356
 def _order_inputs(seed: int) -> list[tuple]:
     order = torch.randperm(11, generator=torch.Generator().manual_seed(seed)).tolist()
     return [([], 2), ([7, 5], 2), ([9, 4, 6], 2), (order[:9], 3), (order, 4), (order[:5], 8)]
@@ -104,7 +104,7 @@ def _(order, batch_size):
         batches[-1].append(index)
     return batches
 
-# %% ../../nbs/45_data.ipynb #57fd8219
+# %% ../../nbs/45_data.ipynb #10a2043a
 @batch_indices.mistake('The short batch at the end is missing, and its images would never be seen.')
 def _(order, n): return [order[i:i + n] for i in range(0, len(order) - n + 1, n)]
 @batch_indices.mistake('There is an empty batch at the end. How many batches are there if it comes out even?')
@@ -124,7 +124,7 @@ def _(order, n): return [order[i::-(-len(order)//n)] for i in range(-(-len(order
 @batch_indices.mistake('The order is lost: keep it as it is, since it was shuffled on purpose.')
 def _(order, n): return [sorted(order)[i:i + n] for i in range(0, len(order), n)]
 
-# %% ../../nbs/45_data.ipynb #319fafbf
+# %% ../../nbs/45_data.ipynb #d1dcf632
 def _score_inputs(seed: int) -> list[tuple]:
     generator = torch.Generator().manual_seed(seed)
     logits, labels = torch.randn(40, 3, generator=generator), torch.randint(3, (40,), generator=generator)
@@ -146,7 +146,7 @@ def _(logits, labels):
     for scores, label in zip(logits.tolist(), labels.tolist()): right += scores.index(max(scores)) == label
     return right/len(labels)
 
-# %% ../../nbs/45_data.ipynb #275a5cdc
+# %% ../../nbs/45_data.ipynb #10a6b0f5
 @accuracy.mistake('That is how many are right; the share divides it by how many there are.')
 def _(logits, labels): return (logits.argmax(1) == labels).sum().item()
 @accuracy.mistake('That is in percent. The share lies between 0 and 1.')
@@ -164,7 +164,7 @@ def _(logits, labels): return (logits.argmax(1) == labels).sum().item()/logits.s
 @accuracy.mistake('`//` rounds down to a whole number; use `/`.')
 def _(logits, labels): return (logits.argmax(1) == labels).sum().item()//len(labels)
 
-# %% ../../nbs/45_data.ipynb #5095726d
+# %% ../../nbs/45_data.ipynb #b1670e2b
 add_bytes = Prediction('01_datasets', 'add_bytes', 'What number will this give? Guess first, and run it afterwards.', answer=4,
     code='pixels = torch.tensor([250], dtype=torch.uint8)\n(pixels + 10).item()', hints=(
         'How large can a number of type uint8 be?', 'After 255 it starts again at 0: 255 + 1 is 0, and 255 + 2 is 1.',

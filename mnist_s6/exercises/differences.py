@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['as_numbers', 'difference', 'show', 'outcome_difference']
 
-# %% ../../nbs/42_differences.ipynb #b885e166
+# %% ../../nbs/42_differences.ipynb #e840b32d
 import numbers, textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -15,21 +15,22 @@ from torch import nn
 
 from .attempts import Outcome
 
-# %% ../../nbs/42_differences.ipynb #f27097e7
+# %% ../../nbs/42_differences.ipynb #2ca65836
 def as_numbers(
     value: object, # Anything
+    depth: int = 6, # How deep lists may be nested
 ) -> torch.Tensor | None: # On the CPU; None if it isn't all real numbers in one shape
     "A tensor, an array, a number or nested lists as a tensor."
     if isinstance(value, numbers.Real): return torch.tensor(float(value), dtype=torch.float64)
     if isinstance(value, np.ndarray) and value.dtype.kind in 'bif':
         return torch.from_numpy(np.asarray(value, order='C'))   # copied only where PyTorch can't take its order
     if isinstance(value, torch.Tensor): return None if value.is_complex() else value.detach().cpu()
-    if not isinstance(value, Sequence) or isinstance(value, str) or not 0 < len(value) < 10_000: return None
-    parts = [as_numbers(part) for part in value]
+    if not isinstance(value, Sequence) or isinstance(value, str) or not depth or not 0 < len(value) < 10_000: return None
+    parts = [as_numbers(part, depth - 1) for part in value]
     same_shape = all(part is not None and part.shape == parts[0].shape for part in parts)
     return torch.stack([part.double() for part in parts]) if same_shape else None
 
-# %% ../../nbs/42_differences.ipynb #b71ee141
+# %% ../../nbs/42_differences.ipynb #2c5b07e4
 def difference(
     right: object, # What it should be
     found: object, # What it is: anything
@@ -52,7 +53,7 @@ def _state(model: nn.Module) -> dict[str, object]:
     modes = {f'{name or "the model"}.training': module.training for name, module in model.named_modules()}
     return {**model.state_dict(), **modes}
 
-# %% ../../nbs/42_differences.ipynb #0d2af0f9
+# %% ../../nbs/42_differences.ipynb #c7ba2d23
 def _part_difference(right: Sequence, found: object, tolerance: float) -> str:
     "See `difference`, for a list or a tuple."
     some = isinstance(found, (Sequence, torch.Tensor, np.ndarray)) and not isinstance(found, str)
@@ -74,7 +75,7 @@ def _number_difference(right: torch.Tensor, numbers: torch.Tensor | None, found:
     where = f'at {place} ' if place else ''
     return f'{where}it is {show(numbers[tuple(place)].item())}, and should be {show(right[tuple(place)].item())}'
 
-# %% ../../nbs/42_differences.ipynb #c15a92d4
+# %% ../../nbs/42_differences.ipynb #8ad65c2c
 def show(
     value: object, # Anything
 ) -> str:
@@ -86,7 +87,7 @@ def show(
     if type(value) in (list, tuple) and len(value) <= 12: return f'[{", ".join(map(show, value))}]'
     return f'of type {type(value).__name__}'
 
-# %% ../../nbs/42_differences.ipynb #de53b3ce
+# %% ../../nbs/42_differences.ipynb #707338a7
 def outcome_difference(
     right: Outcome,
     found: Outcome,

@@ -6,9 +6,9 @@
 __all__ = ['NOT_ATTEMPTED', 'Result', 'Page', 'Answers', 'judge', 'Task', 'Exercise', 'prove', 'exercise', 'LineOrder',
            'Question', 'Prediction']
 
-# %% ../../nbs/41_engine.ipynb #d9a21887
+# %% ../../nbs/41_engine.ipynb #81db4ba0
 import ast, html, inspect, re, textwrap, traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from .record import note
 
 if TYPE_CHECKING: from matplotlib.figure import Figure
 
-# %% ../../nbs/41_engine.ipynb #26f9d385
+# %% ../../nbs/41_engine.ipynb #e10e2b6c
 def _as_html(text: str) -> str:
     "Text for a web page, with what stands in `backticks` as code."
     return re.sub('`([^`\n]+)`', r'<code>\1</code>', html.escape(text)).replace('\n', '<br>')
@@ -34,7 +34,7 @@ class Result:
         colour = '#2a7f3b' if self.passed else '#b3541e'
         return f'<p style="border-left: 4px solid {colour}; padding-left: 0.6em">{_as_html(repr(self))}</p>'
 
-# %% ../../nbs/41_engine.ipynb #548ca725
+# %% ../../nbs/41_engine.ipynb #11e2061c
 @dataclass(frozen=True)
 class Page:
     "A hint or a solution; can be folded up in a notebook."
@@ -47,7 +47,7 @@ class Page:
         code = f'<pre><code>{html.escape(self.code)}</code></pre>' if self.code else ''
         return f'<details open><summary>{_as_html(self.title)}</summary>{code}<p>{_as_html(self.text)}</p></details>'
 
-# %% ../../nbs/41_engine.ipynb #b7f082f4
+# %% ../../nbs/41_engine.ipynb #b07be5ac
 NOT_ATTEMPTED = 'not attempted: put something of your own in place of the dots'
 
 class Answers:
@@ -56,6 +56,7 @@ class Answers:
         self.answer, self.inputs, self.tolerance = answer, inputs, tolerance
         self.others: list[object] = []
         self.mistakes: dict[str, object] = {}   # by their words
+        self.kept: tuple[int | None, dict[str, list[Outcome]]] = None, {}
 
     def another(self, answer: Any) -> None:
         "Decorates another right form."
@@ -63,6 +64,7 @@ class Answers:
 
     def mistake(self, words: str) -> Callable[[Any], None]:
         "Decorates a wrong answer, and says in `words` what helps against it."
+        self.kept = None, {}
         return lambda answer: self.mistakes.update({words: answer})
 
     def read(self, answer: object) -> Callable | str:
@@ -70,30 +72,38 @@ class Answers:
         if answer is None or answer is ...: return NOT_ATTEMPTED
         return answer if callable(answer) else f'it is {show(answer)}: give the function itself, without calling it'
 
-    def outcomes(self, answer: object, seed: int) -> Iterator[Outcome]:
-        "What an answer that can be read does with each of the inputs, one after the other."
-        function = self.read(answer)
-        return (run(function, arguments) for arguments in self.inputs(seed))
+    @property
+    def names(self) -> list[str]: return list(inspect.signature(self.read(self.answer)).parameters)   # of the arguments
 
-# %% ../../nbs/41_engine.ipynb #ae4f1012
+    def outcomes(self, answer: object, seed: int) -> list[Outcome]:
+        "What an answer that can be read does with each of the inputs."
+        return [run(self.read(answer), arguments) for arguments in self.inputs(seed)]
+
+    def known(self, seed: int) -> dict[str, list[Outcome]]:
+        "The outcomes of the right answer, under an empty text, and of each wrong one, under its words."
+        answers = {'': self.answer, **self.mistakes}
+        if self.kept[0] != seed: self.kept = seed, {words: self.outcomes(answers[words], seed) for words in answers}
+        return self.kept[1]
+
+# %% ../../nbs/41_engine.ipynb #2990a828
 def judge(
     answers: Answers,
-    names: Sequence[str], # Of the arguments
     answer: object, # The learner's
     seed: int, # Of the inputs
 ) -> tuple[str, int | None]: # Words, empty if it is right; the first input where it is wrong, None if words are its own
     "What is to be said about an answer."
     if isinstance(function := answers.read(answer), str): return function, None
-    found = list(answers.outcomes(answer, seed))
+    found, known = answers.outcomes(answer, seed), answers.known(seed)
     if _untouched(function, found): return NOT_ATTEMPTED, None
-    def differs(right: Outcome, outcome: Outcome) -> str: return outcome_difference(right, outcome, names, answers.tolerance)
+    def differs(other: Outcome, outcome: Outcome) -> str:
+        return outcome_difference(other, outcome, answers.names, answers.tolerance)
     problems = [_stopped(outcome.error, function) if outcome.error else differs(right, outcome)
-                for right, outcome in zip(answers.outcomes(answers.answer, seed), found)]
+                for right, outcome in zip(known[''], found)]
     if not any(problems): return '', None
     if any(problem and not outcome.error for problem, outcome in zip(problems, found)):
-        for words, wrong in answers.mistakes.items():
-            pairs = zip(answers.outcomes(wrong, seed), found)
-            if not any(w.error or differs(w, f) for w, f in pairs if not f.error): return words, None
+        for words in answers.mistakes:
+            pairs = [(wrong, outcome) for wrong, outcome in zip(known[words], found) if not outcome.error]
+            if not any(wrong.error or differs(wrong, outcome) for wrong, outcome in pairs): return words, None
     return next((problem, i) for i, problem in enumerate(problems) if problem)
 
 def _untouched(function: Callable, found: Sequence[Outcome]) -> bool:
@@ -103,7 +113,7 @@ def _untouched(function: Callable, found: Sequence[Outcome]) -> bool:
     bare = code is not None and not code.co_names and len(code.co_code) <= len(empty.co_code)
     return bare and all(o.output is None and o.error is None for o in found)
 
-# %% ../../nbs/41_engine.ipynb #48cdf6ad
+# %% ../../nbs/41_engine.ipynb #e9fe01c6
 def _stopped(error: BaseException, function: Callable) -> str:
     "An error in words, with the line of the function where it happened."
     code, text = getattr(function, '__code__', None), textwrap.shorten(str(error), 200)
@@ -112,7 +122,7 @@ def _stopped(error: BaseException, function: Callable) -> str:
     where = f', in line {lines[0]} of it' if lines else ''
     return f'Python stopped with {type(error).__name__}{": "*bool(text)}{text}{where}'
 
-# %% ../../nbs/41_engine.ipynb #5c809217
+# %% ../../nbs/41_engine.ipynb #d04f015b
 class Task(Answers):
     "What an exercise says: the task, its hints, its solution."
     def __init__(self, lesson: str, name: str, task: str, answer: object, inputs: Callable[[int], list[tuple]],
@@ -126,11 +136,9 @@ class Task(Answers):
         number = self.hints_seen = min(self.hints_seen + 1, len(self.hints))
         return Page(f'{self.name}: hint {number} of {len(self.hints)}', self.hints[number - 1])
 
-    def solution(self) -> Page: return Page(f'{self.name}: solution', self.source(), self.why)
+    def solution(self) -> Page: return Page(f'{self.name}: solution', self.why, self.source())
     def source(self) -> str: return '\n\n'.join(_source(f, self.name) for f in (self.answer, *self.others[:1]))
 
-    @property
-    def names(self) -> list[str]: return list(inspect.signature(self.read(self.answer)).parameters)
     @property
     def title(self) -> str: return f'{self.name}({", ".join(self.names)})' if callable(self.answer) else self.name
 
@@ -144,12 +152,14 @@ def _source(function: Callable, name: str) -> str:
     start = ast.parse(text).body[0].lineno - 1   # where its `def` stands
     return re.sub(r'^def \w+', f'def {name}', '\n'.join(text.splitlines()[start:]))
 
-# %% ../../nbs/41_engine.ipynb #fffbd99d
+# %% ../../nbs/41_engine.ipynb #859bc85c
 class Exercise(Task):
     "Write a function: to check as often as you like."
     def check(self, answer: object, seconds: float = 1.5) -> Result:
         "Whether an answer is right, and if not, what helps; never raises, and comes back in about so many seconds."
-        with undisturbed(): outcome = within_time(lambda: self.judged(answer), seconds)
+        with undisturbed():
+            self.known(seed=0)   # before the clock starts
+            outcome = within_time(lambda: self.judged(answer), seconds)
         if isinstance(outcome.error, TimeUp):
             result = Result(False, f'it is not done after {seconds:g} seconds: is there a loop that never ends?')
         elif outcome.error: result = Result(False, f'its result can\'t be looked at: {type(outcome.error).__name__}')
@@ -158,7 +168,7 @@ class Exercise(Task):
 
     def judged(self, answer: object, seed: int = 0) -> Result:
         "What `check` finds, without a limit of time and without a record."
-        words, place = judge(self, self.names, answer, seed)
+        words, place = judge(self, answer, seed)
         if place is not None: words = self.puzzled(words, self.inputs(seed)[place])
         return Result(not words, words or 'right')
 
@@ -176,7 +186,7 @@ class Exercise(Task):
         "Raises `AssertionError` if a right answer is refused, or a wrong one doesn't get its own words."
         prove(self)
 
-# %% ../../nbs/41_engine.ipynb #002187e1
+# %% ../../nbs/41_engine.ipynb #d2c394a7
 def prove(
     exercise: Exercise,
     seeds: Iterable[int] = range(10), # Of the inputs
@@ -195,7 +205,7 @@ def prove(
                 result = exercise.judged(wrong, seed)
                 assert result == Result(False, own), f'{exercise.name}, seed {seed}: {own!r} became {result.message!r}'
 
-# %% ../../nbs/41_engine.ipynb #992d83b8
+# %% ../../nbs/41_engine.ipynb #cb85c13b
 def exercise(
     lesson: str, # The notebook that it belongs to, as `01_datasets`
     inputs: Callable[[int], list[tuple]], # The arguments to try for a seed, the smallest first; new ones at each call
@@ -207,7 +217,7 @@ def exercise(
     return lambda answer: Exercise(lesson, answer.__name__, inspect.getdoc(answer) or '', answer, inputs, hints, why,
                                    tolerance)
 
-# %% ../../nbs/41_engine.ipynb #c2322596
+# %% ../../nbs/41_engine.ipynb #3bc2c7e3
 class LineOrder(Exercise):
     "Put given lines in order; two don't belong. An answer is a text of letters, such as `'bca'`."
     def __init__(self, *texts: str, program: str, lines: Sequence[str], **others: Any) -> None:
@@ -231,7 +241,7 @@ class LineOrder(Exercise):
 
     def source(self) -> str: return self.ordered(self.answer)
 
-# %% ../../nbs/41_engine.ipynb #65534648
+# %% ../../nbs/41_engine.ipynb #6bc8bfb4
 class Question(Exercise):
     "Find a number or a word: the line with the bug, a place on a curve."
     def __init__(self, *texts: str, code: str = '', picture: 'Callable[[], Figure] | None' = None, **others: Any) -> None:

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['find_the_bug', 'convolve', 'max_pool', 'output_size', 'count_parameters', 'receptive_field', 'batch_norm']
 
-# %% ../../nbs/46_network.ipynb #562eb5cb
+# %% ../../nbs/46_network.ipynb #af1810c5
 from collections.abc import Sequence
 from functools import partial
 
@@ -17,7 +17,7 @@ from .engine import Question, exercise
 
 _exercise = partial(exercise, '02_model')
 
-# %% ../../nbs/46_network.ipynb #2828e4f7
+# %% ../../nbs/46_network.ipynb #0bf49041
 def _convolution_inputs(seed: int) -> list[tuple]:
     generator = torch.Generator().manual_seed(seed)
     def random(*shape: int) -> torch.Tensor: return torch.randn(shape, generator=generator)
@@ -41,7 +41,7 @@ def convolve(image: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:
 @convolve.another
 def _(image, kernel): return F.conv2d(image[None, None], kernel[None, None])[0, 0]
 
-# %% ../../nbs/46_network.ipynb #9f195345
+# %% ../../nbs/46_network.ipynb #34dfe012
 def _conv(image: torch.Tensor, kernel: torch.Tensor, **how: object) -> torch.Tensor:
     "PyTorch's convolution of one image with one kernel."
     return F.conv2d(image[None, None], kernel[None, None], **how)[0, 0]
@@ -59,7 +59,7 @@ def _(image, kernel): return _conv(F.pad(image, (0, kernel.shape[1] - 1, 0, kern
 @convolve.mistake('The sum of the products is asked for, not their mean.')
 def _(image, kernel): return _conv(image, kernel)/kernel.numel()
 
-# %% ../../nbs/46_network.ipynb #80b257e4
+# %% ../../nbs/46_network.ipynb #5ee72d82
 @convolve.mistake('The windows don\'t overlap: move by one pixel, not by the size of the kernel.')
 def _(image, kernel): return _conv(image, kernel, stride=tuple(kernel.shape))
 @convolve.mistake('Each window is summed, but not multiplied by the kernel.')
@@ -73,7 +73,7 @@ def _(image, kernel):
                                      for column in range(image.shape[1] - kernel.shape[1] + 1)])
                         for row in range(image.shape[0] - kernel.shape[0] + 1)])
 
-# %% ../../nbs/46_network.ipynb #a5af47c4
+# %% ../../nbs/46_network.ipynb #9b5f7a03
 def _even_inputs(seed: int) -> list[tuple]:
     generator = torch.Generator().manual_seed(seed)
     return [(torch.tensor([[1., 5.], [3., 2.]]),), (torch.tensor([[-3., -1., -6., -7.], [-2., -4., -9., -8.]]),),
@@ -92,7 +92,7 @@ def max_pool(image: torch.Tensor) -> torch.Tensor:
 @max_pool.another
 def _(image): return image.reshape(image.shape[0]//2, 2, image.shape[1]//2, 2).amax((1, 3))
 
-# %% ../../nbs/46_network.ipynb #61c35167
+# %% ../../nbs/46_network.ipynb #2d19bebe
 @max_pool.mistake('That is the mean of each block, and the largest is asked for.')
 def _(image): return F.avg_pool2d(image[None], 2)[0]
 @max_pool.mistake('The blocks overlap: after one block, move by two pixels.')
@@ -110,7 +110,7 @@ def _(image): return F.max_pool2d(image[None], (1, 2))[0]
 @max_pool.mistake('`reshape` reads along the rows, so these four numbers lie side by side, and not in a block.')
 def _(image): return image.reshape(image.shape[0]//2, image.shape[1]//2, 4).amax(2)
 
-# %% ../../nbs/46_network.ipynb #e2b3789f
+# %% ../../nbs/46_network.ipynb #e7ea9df9
 def _size_inputs(seed: int) -> list[tuple]:
     return [(1, 1, 1, 0), (3, 2, 1, 0), (5, 3, 1, 1), (6, 2, 2, 0), (6, 3, 2, 0), (28, 5, 3, 2), (20 + seed, 4, 3, 1)]
 
@@ -125,7 +125,7 @@ def output_size(n: int, kernel: int, stride: int, padding: int) -> int:
 @output_size.another
 def _(n, kernel, stride, padding): return len(range(0, n + 2*padding - kernel + 1, stride))
 
-# %% ../../nbs/46_network.ipynb #2066dddf
+# %% ../../nbs/46_network.ipynb #2f00056f
 @output_size.mistake('One is missing: from place 0 to place 3 there are four places, not three.')
 def _(n, kernel, stride, padding): return (n + 2*padding - kernel)//stride
 @output_size.mistake('The padding is put on both sides, so it counts twice.')
@@ -140,10 +140,8 @@ def _(n, kernel, stride, padding): return -(-(n + 2*padding - kernel)//stride) +
 def _(n, kernel, stride, padding): return (n + 2*padding - kernel)/stride + 1
 @output_size.mistake('The 1 is added too early: divide first, and then add it.')
 def _(n, kernel, stride, padding): return (n + 2*padding - kernel + 1)//stride
-@output_size.mistake('The kernel is missing: that would hold for a kernel of 1.')
-def _(n, kernel, stride, padding): return (n + 2*padding - 1)//stride + 1
 
-# %% ../../nbs/46_network.ipynb #57540969
+# %% ../../nbs/46_network.ipynb #8a7c2d63
 def _count_inputs(seed: int) -> list[tuple]:
     return [(1, 1, 1, False), (1, 1, 1, True), (1, 4, 3, False), (3, 2, 5, True), (2, 5, 3, False), (2 + seed, 7, 3, True)]
 
@@ -159,7 +157,7 @@ def count_parameters(in_channels: int, out_channels: int, kernel_size: int, bias
 def _(in_channels, out_channels, kernel_size, bias):
     return sum(p.numel() for p in nn.Conv2d(in_channels, out_channels, kernel_size, bias=bias).parameters())
 
-# %% ../../nbs/46_network.ipynb #c8844f37
+# %% ../../nbs/46_network.ipynb #1510592a
 @count_parameters.mistake('Each kernel has a slice for each channel of its input; you counted only one.')
 def _(c_in, c_out, k, bias): return c_out*(k*k + bias)
 @count_parameters.mistake('That is one kernel. There is one for each output channel.')
@@ -177,7 +175,7 @@ def _(c_in, c_out, k, bias): return c_out*c_in*k*k + bias*c_in
 @count_parameters.mistake('There is one bias for each kernel, not one for each of its slices.')
 def _(c_in, c_out, k, bias): return c_out*c_in*(k*k + bias)
 
-# %% ../../nbs/46_network.ipynb #d4a3757e
+# %% ../../nbs/46_network.ipynb #4a6e3648
 def _layer_inputs(seed: int) -> list[tuple]:
     kernels = torch.randint(2, 6, (4,), generator=torch.Generator().manual_seed(seed)).tolist()
     return [([],), ([(3, 1)],), ([(2, 2), (3, 1)],), ([(5, 1), (2, 2), (3, 1), (3, 1)],), (list(zip(kernels, [2, 1, 3, 2])),)]
@@ -200,7 +198,7 @@ def _(layers):
     for kernel, stride in reversed(layers): size = (size - 1)*stride + kernel
     return size
 
-# %% ../../nbs/46_network.ipynb #785379c3
+# %% ../../nbs/46_network.ipynb #23710936
 @receptive_field.mistake('And the strides? After a stride of 2, neighbours are 2 pixels apart, and a kernel sees further.')
 def _(layers): return 1 + sum(kernel - 1 for kernel, _ in layers)
 @receptive_field.mistake('A layer\'s own stride spreads only the layers after it: change the step after the size.')
@@ -224,7 +222,7 @@ def _(layers):
     for kernel, stride in layers: size += (kernel - 1)*step; step += stride - 1
     return size
 
-# %% ../../nbs/46_network.ipynb #1dd07251
+# %% ../../nbs/46_network.ipynb #d1e9ecbb
 @receptive_field.mistake('That is the step between neighbours, and not how far a value sees.')
 def _(layers):
     step = 1
@@ -241,7 +239,7 @@ def _(layers):
     for kernel, _ in layers: size *= kernel
     return size
 
-# %% ../../nbs/46_network.ipynb #c4cd7515
+# %% ../../nbs/46_network.ipynb #2e9a5318
 def _norm_inputs(seed: int) -> list[tuple]:
     x = torch.randn(4, 2, 3, 3, generator=torch.Generator().manual_seed(seed))*torch.tensor([[[3.]], [[0.5]]]) + 2
     same = torch.tensor([[1., 4.], [3., 4.]])[:, :, None, None]   # (2, 2, 1, 1): the second channel is all 4
@@ -260,7 +258,7 @@ def batch_norm(x: torch.Tensor, eps: float) -> torch.Tensor:
 @batch_norm.another
 def _(x, eps): return F.batch_norm(x, None, None, training=True, eps=eps)
 
-# %% ../../nbs/46_network.ipynb #b22c2574
+# %% ../../nbs/46_network.ipynb #fe5360c7
 def _norm(x: torch.Tensor, eps: float, dims: tuple[int, ...] = (0, 2, 3), unbiased: bool = False) -> torch.Tensor:
     "A batch norm over some dimensions."
     return (x - x.mean(dims, keepdim=True))/(x.var(dims, unbiased=unbiased, keepdim=True) + eps).sqrt()
@@ -276,7 +274,7 @@ def _(x, eps): return _norm(x, eps, (1, 2, 3))
 @batch_norm.mistake('Your variance divides by one less than there are values. Pass `unbiased=False`.')
 def _(x, eps): return _norm(x, eps, unbiased=True)
 
-# %% ../../nbs/46_network.ipynb #3f14f650
+# %% ../../nbs/46_network.ipynb #7e0222b7
 @batch_norm.mistake('`eps` is added to the variance, under the square root, and not to the standard deviation.')
 def _(x, eps):
     return (x - x.mean((0, 2, 3), keepdim=True))/(x.var((0, 2, 3), unbiased=False, keepdim=True).sqrt() + eps)
@@ -284,13 +282,10 @@ def _(x, eps):
 def _(x, eps): return (x - x.mean((0, 2, 3), keepdim=True))/(x.var((0, 2, 3), unbiased=False, keepdim=True) + eps)
 @batch_norm.mistake('And `eps`? Where all values of a channel are equal, you divide 0 by 0.')
 def _(x, eps): return _norm(x, 0.)
-@batch_norm.mistake('It is scaled, but the mean is not yet subtracted.')
-def _(x, eps): return _norm(x, eps) + x.mean((0, 2, 3), keepdim=True)/(
-    x.var((0, 2, 3), unbiased=False, keepdim=True) + eps).sqrt()
 @batch_norm.mistake('The mean is subtracted, but nothing is divided yet.')
 def _(x, eps): return x - x.mean((0, 2, 3), keepdim=True)
 
-# %% ../../nbs/46_network.ipynb #be44475e
+# %% ../../nbs/46_network.ipynb #118e2c24
 find_the_bug = Question('02_model', 'find_the_bug', 'Which line keeps this network from learning well? Give its number.',
     answer=5, code='\n'.join([
         '1  def forward(self, images):                # (N, 1, 28, 28)', '2      x = F.relu(self.conv1(images))         # (N, 8, 26, 26)',

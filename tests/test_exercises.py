@@ -1,0 +1,346 @@
+"""The exercises: right answers pass, each wrong one gets its own words, and no answer does any harm."""
+
+import _thread
+import inspect
+import os
+import random
+import sys
+import threading
+import time
+from collections import deque
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from mnist_s6 import exercises
+from mnist_s6.exercises.engine import NOT_ATTEMPTED, Exercise, Page, Result
+from mnist_s6.exercises.record import Entry, read_record
+
+SIGNATURES = """
+normalise(images, mean, std)
+flip(images)
+batch_indices(order, batch_size)
+accuracy(logits, labels)
+convolve(image, kernel)
+max_pool(image)
+output_size(n, kernel, stride, padding)
+count_parameters(in_channels, out_channels, kernel_size, bias)
+receptive_field(layers)
+batch_norm(x, eps)
+softmax(scores)
+cross_entropy(logits, labels)
+cross_entropy_gradient(logits, labels)
+two_layer_gradients(x, w1, w2, labels)
+sgd_step(parameters, gradients, lr)
+momentum_step(parameter, gradient, velocity, lr, momentum)
+train_one_epoch(model, loader, optimizer)
+evaluate(model, loader)
+one_cycle(step, steps, max_lr, warm_up)
+early_stop(losses, patience)
+""".split("\n")[1:-1]
+NAMES = [signature.split("(")[0] for signature in SIGNATURES]
+every = pytest.mark.parametrize("exercise", exercises.EXERCISES, ids=lambda exercise: exercise.name)
+functions = pytest.mark.parametrize("exercise", [getattr(exercises, name) for name in NAMES], ids=lambda exercise: exercise.name)
+
+
+@pytest.fixture(autouse=True)
+def own_record(tmp_path, monkeypatch):
+    """Each test has a record of its own."""
+    monkeypatch.setenv("MNIST_S6_PROGRESS", str(tmp_path / "record.json"))
+    return tmp_path / "record.json"
+
+
+class Hostile:
+    """Everything that can be asked of it fails."""
+
+    def fail(self, *_):
+        raise RuntimeError("never ask me")
+
+    __eq__ = __repr__ = __str__ = __len__ = __iter__ = __array__ = __float__ = __bool__ = __hash__ = fail
+
+
+class Silent(Exception):
+    """An error that has no text."""
+
+    def __str__(self):
+        raise ValueError
+
+
+def calls_itself(*arguments):
+    return calls_itself(*arguments)
+
+
+def quits(*_):
+    sys.exit(3)
+
+
+def presses_ctrl_c(*_):
+    raise KeyboardInterrupt
+
+
+def fails_in_silence(*_):
+    raise Silent
+
+
+def yields(*_):
+    yield 1
+
+
+def disturbs(*_):
+    torch.manual_seed(1), np.random.seed(1), random.seed(1)
+    torch.set_default_dtype(torch.float64)
+    torch.set_grad_enabled(False)
+    print("noise" * 1000)
+    print("noise" * 1000, file=sys.stderr)
+
+
+ragged, endless = [[1, 2], [3]], []
+endless.append(endless)
+VALUES = [None, ..., float("nan"), 3, "text", b"bytes", ragged, torch.zeros(2), np.zeros((1, 2, 3)), {}, Hostile(), object(), type]
+OUTPUTS = [float("nan"), float("inf"), 10**400, 1j, "text", ragged, endless, {1: 2}, {3}, range(3), object(), Hostile(), [Hostile()],
+           torch.zeros(1).expand(10**6, 10**6), torch.full((2, 2), torch.nan),
+           torch.zeros(2, dtype=torch.complex64), torch.zeros(2, device="meta"), torch.eye(2).to_sparse(), np.array(["a"]),
+           np.array([object()]), np.zeros(0), [], (), map(str, []), (i for i in [1]), Exception, lambda: 1]  # fmt: skip
+ANSWERS = [calls_itself, quits, presses_ctrl_c, fails_in_silence, yields, disturbs, lambda: 1, lambda a, b, c, d, e, f, g, h: 1, print]
+
+
+def state() -> list:
+    """All that an answer might leave changed."""
+    numbers = [torch.get_rng_state().tolist(), np.random.get_state()[1].tolist(), random.getstate()]
+    return [*numbers, torch.get_default_dtype(), torch.is_grad_enabled(), sys.stdout, sys.stderr]
+
+
+def wrong(result: Result) -> str:
+    """What was said about an answer that is not right."""
+    assert isinstance(result, Result) and not result.passed and 0 < len(result.message) < 1000
+    assert result.message in str(result) and result._repr_html_().startswith("<p")
+    return result.message
+
+
+def test_fixed_names():
+    """A class can rely on the names and the signatures."""
+    assert [getattr(exercises, name).title for name in NAMES] == SIGNATURES
+
+
+@every
+def test_proved(exercise):
+    """Stubs, right forms and mistakes, for ten seeds."""
+    exercise.prove()
+    assert exercise.task and exercise.why and exercise.lesson
+
+
+@every
+def test_no_seed_is_special(exercise):
+    """The same seed gives the same inputs, and new objects."""
+    first, second = exercise.inputs(3), exercise.inputs(3)
+    assert len(first) == len(second) > 0
+    for a, b in zip(first, second):
+        assert all(x is not y or isinstance(x, (int, float)) for x, y in zip(a, b))
+
+
+@every
+def test_hostile_values(exercise):
+    """Whatever is given in place of an answer, there is a message."""
+    start = time.process_time()
+    for value in VALUES:
+        message = wrong(exercise.check(value))
+        assert (NOT_ATTEMPTED in message) == (value is None or value is ...)
+    assert time.process_time() - start < 2
+
+
+@functions
+def test_hostile_functions(exercise, capfd):
+    """Whatever a function gives back or raises, there is a message in time, and nothing has changed."""
+    torch.manual_seed(7)
+    before = state()
+    for answer in [*ANSWERS, *(lambda *_, output=output: output for output in OUTPUTS)]:
+        start = time.process_time()  # of this process alone, however busy the machine is
+        wrong(exercise.check(answer))
+        assert time.process_time() - start < 2
+    assert state() == before
+    assert capfd.readouterr() == ("", "")
+
+
+@functions
+def test_solution_passes(exercise):
+    """What is shown as the solution is a right answer."""
+    module = inspect.getmodule(exercise.answer)
+    names = {**vars(module)}
+    exec(exercise.solution().code, names)
+    assert exercise.check(names[exercise.name]).passed
+
+
+def for_ever(*_):
+    while True:
+        pass
+
+
+def sleeps(*_):
+    time.sleep(20)
+
+
+def holds_on(*_):
+    while True:
+        try:
+            time.sleep(0.001)
+        except:  # noqa: E722
+            pass
+
+
+def prints_for_ever(*_):
+    while True:
+        print("more")
+
+
+@pytest.mark.parametrize("answer", [for_ever, sleeps, holds_on, prints_for_ever, lambda *_: [0 for _ in iter(int, 1)]])
+def test_endless(answer):
+    """What never ends is stopped, and the program goes on."""
+    start = time.perf_counter()
+    assert "never ends" in wrong(exercises.flip.check(answer, seconds=0.1))
+    assert time.perf_counter() - start < 2
+    assert exercises.flip.check(exercises.flip.answer).passed
+
+
+def test_within_two_seconds():
+    """Also with the usual patience."""
+    start = time.perf_counter()
+    wrong(exercises.flip.check(for_ever))
+    assert time.perf_counter() - start < 2.5
+
+
+def test_in_another_thread():
+    """An exercise may be checked in any thread."""
+    results = []
+    thread = threading.Thread(target=lambda: results.append(exercises.flip.check(for_ever, seconds=0.1)))
+    thread.start(), thread.join(5)
+    assert "never ends" in wrong(results[0])
+
+
+def test_real_ctrl_c():
+    """A real Ctrl-C ends the waiting; one that comes out of an answer is an error like others."""
+    threading.Timer(0.3, _thread.interrupt_main).start()
+    with pytest.raises(KeyboardInterrupt):
+        exercises.flip.check(for_ever, seconds=20)
+        time.sleep(5)
+    assert "KeyboardInterrupt" in wrong(exercises.flip.check(presses_ctrl_c))
+
+
+def test_generous():
+    """Other types that hold the right numbers are right."""
+    right = {
+        "flip": [lambda x: x.numpy()[..., ::-1], lambda x: x.flip(3).tolist(), lambda x: x.flip(3).double()],
+        "accuracy": [lambda s, y: (s.argmax(1) == y).float().mean(), lambda s, y: np.mean(s.numpy().argmax(1) == y.numpy())],
+        "batch_indices": [lambda o, n: tuple(tuple(o[i : i + n]) for i in range(0, len(o), n)),
+                          lambda o, n: deque(torch.tensor(o[i : i + n]) for i in range(0, len(o), n))],
+        "output_size": [lambda n, k, s, p: torch.tensor((n + 2 * p - k) // s + 1), lambda *a: float(exercises.output_size.answer(*a))],
+        "two_layer_gradients": [lambda *a: list(exercises.two_layer_gradients.answer(*a))],
+        "momentum_step": [lambda p, g, v, lr, m: [(p - lr * (m * v + g)).numpy(), (m * v + g).tolist()]],
+        "sgd_step": [lambda p, g, lr: tuple(a.numpy() - lr * b.numpy() for a, b in zip(p, g))],
+        "cross_entropy": [lambda s, y: F.cross_entropy(s, y).item(), lambda s, y: np.float32(F.cross_entropy(s, y).item())],
+    }  # fmt: skip
+    for name, answers in right.items():
+        for answer in answers:
+            assert getattr(exercises, name).check(answer).passed, name
+
+
+def test_words_for_others():
+    """A wrong answer that nobody foresaw is shown the smallest input, and what differs."""
+    assert wrong(exercises.flip.check(lambda x: x + 1)).startswith("with images = [[[[1, 2]]]]: at [0, 0, 0, 1] it is 3, and")
+    assert "shape is (1,), and it should be one number" in wrong(exercises.accuracy.check(lambda s, y: [1.0]))
+    assert "in line 1 of it" in wrong(exercises.output_size.check(lambda *_: 1 / 0))
+    assert "`return`" in wrong(exercises.flip.check(lambda x: print(x)))
+    assert "put list(…)" in wrong(exercises.batch_indices.check(lambda o, n: (o[i : i + n] for i in range(0, len(o), n))))
+    changed = wrong(exercises.convolve.check(lambda i, k: (F.conv2d(i[None, None], k[None, None])[0, 0], i.zero_())[0]))
+    assert "`image` is not as it should be afterwards" in changed
+    assert "without calling it" in wrong(exercises.flip.check(torch.zeros(2)))
+
+
+def test_stub_forms():
+    """All usual stubs are stubs; who works and forgets the `return` is told."""
+
+    def documented(images):
+        "Mirror."
+        ...
+
+    def passing(images):
+        pass
+
+    def unfinished(images):
+        raise NotImplementedError
+
+    def dots(images):
+        result = ...
+        return result
+
+    for stub in documented, passing, unfinished, dots:
+        assert wrong(exercises.flip.check(stub)) == NOT_ATTEMPTED
+
+
+def test_hints_and_pages():
+    """Three hints, the last one stays; what looks like HTML is shown as text."""
+    exercise = Exercise("", "x", "less < more", lambda x: x, lambda seed: [(1,)], ("1", "2", "3"), "")
+    assert [exercise.hint().text for _ in range(5)] == ["1", "2", "3", "3", "3"]
+    assert "less &lt; more" in exercise._repr_html_()
+    assert Page("t", "a < `b`", "c < d")._repr_html_().count("&lt;") == 2
+    assert "<details" in exercises.flip.solution()._repr_html_()
+    assert all(str(exercise) and exercise._repr_html_() for exercise in exercises.EXERCISES)
+
+
+def test_prediction(own_record):
+    """The first guess is kept and compared; a stub is no guess."""
+    assert exercises.add_bytes.check(...).message == NOT_ATTEMPTED and read_record() == {}
+    assert "First you said 260, and it is 4" in wrong(exercises.add_bytes.check(260))
+    result = exercises.add_bytes.check(4)
+    assert result.passed and "First you said 260" in result.message
+    assert read_record()["add_bytes"].guess == "260"
+
+
+def test_questions_keep_their_secret():
+    """A wrong number does not bring the right one."""
+    for answer in 7, -1, 1e9, [5], "five":
+        assert "5" not in wrong(exercises.find_the_bug.check(answer)).replace("[5]", "")
+
+
+@pytest.mark.parametrize("answer", ["", "zz", "ff dd bb aa ee", ["f", 1], [["f"]], 12, "a" * 50])
+def test_orders(answer):
+    """Any text for an order gets words."""
+    wrong(exercises.order_of_training.check(answer))
+
+
+def test_progress(own_record, tmp_path):
+    """What is done is remembered, handed on as CSV, and forgotten."""
+    exercises.flip.check(lambda images: images)
+    exercises.flip.check(exercises.flip.answer)
+    done = {line.name: line for line in exercises.progress().lines}
+    assert done["flip"].tries == 2 and done["flip"].done and not done["normalise"].done
+    exercises.flip.check(None)
+    assert read_record()["flip"].done
+    assert exercises.progress().next.name == "add_bytes"
+    text = exercises.progress().csv(tmp_path / "class.csv")
+    assert (tmp_path / "class.csv").read_text() == text and text.count("\n") == 25
+    assert "1 of 24" in str(exercises.progress()) and "1 of 24" in exercises.progress()._repr_html_()
+    exercises.reset()
+    assert not own_record.exists() and "0 of 24" in str(exercises.progress())
+    exercises.reset()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "7", '{"flip": 3}', '{"flip": ["1", 2, 3]}', "\0\1", "[" * 100_000])
+def test_broken_record(own_record, text):
+    """A broken record counts as none."""
+    own_record.write_text(text)
+    assert "0 of 24" in str(exercises.progress())
+    assert exercises.flip.check(exercises.flip.answer).passed
+    assert read_record()["flip"].tries == 1
+
+
+def test_unwritable_record(tmp_path, monkeypatch):
+    """Where nothing can be written, exercises work all the same."""
+    (tmp_path / "file").write_text("")
+    for place in tmp_path, tmp_path / "file/below.json", "off":
+        monkeypatch.setenv("MNIST_S6_PROGRESS", str(place))
+        assert exercises.flip.check(exercises.flip.answer).passed
+        assert read_record() == {} and exercises.progress().lines[0] == exercises.progress().lines[0]
+        exercises.reset()
+    assert os.path.isdir(tmp_path) and Entry() == (0, "", "")
