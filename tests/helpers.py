@@ -65,9 +65,9 @@ def site_sources() -> str:
     digest = hashlib.sha256(platform.python_version().encode())
     for name in ("sphinx", "myst_nb", "furo", "docutils", "pygments"):
         digest.update(f"{name} {version(name)}".encode())
-    for folder in ("nbs", "site", "mnist_s6", "tools"):
-        for path in sorted((ROOT / folder).rglob("*")):
-            if path.suffix in {".ipynb", ".py", ".js", ".css", ".html", ".png", ".safetensors"} and "checkpoints" not in str(path):
-                digest.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
-    digest.update((ROOT / "settings.ini").read_bytes())
+    paths = [path for folder in ("nbs", "site", "mnist_s6") for path in (ROOT / folder).rglob("*") if path.is_file()]
+    paths += [ROOT / name for name in ("settings.ini", "tools/build_site.py", "tools/addresses.py")]
+    for path in sorted(paths):
+        if path.suffix not in {".pyc", ".xz"} and not any(part.startswith(".") for part in path.relative_to(ROOT).parts):
+            digest.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()

@@ -27,6 +27,8 @@ user = someone
 repo = course
 branch = trunk
 git_url = https://example.org/%(user)s/%(repo)s
+doc_host = https://%(user)s.example.org
+doc_baseurl = /%(repo)s
 nbs_path = nbs
 """
 KERNEL = {"display_name": "python3", "language": "python", "name": "python3"}
@@ -82,6 +84,8 @@ def test_readme_is_built_from_the_index(project: Path) -> None:
     lines = text.splitlines()
     assert lines[0].startswith("<!-- Built from nbs/index.ipynb by `make readme`")
     assert "> See [the code](https://example.org/someone/course) and [data](nbs/00_data.ipynb#the-end)." in lines
+    site = "**[The course as a web site](https://someone.example.org/course/)**"
+    assert lines[6].startswith(site), "under the title and the sentence"
     assert "| notebook | makes | teaches | try it |" in lines
     assert f"| [data](nbs/00_data.ipynb) | `data.py` | loading | {badge}({colab}) |" in lines
     assert "| later | nothing | patience |  |" in lines

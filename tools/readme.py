@@ -15,6 +15,7 @@ from nbformat import NotebookNode
 ROOT = Path(__file__).resolve().parent.parent
 FIGURES = "README_files"  # the folder of the figures that index.ipynb's cells drew
 HEADER = "<!-- Built from nbs/index.ipynb by `make readme`: edit the notebook, not this file. -->\n\n"
+SITE = "\n**[The course as a web site]({address})**: draw a digit there, and see it read. Nothing to install.\n"
 BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
 LINK = re.compile(r"\]\((?!\w+:|/|#)([^()\s#]+)(#[^()\s]*)?\)")  # [text](relative/target#anchor)
 
@@ -54,6 +55,12 @@ def add_badges(text: str, settings: SectionProxy) -> str:
     return re.sub(r"(?:^\|.*\|[ \t]*\n){3,}", widen, text, flags=re.MULTILINE)
 
 
+def add_site(text: str, settings: SectionProxy) -> str:
+    """Lead to the web site, under the title and the sentence below it."""
+    address = f"{settings['doc_host']}{settings['doc_baseurl']}/"
+    return re.sub(r"\A(# .+\n+(?:>.*\n)+)", lambda match: match[1] + SITE.format(address=address), text)
+
+
 def for_reading(cell: NotebookNode) -> NotebookNode:
     """The code cell as a reader wants it: without `#|` lines, and without source if `echo: false`."""
     if re.search(r"^#\|\s*echo:\s*false", cell.source, flags=re.MULTILINE):
@@ -87,7 +94,7 @@ def build_readme(root: Path) -> dict[str, bytes]:
     resources = {"output_files_dir": FIGURES, "unique_key": "figure"}
     text, resources = exporter.from_notebook_node(nb, resources=resources)
 
-    text = add_badges(text, settings)
+    text = add_site(add_badges(text, settings).lstrip(), settings)
     text = re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE)
     text = re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
     return {"README.md": (HEADER + text).encode(), **resources["outputs"]}
