@@ -47,7 +47,7 @@ def pasted(*lines: tuple[torch.Tensor, int, int], size: tuple[int, int]) -> torc
 
 def digits_of(text: str, height: int = 60, seed: int = 3) -> torch.Tensor:
     """A line in black on white, in digits of one size, with a margin of 12 pixels."""
-    style = Style(height=height, size=0, slant=0, wobble=0, pen=(0.09, 0.1), gap=(0.3, 0.35))
+    style = Style(height=height, size=0, slant=0, wobble=0, pen=(0.09, 0.1), gap=(0.45, 0.5))
     picture = draw_line(text, style, seed)[0]
     picture = (picture / picture.max()).clamp(0, 1)
     picture = picture[(picture < 1).any(1)][:, (picture < 1).any(0)]
