@@ -13,6 +13,7 @@ help:
 	@echo "make lab         open the course in JupyterLab"
 	@echo "make notebooks   after an edit: export, run all notebooks, clean, README"
 	@echo "make readme      build README.md from nbs/index.ipynb"
+	@echo "make site        build the course as a web site: _out/site/html, and a zip of it to take along"
 	@echo "make weights     train the weights that the package carries, and write their model card"
 	@echo "make bench       measure again what the course says about speed and accuracy (ROW=time-to-99: one row)"
 	@echo
@@ -38,6 +39,9 @@ notebooks: .venv/.installed
 readme: .venv/.installed
 	$(PY) tools/readme.py
 
+site: .venv/.installed
+	@$(PY) tools/build_site.py
+
 bench: .venv/.installed
 	@$(PY) -c "import kornia" 2>/dev/null || $(PY) -m pip install -q kornia  # a peer in one row, nothing that the course needs
 	$(PY) bench/run.py $(ROW)
@@ -48,4 +52,4 @@ weights: .venv/.installed
 .venv/.installed: settings.ini setup.py pyproject.toml
 	@bash tools/install.sh $(PYTHON)
 
-.PHONY: help s6 test twice lab notebooks readme bench weights
+.PHONY: help s6 test twice lab notebooks readme site bench weights

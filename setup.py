@@ -24,9 +24,13 @@ setup(
     keywords=settings["keywords"],
     python_requires=f">={settings['min_python']}",
     packages=find_packages(include=[name, f"{name}.*"]),
-    package_data={name: ["py.typed", "data/*.xz", "weights/*.safetensors", "weights/*.md"]},
+    package_data={name: ["py.typed", "data/*.xz", "weights/*.safetensors", "weights/*.md", "widgets/*.js", "widgets/*.css"]},
     install_requires=settings["requirements"].split(),
-    extras_require={"onnx": settings["onnx_requirements"].split(), "dev": settings["dev_requirements"].split()},
+    extras_require={
+        "onnx": settings["onnx_requirements"].split(),
+        "site": settings["site_requirements"].split(),
+        "dev": settings["dev_requirements"].split() + settings["site_requirements"].split(),  # `make test` builds the site
+    },
     entry_points={
         "nbdev": [f"{name}={name}._modidx:d"],
         "console_scripts": settings["console_scripts"].split(),

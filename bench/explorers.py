@@ -14,7 +14,7 @@ import torch
 from mnist_s6.datasets import load_data
 from mnist_s6.model import S6Net
 from mnist_s6.util import Training, fit, set_seed
-from mnist_s6.widgets import (
+from mnist_s6.widgets.classic import (
     DigitCanvas, Explorer, LiveTraining, augmentation_explorer, canvas_bytes, draw_explorer, filter_explorer,
     mistake_explorer, update_times,
 )

@@ -9,6 +9,7 @@ __all__ = ['MEAN', 'STD', 'plot_images', 'plain_transforms', 'train_transforms',
 # %% ../nbs/01_datasets.ipynb #378e70af
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,8 +63,11 @@ def plain_transforms() -> 'T.Compose': # PIL image → normalised tensor (1, 28,
 def train_transforms(
     augmentation: Augmentation = Augmentation(), # Crop, rotation, shift and scale
 ) -> 'T.Compose': # PIL image → normalised tensor (1, 28, 28)
-    "The augmenting steps for one training image, in the order they are applied."
+    "The augmenting steps for one training image, in order; raises `ValueError` if it slants or changes strokes."
     from torchvision import transforms as T
+    if augmentation.slant or augmentation.stroke:
+        raise ValueError(f'slant is {augmentation.slant} and stroke {augmentation.stroke}; expected 0 for both, '
+                         'as only whole batches are slanted or redrawn. Pass batched=True to load_data')
     shift, scale, degrees = augmentation.shift/28, augmentation.scale, augmentation.degrees
     steps = [T.RandomApply([T.CenterCrop(augmentation.crop_size)], p=augmentation.crop_probability),
              T.Resize((28, 28)),
@@ -190,7 +194,8 @@ def load_data(
     seed = int(torch.randint(2**62, ())) if seed is None else check_number('seed', seed, 0, 2**63 - 1, whole=True)
     if not batched and (str(device) != 'cpu' or share != 1):
         raise ValueError(f'device is {str(device)!r} and share {share!r}; other than cpu and 1, pass batched=True')
-    train_set, test_set = _datasets(data_folder() if root is None else root, augmentation, held_out)
+    for_one = replace(augmentation, slant=0., stroke=0.) if batched else augmentation   # batches don't use it
+    train_set, test_set = _datasets(data_folder() if root is None else root, for_one, held_out)
     if batched: return (BatchedLoader(train_set, batch_size, augmentation, seed, device, share),
                         BatchedLoader(test_set, batch_size, device=device))
     options = dict(seed=seed, batch_size=batch_size, num_workers=num_workers)

@@ -61,7 +61,8 @@ def writing(
     "Say in an `OSError` what could not be written, and what to do."
     try: yield
     except OSError as error:
-        raise type(error)(error.errno, f"can't write {what} ({error.strerror}). {remedy}", str(path)) from error
+        words = f"can't write {what} ({error.strerror}). {remedy}. It failed at"   # Python adds a colon and the path
+        raise type(error)(error.errno, words, str(path)) from error
 
 # %% ../nbs/10_files.ipynb #a7c0de01
 def write_atomically(
@@ -83,9 +84,16 @@ def write_atomically(
 
 # %% ../nbs/10_files.ipynb #4cfe9a91
 def cache_folder() -> Path: # Perhaps not there yet
-    "Where a program keeps files that it can make again; the environment variable `MNIST_S6_CACHE` names another place."
-    if chosen := os.environ.get('MNIST_S6_CACHE'): return Path(chosen).expanduser()
-    return user_cache_path('mnist_s6', appauthor=False)
+    "Where files are that can be made again, or what `MNIST_S6_CACHE` names; raises `OSError` without a home folder."
+    try: folder = os.environ.get('MNIST_S6_CACHE') or user_cache_path('mnist_s6', appauthor=False)
+    except RuntimeError: folder = '~/.cache/mnist_s6'
+    folder = os.path.expanduser(folder)   # ~ is the home folder
+    if folder.startswith('~'): raise FileNotFoundError(f'{folder} is nowhere, since there is no home folder. {_REMEDY}')
+    return Path(folder)
+
+#: What to do if data can't be written
+_REMEDY = ('Pass a root that you can write to (in a terminal, --data FOLDER), '
+           'or set MNIST_S6_CACHE to such a folder')
 
 # %% ../nbs/10_files.ipynb #abebc7b9
 def course_folder() -> Path | None:
@@ -103,14 +111,13 @@ def data_folder() -> Path: # Perhaps not there yet
 def unpack_data(
     root: str | Path | None = None, # The folder that torchvision's `MNIST` is given; None is `data_folder()`
 ) -> Path: # `root/MNIST/raw`, with the four files, each checked
-    "Unpack the MNIST files where torchvision looks; raises `OSError` where `root` can't be written."
+    "Unpack the MNIST files where torchvision looks; raises `OSError` where it can't be written."
     raw = Path(data_folder() if root is None else root)/'MNIST'/'raw'
-    remedy = 'Pass a root that you can write to, or set MNIST_S6_CACHE to such a folder'
     for name, digest in MNIST_FILES.items():
         path = raw/name
         if path.is_file():
             if hashlib.sha256(path.read_bytes()).hexdigest() == digest: continue
             warnings.warn(f'{path} was damaged (its SHA-256 is wrong): replaced it by the real file')
-        with writing('MNIST', raw, remedy): raw.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, _packed(name, digest), 'MNIST', remedy)
+        with writing('MNIST', raw, _REMEDY): raw.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, _packed(name, digest), 'MNIST', _REMEDY)
     return raw

@@ -17,7 +17,7 @@ from torch import nn
 
 from .datasets import MEAN, STD
 from .digits import grey_pictures, prepare_images
-from .model import device_of, evaluating
+from .model import ask, check_network, evaluating
 from .weights import pretrained
 
 if TYPE_CHECKING: from PIL.Image import Image
@@ -51,6 +51,18 @@ class Predictions(Sequence):
         if isinstance(index, slice): return Predictions(self.probabilities[index])
         return next(iter(Predictions(self.probabilities[index][None])))
 
+# %% ../nbs/13_predict.ipynb #94a2226b
+def _as_usual(
+    greys: torch.Tensor | list[torch.Tensor], # (N, H, W), or N of (H, W)
+) -> torch.Tensor | list[torch.Tensor]: # The same numbers; bytes stay bytes
+    "Grey images in PyTorch's default precision, in which they are prepared; raises `ValueError` if it's a low one."
+    usual = torch.get_default_dtype()
+    if usual not in (torch.float, torch.double):
+        raise ValueError(f'the default precision is {usual}, in which no picture can be prepared. '
+                         'Call torch.set_default_dtype(torch.float32), and make the network itself model.to(...)')
+    if isinstance(greys, list): return [_as_usual(grey) for grey in greys]
+    return greys if greys.dtype == torch.uint8 else greys.to(usual)
+
 # %% ../nbs/13_predict.ipynb #774b50b3
 def _logits(
     greys: torch.Tensor | list[torch.Tensor], # (N, H, W), or N of (H, W)
@@ -58,11 +70,11 @@ def _logits(
     many: bool, # Whether messages give the number of an image
 ) -> torch.Tensor: # (N, 10)
     "Prepare grey images and ask the network; raises `ValueError` if one has no ink, or for scores of another kind."
-    device, logits = device_of(model), []
-    with evaluating(model):
+    logits, greys = [], _as_usual(greys)
+    with evaluating(model) as network:
         for start in range(0, len(greys), 2000):
             prepared = prepare_images(greys[start:start + 2000], start if many else None).sub_(MEAN).div_(STD)[:, None]
-            logits += [model(batch.to(device)).cpu() for batch in prepared.split(500)]
+            logits += [ask(network, batch).cpu() for batch in prepared.split(500)]
     scores = torch.cat(logits) if logits else torch.zeros(0, 10)
     if scores.shape != (len(greys), 10) or not scores.isfinite().all():
         raise ValueError(f'the model gave scores of shape {tuple(scores.shape)}, or not all of them numbers; '
@@ -83,8 +95,7 @@ def predict(
 ) -> Prediction | Predictions: # One for one image, a sequence for many
     "Tell which digits images show; raises `TypeError`, `ValueError` or `OSError` for what can't be read as an image."
     if model is None: model = pretrained()
-    if not isinstance(model, nn.Module):
-        raise TypeError(f'model is {model!r}; expected a network, such as load_network(path)')
+    check_network(model)
     greys, many = grey_pictures(images)
     predictions = Predictions(_logits(greys, model, many).softmax(1))
     return predictions if many else predictions[0]

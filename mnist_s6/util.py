@@ -19,9 +19,9 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import Subset
 
-from .checks import check_number
+from .checks import check_classes, check_number
 from .datasets import plot_images
-from .model import device_of, evaluating
+from .model import ask, check_network, device_of, evaluating
 from .progress import progress_bar
 
 if TYPE_CHECKING: from matplotlib.figure import Figure
@@ -46,13 +46,14 @@ def get_device(
 
 # %% ../nbs/03_util.ipynb #7d6f9675
 def count_correct(
-    logits: torch.Tensor, # (N, 10)
+    logits: torch.Tensor, # (N, classes)
     labels: torch.Tensor, # (N,)
 ) -> int: # 0 to N
-    "How many images have their largest logit at their label; raises `ValueError` where shapes don't fit."
+    "How many images have their largest logit at their label; raises `ValueError` or `TypeError` where they don't fit."
     if logits.ndim != 2 or labels.shape != logits.shape[:1]:
         raise ValueError(f'logits have shape {tuple(logits.shape)} and labels {tuple(labels.shape)}; '
-                         'expected (N, classes) and (N,)')
+                         'expected (N, classes) and (N,). If labels are one-hot, pass their argmax(1)')
+    check_classes(labels, logits.shape[1])
     return (logits.argmax(1) == labels).sum().item()
 
 # %% ../nbs/03_util.ipynb #e26e5f1a
@@ -67,9 +68,9 @@ def classify(
     loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # Batches of images and labels
 ) -> tuple[torch.Tensor, torch.Tensor]: # Logits (n, 10) and labels (n,), on the CPU, in the loader's order
     "All logits that `model` gives for the images of `loader`; raises `ValueError` if it has none."
-    device, found = device_of(model), []
-    with evaluating(model):
-        for images, labels in loader: found.append((model(images.to(device)).cpu(), labels.cpu()))
+    found = []
+    with evaluating(model) as network:
+        for images, labels in loader: found.append((ask(network, images).cpu(), labels.cpu()))
     check_number('the number of batches in the loader', len(found), 1, math.inf)
     logits, labels = zip(*found)
     return torch.cat(logits), torch.cat(labels)
@@ -81,7 +82,8 @@ def evaluate(
 ) -> Score:
     "The mean loss and the accuracy over all images of `loader`; raises `ValueError` if it has none."
     logits, labels = classify(model, loader)
-    return Score(F.cross_entropy(logits, labels).item(), count_correct(logits, labels)/len(labels))
+    correct = count_correct(logits, labels)
+    return Score(F.cross_entropy(logits, labels.long()).item(), correct/len(labels))
 
 # %% ../nbs/03_util.ipynb #6a31f13b
 def train_epoch(
@@ -92,19 +94,20 @@ def train_epoch(
     label_smoothing: float = 0., # Share of each target that is spread over all classes, 0 to below 1
     on_batch: Callable[[Score], None] | None = None, # Called after each batch with the score so far
 ) -> Score: # Over the epoch, as the network was when it met each image
-    "Train for one epoch; raises `FloatingPointError` if the loss isn't finite, `ValueError` if there are no images."
+    "Train for one epoch; raises `FloatingPointError` if the loss isn't finite, `ValueError` or `TypeError` on misfits."
     device, total_loss, correct, seen = device_of(model), 0., 0, 0
     model.train()
     for images, labels in loader:
-        images, labels = images.to(device), labels.to(device)
-        logits = model(images)
+        logits, labels = ask(model, images), labels.to(device)
+        correct += count_correct(logits, labels)   # which refuses labels that don't fit, before a step is made
+        labels = labels.long()
         loss = F.cross_entropy(logits, labels, label_smoothing=label_smoothing)
         if not math.isfinite(loss.item()):
             raise FloatingPointError(f'the loss is {loss.item()} after {seen:,} images: try a smaller learning rate')
         loss.backward(); optimizer.step(); optimizer.zero_grad()
         if scheduler: scheduler.step()
         if label_smoothing: loss = F.cross_entropy(logits.detach(), labels)   # reported as in `evaluate`
-        total_loss += loss.item()*len(labels); correct += count_correct(logits, labels); seen += len(labels)
+        total_loss += loss.item()*len(labels); seen += len(labels)
         if on_batch: on_batch(Score(total_loss/seen, correct/seen))
     check_number('the number of images in the loader', seen, 1, math.inf)
     return Score(total_loss/seen, correct/seen)
@@ -221,8 +224,12 @@ def confusion_matrix(
     predictions: torch.Tensor, # (n,)
     classes: int = 10, # Labels and predictions are 0 to classes − 1
 ) -> torch.Tensor: # (classes, classes) counts: row is the label, column the prediction
-    "Count each pair of label and prediction; raises `RuntimeError` if lengths differ or a class is out of range."
-    rows, columns = (F.one_hot(digits, classes).float() for digits in (labels, predictions))   # (n, classes) each
+    "Count each pair of label and prediction; raises `ValueError` or `TypeError` where they don't fit."
+    check_classes(labels, classes)
+    check_classes(predictions, classes, 'predictions')
+    if len(labels) != len(predictions):
+        raise ValueError(f'there are {len(labels)} labels and {len(predictions)} predictions; expected one for each')
+    rows, columns = (F.one_hot(digits.long(), classes).float() for digits in (labels, predictions))   # (n, classes)
     return (rows.T @ columns).long()
 
 # %% ../nbs/03_util.ipynb #d2f3859e
@@ -279,6 +286,25 @@ def _show_progress(training: 'Training', epochs: int) -> Iterator[Callable[[Scor
             if bar.n % steps == 0: bar.clear()   # room for the line that is printed after the epoch
         yield show
 
+# %% ../nbs/03_util.ipynb #0c52b98b
+@contextmanager
+def _keeping(training: 'Training', epochs: int) -> Iterator[None]:
+    "Leave the network evaluating; an error that ends the block gets `training` as its attribute."
+    history = training.history
+    try: yield
+    except BaseException as error:
+        setattr(error, 'training', training)
+        if isinstance(error, KeyboardInterrupt) and not error.args:
+            error.args = f'stopped after {len(history)} of {epochs} epochs, kept in sys.last_value.training.history',
+        raise
+    finally: training.model.eval()
+
+def _check_precision(model: nn.Module) -> None:
+    "Raise `ValueError` for a network in half precision."
+    if any(parameter.dtype == torch.float16 for parameter in model.parameters()):
+        raise ValueError('the network is in half precision (torch.float16), in which small steps vanish. '
+                         'Train model.float(), and make it model.half() afterwards')
+
 # %% ../nbs/03_util.ipynb #7a110000
 class Training(NamedTuple):
     "A training under way: all that decides how it goes on."
@@ -297,7 +323,9 @@ def fit(
     schedule: OneCycle = OneCycle(), # How to step
     callbacks: Sequence[Callable[[Training], None]] = (), # Called before the first epoch, and after each
 ) -> History:
-    "Train, evaluating after each epoch; leaves the model evaluating; raises `ValueError` or `TypeError` on bad input."
+    "Train, evaluating after each epoch; raises `ValueError` or `TypeError` on bad input; see below for Ctrl-C."
+    check_network(model)
+    _check_precision(model)
     check_number('epochs', epochs, 1, 10_000, whole=True)
     check_number('len(train_loader)', len(train_loader), 1, math.inf)
     check_number('len(test_loader)', len(test_loader), 1, math.inf)
@@ -305,14 +333,14 @@ def fit(
     optimizer, scheduler = schedule.build(model, epochs*len(train_loader))
     history = History(test_name=evaluated_on(test_loader))
     training = Training(model, train_loader, optimizer, scheduler, history)
-    for callback in callbacks: callback(training)
-    with _show_progress(training, epochs) as show:
-        while len(history) < epochs:
-            start = time.perf_counter()
-            train_score = train_epoch(model, train_loader, optimizer, scheduler, schedule.label_smoothing, show)
-            test_score = evaluate(model, test_loader)
-            history.add(train_score, test_score, scheduler.get_last_lr()[0], time.perf_counter() - start)
-            print(history.last_epoch(epochs), flush=True)
-            for callback in callbacks: callback(training)
-    model.eval()
+    with _keeping(training, epochs):
+        for callback in callbacks: callback(training)
+        with _show_progress(training, epochs) as show:
+            while len(history) < epochs:
+                start = time.perf_counter()
+                train_score = train_epoch(model, train_loader, optimizer, scheduler, schedule.label_smoothing, show)
+                test_score = evaluate(model, test_loader)
+                history.add(train_score, test_score, scheduler.get_last_lr()[0], time.perf_counter() - start)
+                print(history.last_epoch(epochs), flush=True)
+                for callback in callbacks: callback(training)
     return history

@@ -1,15 +1,25 @@
 """What several test files share."""
 
+import fcntl
+import functools
+import hashlib
+import platform
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
+import matplotlib.pyplot  # noqa: F401  # once here, and not in each process that a test forks
 from torch.utils.data import Subset
 from torchvision.datasets import MNIST
 
 from mnist_s6.datasets import BatchedLoader
 
-DATA = Path(__file__).resolve().parent.parent / "data"
+ROOT = Path(__file__).resolve().parent.parent
+DATA = ROOT / "data"
+SITE = ROOT / "_out/site-tested"
 
 
 def free_port() -> int:
@@ -19,14 +29,45 @@ def free_port() -> int:
         return free.getsockname()[1]
 
 
+@functools.cache
+def mnist(train: bool) -> MNIST:
+    """All images, read once, also for all processes that a test forks."""
+    return MNIST(str(DATA), train=train)
+
+
 def few_images(training: int, testing: int) -> Callable[..., tuple[BatchedLoader, BatchedLoader]]:
     """In place of `load_data`: so few images that a run takes a moment."""
 
     def load(batch_size, root, *, seed, validation, batched, augmentation, share):
-        train, test = (MNIST(str(DATA), train=train) for train in (True, False))
         return (
-            BatchedLoader(Subset(train, range(training)), batch_size, augmentation, seed, share=share),
-            BatchedLoader(Subset(test, range(testing)), batch_size),
+            BatchedLoader(Subset(mnist(True), range(training)), batch_size, augmentation, seed, share=share),
+            BatchedLoader(Subset(mnist(False), range(testing)), batch_size),
         )
 
     return load
+
+
+def built_site() -> Path:
+    """The web site's folder; it is built once for all processes that test it, and again when what it is made of changes."""
+    SITE.parent.mkdir(exist_ok=True)
+    with SITE.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        mark, state = SITE / "made-of", site_sources()
+        if not mark.exists() or mark.read_text() != state:
+            done = subprocess.run([sys.executable, "tools/build_site.py", "--out", str(SITE)], cwd=ROOT, capture_output=True, text=True)
+            assert done.returncode == 0, f"the site did not build:\n{done.stdout}{done.stderr}"
+            mark.write_text(state)
+    return SITE / "html"
+
+
+def site_sources() -> str:
+    """A digest of all that the site is made of: the project's files, and the packages that build it."""
+    digest = hashlib.sha256(platform.python_version().encode())
+    for name in ("sphinx", "myst_nb", "furo", "docutils", "pygments"):
+        digest.update(f"{name} {version(name)}".encode())
+    for folder in ("nbs", "site", "mnist_s6", "tools"):
+        for path in sorted((ROOT / folder).rglob("*")):
+            if path.suffix in {".ipynb", ".py", ".js", ".css", ".html", ".png", ".safetensors"} and "checkpoints" not in str(path):
+                digest.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
+    digest.update((ROOT / "settings.ini").read_bytes())
+    return digest.hexdigest()

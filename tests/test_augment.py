@@ -3,9 +3,19 @@
 import pytest
 import torch
 
-from mnist_s6.augment import Augmentation, Draws, augment_batch, draw_augmentation, keep_window, pixel_table, sampling_grid
+from mnist_s6.augment import (
+    Augmentation,
+    Draws,
+    augment_batch,
+    change_strokes,
+    draw_augmentation,
+    keep_window,
+    pixel_table,
+    sampling_grid,
+)
 
 NOTHING = Augmentation(crop_probability=0, degrees=0)
+EVERYTHING = Augmentation(shift=2, scale=0.1, slant=0.2, stroke=0.5)
 
 
 @pytest.mark.parametrize(
@@ -20,6 +30,8 @@ NOTHING = Augmentation(crop_probability=0, degrees=0)
         ({"degrees": float("nan")}, "degrees is nan"),
         ({"shift": 29}, "shift is 29; expected a number from 0 to 28"),
         ({"scale": 1}, "scale is 1; expected a number from 0 to 0.9"),
+        ({"slant": 1.1}, "slant is 1.1; expected a number from 0 to 1"),
+        ({"stroke": -0.1}, "stroke is -0.1; expected a number from 0 to 1"),
     ],
 )
 def test_settings_out_of_range(settings: dict[str, float], message: str) -> None:
@@ -33,7 +45,7 @@ def test_settings_of_the_wrong_kind(settings: dict[str, object]) -> None:
         Augmentation(**settings)
 
 
-@pytest.mark.parametrize("settings", [{"crop_probability": 0.1}, {"degrees": 1}, {"shift": 1}, {"scale": 0.1}])
+@pytest.mark.parametrize("settings", [{"crop_probability": 0.1}, {"degrees": 1}, {"shift": 1}, {"scale": 0.1}, {"slant": 0.1}, {"stroke": 0.1}])
 def test_each_setting_changes_images(settings: dict[str, float]) -> None:
     only = Augmentation(**{"crop_probability": 0, "degrees": 0, **settings})
     assert only.changes and not NOTHING.changes
@@ -50,9 +62,9 @@ def test_nothing_to_change_draws_nothing() -> None:
 def test_draws_come_from_the_generator_alone() -> None:
     torch.manual_seed(0)
     before = torch.get_rng_state()
-    first = draw_augmentation(50, Augmentation(shift=2, scale=0.1), torch.Generator().manual_seed(5))
+    first = draw_augmentation(50, EVERYTHING, torch.Generator().manual_seed(5))
     assert torch.equal(torch.get_rng_state(), before)
-    again = draw_augmentation(50, Augmentation(shift=2, scale=0.1), torch.Generator().manual_seed(5))
+    again = draw_augmentation(50, EVERYTHING, torch.Generator().manual_seed(5))
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
 
 
@@ -74,7 +86,7 @@ def test_the_table_and_the_places_have_the_type_of_the_matrices(dtype: torch.dty
 def test_images_of_a_batch_do_not_mix() -> None:
     """Each comes out as it would alone, whether others are cropped or not."""
     images = torch.rand(40, 1, 28, 28, generator=torch.Generator().manual_seed(0))
-    settings = Augmentation(crop_probability=0.5, crop_size=21, degrees=180, shift=3, scale=0.3)
+    settings = Augmentation(crop_probability=0.5, crop_size=21, degrees=180, shift=3, scale=0.3, slant=0.5, stroke=1)
     draws = draw_augmentation(40, settings, torch.Generator().manual_seed(0))
     together = augment_batch(images, draws, 21)
     for i in range(40):
@@ -84,7 +96,7 @@ def test_images_of_a_batch_do_not_mix() -> None:
 
 def test_the_given_images_stay_as_they_are() -> None:
     images = torch.ones(4, 1, 28, 28)
-    augment_batch(images, Draws(torch.ones(4).bool(), torch.full((4,), 30.0)))
+    augment_batch(images, Draws(torch.ones(4).bool(), torch.full((4,), 30.0), strokes=torch.full((4,), -0.5)))
     keep_window(images, torch.ones(4).bool(), 10)
     assert torch.equal(images, torch.ones(4, 1, 28, 28))
 
@@ -93,3 +105,33 @@ def test_the_given_images_stay_as_they_are() -> None:
 def test_a_window_keeps_as_many_pixels_as_it_says(crop_size: int) -> None:
     kept = keep_window(torch.ones(2, 1, 28, 28), torch.tensor([True, False]), crop_size)
     assert kept.sum((1, 2, 3)).tolist() == [crop_size**2, 28**2]
+
+
+def test_what_is_switched_on_leaves_the_other_draws_as_they_were() -> None:
+    """A recipe that neither slants nor changes strokes draws what it drew before there was such a thing."""
+    before = draw_augmentation(50, Augmentation(shift=2, scale=0.1), torch.Generator().manual_seed(5))
+    after = draw_augmentation(50, EVERYTHING, torch.Generator().manual_seed(5))
+    assert before.slants is None and before.strokes is None
+    assert all(torch.equal(a, b) for a, b in zip(before[:4], after[:4], strict=True))
+    assert torch.equal(before.angles[:3], torch.tensor([12.181785583496094, -1.2833726406097412, -3.093273639678955]))
+
+
+def test_strokes_of_an_image_without_ink_stay_none() -> None:
+    nothing = torch.zeros(3, 1, 28, 28)
+    assert torch.equal(change_strokes(nothing, torch.tensor([-1.0, 0.0, 1.0])), nothing)
+
+
+@pytest.mark.parametrize("grow", [-0.7, 0.7])
+def test_strokes_up_to_the_edge_and_in_any_range(grow: float) -> None:
+    """Outside the image is no ink, and pixels divided by their standard deviation are changed alike."""
+    full, strokes = torch.ones(1, 1, 5, 5), torch.tensor([grow])
+    changed = change_strokes(full, strokes)
+    assert changed[0, 0, 2, 2] == 1 and changed[0, 0, 0, 2] == pytest.approx(min(1, 1 + grow))
+    torch.testing.assert_close(change_strokes(3 * full, strokes), 3 * changed)
+
+
+def test_redrawn_images_are_as_bright_as_they_were() -> None:
+    images = torch.rand(20, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    images *= torch.linspace(0.2, 1, 20).view(-1, 1, 1, 1)
+    changed = change_strokes(images, torch.linspace(-1, 1, 20))
+    torch.testing.assert_close(changed.amax((1, 2, 3)), images.amax((1, 2, 3)))

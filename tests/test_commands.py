@@ -1,10 +1,13 @@
 """Both commands, given hostile words: every fault is one line, nothing runs, hangs or is left behind."""
 
+import ast
+import contextlib
 import functools
 import io
 import json
 import os
 import pickle
+import shutil
 import signal
 import socket
 import struct
@@ -12,14 +15,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import mnist_s6.train
 import pytest
 import torch
+from helpers import few_images
 from test_predict import JPEG, ONE, PNG, encoded, png_of_zeros
 
 from mnist_s6 import weights
-from mnist_s6.commands import start_predict
+from mnist_s6.commands import start, start_predict
 from mnist_s6.weights import load_network, pretrained
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -363,7 +369,7 @@ def test_a_damaged_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     pretrained.cache_clear()
     for content in None, b"", WEIGHTS.read_bytes()[:-1]:
         if content is not None:
-            (tmp_path / "weights" / "s6.safetensors").write_bytes(content)
+            (tmp_path / "weights" / WEIGHTS.name).write_bytes(content)
         with pytest.raises(RuntimeError, match="the weights inside mnist_s6 are damaged or missing.*Reinstall it"):
             pretrained()
         status, _, errors = run("a.png")
@@ -390,3 +396,65 @@ def test_predicting_needs_no_network_and_only_torch(tmp_path: Path) -> None:
     found = subprocess.run([sys.executable, "-c", NO_NETWORK, "--json", str(tmp_path / "a.png")], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert (found.returncode, found.stderr, json.loads(found.stdout)["digit"]) == (0, "", 1)
 
+
+@pytest.mark.parametrize("encoding", ["cp932", "latin-1", "ascii", "ascii:strict"])
+@pytest.mark.parametrize("words", [["predict", "--json", "\u00fc\u4e03 \u00b7.png"], ["predict", "\u00fc\u4e03 \u00b7.png", "\u00d7.png"], ["predict", "--help"], ["train", "--help"],
+                                   ["train", "quick", "--output", "\u00fc\u4e03"], ["train", "\u00fc"]], ids=lambda words: ascii(" ".join(words)))
+def test_outputs_of_few_signs(encoding: str, words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a command says can be printed in any alphabet: it ends as it does in UTF-8, and each sign that is lacking is an escape."""
+    monkeypatch.chdir(tmp_path)
+    Path("\u00fc\u4e03 \u00b7.png").write_bytes(PNG)
+    monkeypatch.setattr(mnist_s6.train, "load_data", few_images(500, 100))
+    encoding, _, errors = encoding.partition(":")
+    found = []
+    for alphabet in "utf-8", encoding:
+        out, err = (io.TextIOWrapper(io.BytesIO(), encoding=alphabet, errors=errors or "strict") for _ in range(2))
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                status = start(words)
+            except SystemExit as ended:
+                status = ended.code
+        assert (out.errors, err.errors) == ((errors or "strict",) * 2)  # as before
+        out.flush(), err.flush()
+        found.append((status, len(out.buffer.getvalue().splitlines())))
+        if words[0] == "train" and "--output" in words:
+            shutil.rmtree(words[-1])
+    assert found[0] == found[1] and found[0][0] == (1 if words[-1] in ("\u00d7.png", "\u00fc") else 0)
+
+
+def printed_strings(path: Path) -> list[str]:
+    """All texts in a module but its documentation."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    documentation = {id(node.body[0].value) for node in ast.walk(tree)
+                     if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and isinstance(node.body[0], ast.Expr)}
+    return [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documentation]
+
+
+def test_commands_print_plain_signs() -> None:
+    """What is not a file's name or a user's word needs no escape in the first place."""
+    assert all(text.isascii() for name in ("commands", "train", "files", "weights", "scale", "predict") for text in printed_strings(ROOT / "mnist_s6" / f"{name}.py"))
+
+
+def test_commands_run_in_a_thread(tmp_path: Path) -> None:
+    """No signal can be answered there, and nothing else is different."""
+    (tmp_path / "a.png").write_bytes(PNG)
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)]
+    with ThreadPoolExecutor(1) as pool, contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
+        assert pool.submit(start, ["predict", "--json", str(tmp_path / "a.png")]).result() == 0
+        assert pool.submit(start, ["train", "none"]).result() == 1
+    assert json.loads(out.getvalue())["digit"] == 1 and err.getvalue().startswith("mnist_s6_train: no recipe is called 'none'")
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)] == before
+
+
+def test_training_without_a_home_says_what_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MNIST_S6_CACHE", raising=False)
+    Path("home").write_text("no folder")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    assert start(["train", "quick"]) == 1
+    said = capsys.readouterr().err
+    remedy, _, failed = said.partition("It failed at: ")
+    assert said.count("\n") == 1 and "--data FOLDER" in remedy and "MNIST_S6_CACHE" in remedy and "home" in failed
+    assert start(["train", "quick", "--data", str(ROOT / "data"), "--output", "home/run"]) == 1
+    remedy, _, failed = capsys.readouterr().err.partition("It failed at: ")
+    assert "can't write the run" in remedy and "--output FOLDER" in remedy and failed == "home/run\n"

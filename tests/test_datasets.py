@@ -92,9 +92,9 @@ def test_the_explorer_finds_a_six_and_goes_back(train_set: MNIST) -> None:
     """What the lesson suggests to try."""
     explorer = augmentation_explorer(train_set)
     explorer.set(index=13, degrees=180.0)
-    assert explorer.view.text.startswith("Image 13, labelled 6: ")
-    explorer.children[0].children[-1].click()  # the button
-    assert explorer.view.text == augmentation_picture(train_set, 13).text
+    assert explorer.still().text.startswith("Image 13, labelled 6: ")
+    explorer.set(**explorer.course)  # as the button does
+    assert explorer.still().text == augmentation_picture(train_set, 13).text
 
 
 def test_a_shift_and_a_scaling_add_one_step() -> None:
@@ -260,6 +260,7 @@ def test_validation_images_are_training_images_unchanged(train_set: MNIST, batch
         ({"batched": True, "num_workers": 2}, "num_workers with batched=True is 2"),
         ({"device": "cuda"}, "device is 'cuda'.*pass batched=True"),
         ({"share": 0.5}, "share 0.5; other than cpu and 1, pass batched=True"),
+        ({"augmentation": Augmentation(slant=0.1)}, "slant is 0.1 and stroke 0.0; expected 0 for both.*Pass batched=True"),
     ],
 )
 def test_what_load_data_refuses(options: dict[str, object], message: str) -> None:

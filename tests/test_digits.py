@@ -16,10 +16,11 @@ from PIL import Image
 from test_predict import ONE, PNG, drawing, png_of_zeros
 
 from mnist_s6.digits import (
-    _floats, _grey, _grey_images, _open_image, _picture_pixels, _spread, _to_grey, as_pixels, centre_of_mass, check_file, check_range, grey_pictures,
-    in_place, ink_box, ink_on_black, otsu_threshold, photo_of, prepare_digit, prepare_image, prepare_images, prepare_steps,
+    _floats, _grey, _grey_images, _open_image, _picture_pixels, _to_grey, as_pixels, centre_of_mass, check_file, check_range, grey_pictures,
+    in_place, ink_box, photo_of, prepare_digit, prepare_image, prepare_images, prepare_steps,
 )
 from mnist_s6.files import read_idx, unpack_data
+from mnist_s6.ink import _spread, ink_on_black, otsu_threshold, with_stroke
 from mnist_s6.predict import predict
 
 RAW = unpack_data(Path(__file__).resolve().parent.parent / "data")
@@ -152,7 +153,7 @@ def test_empty_dots_and_lines() -> None:
     dot = torch.zeros(280, 280)
     dot[3, 5] = 1
     assert prepare_digit(dot).sum() == 20 * 20
-    assert prepare_digit(torch.ones(3000, 1)).sum() == 20  # a hair-thin 1
+    assert 35 < prepare_digit(torch.ones(3000, 1)).sum() < 50  # a hair-thin 1 becomes as wide as MNIST's
     bar = prepare_digit(torch.ones(7, 280))
     assert torch.equal(prepare_digit(bar), bar) and bar.max() == 1  # rounding doesn't lift it above 1
 
@@ -307,3 +308,11 @@ def test_a_bomb_is_refused_before_it_unpacks(tmp_path: Path) -> None:
     (tmp_path / "bomb.png").write_bytes(png_of_zeros(9_000, 9_000, 10))  # only ten rows: reading it would be another error
     with pytest.raises(ValueError, match="9000 rows × 9000 columns, is 81000000; expected a whole number from 1 to 50,000,000"):
         predict(tmp_path / "bomb.png")
+
+
+def test_thin_pieces_keep_their_distance() -> None:
+    """Two lines far apart, as of a digit whose bar hangs free, don't move together when they are widened."""
+    digit = torch.zeros(100, 60)
+    digit[0] = digit[-1] = 1
+    scaled = with_stroke(digit)
+    assert max(scaled.shape) == 20 and scaled[8:12].max() == 0

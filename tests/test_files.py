@@ -147,6 +147,33 @@ def test_the_home_folder_may_be_named_by_a_tilde(no_cache_named: pytest.MonkeyPa
     assert cache_folder() == (tmp_path / "mine" if sys.platform != "win32" else Path("~/mine").expanduser())
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows knows its folders without a variable")
+def test_without_a_home_the_error_says_what_works(no_cache_named: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import pwd
+
+    no_cache_named.chdir(tmp_path)
+    no_cache_named.delenv("HOME")
+    no_cache_named.setattr(pwd, "getpwuid", lambda _: {}[0])  # as in a container with any number for a user
+    remedy = r"no home folder. Pass a root that you can write to \(in a terminal, --data FOLDER\), or set MNIST_S6_CACHE to such a folder$"
+    with pytest.raises(OSError, match=remedy):
+        cache_folder()
+    no_cache_named.setenv("MNIST_S6_CACHE", "~/mine")
+    with pytest.raises(OSError, match=remedy):
+        cache_folder()
+    no_cache_named.setenv("MNIST_S6_CACHE", str(tmp_path / "mine"))  # as it said
+    assert cache_folder() == tmp_path / "mine" and not list(tmp_path.iterdir())
+
+
+def test_a_home_that_cannot_be_written_is_not_the_remedy(no_cache_named: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("no folder, so that root can't write in it either")
+    no_cache_named.setenv("XDG_CACHE_HOME", str(tmp_path / "home" / "cache"))
+    with pytest.raises(OSError) as caught:
+        unpack_data(cache_folder())
+    remedy, failed = str(caught.value).split("It failed at: ")
+    assert "--data FOLDER" in remedy and "set MNIST_S6_CACHE to such a folder" in remedy and "home" not in remedy
+    assert failed == repr(str(tmp_path / "home" / "cache" / "mnist_s6" / "MNIST" / "raw"))
+
+
 def test_the_data_is_beside_the_notebooks_of_a_clone(no_cache_named: pytest.MonkeyPatch, tmp_path: Path) -> None:
     package = tmp_path / "mnist_s6"
     package.mkdir()

@@ -17,6 +17,14 @@ ROOT = Path(__file__).resolve().parent.parent
 OPEN_TO_ALL = "c.ServerApp.ip = '0.0.0.0'\n"  # in the user's own settings, for some other work
 
 
+def listens(about: Path) -> bool:
+    """Whether the server answers already: it writes about itself before it listens."""
+    try:
+        return status(json.loads(about.read_text()), "api")[0] == 200
+    except (OSError, ValueError):  # nobody there, or half of a file
+        return False
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict]:
     """What JupyterLab writes about itself when it runs by the words of `make lab`: its url, token and pid."""
@@ -30,7 +38,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict]:
         process = subprocess.Popen([*words, "--no-browser", "--allow-root"], cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
             deadline = time.monotonic() + 120
-            while not (found := list(folder.glob("jpserver-*.json"))):
+            while not (found := list(folder.glob("jpserver-*.json"))) or not listens(found[0]):
                 assert process.poll() is None and time.monotonic() < deadline, (folder / "log").read_text()
                 time.sleep(0.2)
             assert len(found) == 1

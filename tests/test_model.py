@@ -1,6 +1,7 @@
 """The networks' corners that no learner asks about, and the exercises of 02_model with right and wrong answers."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from mnist_s6.model import (POINTWISE, FastNet, LayerSummary, ModelSummary, ReceptiveField, S6Net, check_images, conv_block,
+from mnist_s6.model import (POINTWISE, FastNet, LayerSummary, ModelSummary, ReceptiveField, S6Net, ask, check_images, conv_block,
                             device_of, evaluating, model_summary, multiply_adds, receptive_field)
+from mnist_s6.small import TinyNet
 
 NOTEBOOK = Path(__file__).resolve().parent.parent / "nbs" / "02_model.ipynb"
 
@@ -124,23 +126,42 @@ def test_a_block_pools_where_asked() -> None:
     assert [type(layer) for layer in conv_block(1, 2, 3)] == [nn.Conv2d, nn.BatchNorm2d, nn.ReLU]
 
 
-def test_modes_come_back_after_a_failure() -> None:
+def test_a_network_is_lent_and_keeps_its_modes() -> None:
     model = S6Net()
     model.features[0].eval()
-    with pytest.raises(ZeroDivisionError), evaluating(model):
-        assert not any(m.training for m in model.modules()) and not torch.is_grad_enabled()
+    before = [part.training for part in model.modules()]
+    with pytest.raises(ZeroDivisionError), evaluating(model) as quiet:
+        assert not any(part.training for part in quiet.modules()) and not torch.is_grad_enabled()
+        assert [part.training for part in model.modules()] == before
         raise ZeroDivisionError
-    assert (model.training, model.features[0].training, model.features[1].training) == (True, False, True)
-    assert torch.is_grad_enabled()
+    assert torch.is_grad_enabled() and [part.training for part in model.modules()] == before
+    with evaluating(model.eval()) as quiet:
+        assert quiet is model
+    model.features[3][1].train()  # one part of many
+    with evaluating(model) as quiet:
+        assert quiet is not model and not any(part.training for part in quiet.modules())
 
 
-def test_evaluating_keeps_each_part_in_its_own_mode() -> None:
-    block = nn.Sequential(nn.Conv2d(1, 4, 5, bias=False), nn.BatchNorm2d(4))
-    assert block.train() is block and block.eval() is block
-    block.train()[1].eval()  # the batch norm alone
-    with evaluating(block):
-        assert (block.training, torch.is_grad_enabled()) == (False, False)
-    assert (block.training, block[0].training, block[1].training) == (True, True, False)
+@pytest.mark.parametrize("given, said", [
+    (S6Net, "model is the class S6Net; expected a network, such as S6Net()"), (None, "model is None"),
+    ("w.safetensors", "model is 'w.safetensors'; expected a network, such as S6Net() or load_network(path)"), (print, "model is <built-in"),
+])
+def test_what_is_no_network_is_told(given: object, said: str) -> None:
+    for use in model_summary, lambda model: evaluating(model).__enter__():
+        with pytest.raises(TypeError, match=re.escape(said)):
+            use(given)
+
+
+@pytest.mark.parametrize("precision", [torch.half, torch.bfloat16, torch.float, torch.double])
+@pytest.mark.parametrize("network", [S6Net, FastNet, TinyNet])
+def test_networks_of_any_precision_answer(precision: torch.dtype, network: type[nn.Module]) -> None:
+    torch.manual_seed(0)
+    model, images = network().eval(), torch.rand(4, 1, 28, 28)
+    expected = ask(model, images)
+    answers = ask(model.to(precision), images.double())
+    assert answers.dtype == (torch.double if precision == torch.double else torch.float)
+    # of a bfloat16 only three digits count
+    assert torch.allclose(answers.float(), expected, atol=0.2 if precision == torch.bfloat16 else 0.02)
 
 
 def test_the_device_of_no_parameters_is_the_cpu() -> None:
@@ -157,6 +178,14 @@ def test_a_summary_leaves_the_network_as_it_was() -> None:
     model_summary(model)
     assert model.training and not any(m._forward_hooks for m in model.modules())
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_a_summary_is_of_what_is_inside_and_prints_anywhere() -> None:
+    plain = model_summary(S6Net())
+    for wrapped in torch.compile(S6Net()), nn.DataParallel(S6Net()), torch.compile(nn.DataParallel(S6Net().half())):
+        assert model_summary(wrapped) == plain
+    assert str(plain).isascii() and "5x5" in str(plain) and "5×5" in plain._repr_html_()
+    assert str(model_summary(nn.Linear(3, 2), (3,))).isascii()
 
 
 def test_a_summary_of_one_layer() -> None:

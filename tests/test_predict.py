@@ -5,12 +5,14 @@ import contextlib
 import io
 import json
 import math
+import os
 import struct
 import subprocess
 import sys
 import time
 import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 
@@ -107,6 +109,19 @@ def test_one_image_of_any_kind_is_one_prediction(name: str) -> None:
     assert sum(found.probabilities) == pytest.approx(1) and found.probability == max(found.probabilities)
 
 
+@pytest.mark.parametrize("precision", [torch.half, torch.bfloat16, torch.double])
+def test_any_default_precision(precision: torch.dtype, request: pytest.FixtureRequest) -> None:
+    request.addfinalizer(lambda: torch.set_default_dtype(torch.float))
+    pretrained()
+    torch.set_default_dtype(precision)
+    if precision == torch.double:
+        assert {name for name, picture in GOOD.items() if predict(picture).digit != 1} == set()
+        assert predict([drawing(), drawing() / 255]).digits.tolist() == [1, 1]
+    else:
+        with pytest.raises(ValueError, match=f"the default precision is {precision}, in which no picture can be prepared. Call torch.set_default"):
+            predict(drawing())
+
+
 @pytest.mark.parametrize("shape", [(7, 60, 60), (7, 1, 60, 60), (7, 60, 60, 1), (7, 3, 60, 60), (7, 60, 60, 3), (7, 60, 60, 4), (7, 4, 60, 60)])
 def test_many_images_in_one_array(shape: tuple[int, ...]) -> None:
     channels = [n for n in shape[1:] if n < 5]
@@ -147,6 +162,77 @@ def test_predicting_changes_neither_images_nor_model() -> None:
     predict(images, model)
     assert torch.equal(images, before) and model.training
     assert all(torch.equal(weights[name], tensor) for name, tensor in model.state_dict().items())
+
+
+def odd_picture(path: Path) -> Path:
+    """A file that Pillow reads with a warning."""
+    ONE.save(path, exif=b"Exif\0\0MM\0*\0\0\0\x08\0\x05\x01\x12")  # five notes are promised, and half a note comes
+    return path
+
+
+def test_threads_keep_the_programs_warnings(tmp_path: Path) -> None:
+    """300 predictions of odd files in 8 threads: not one of the program's warnings is lost, and none of Pillow's is heard."""
+    path = odd_picture(tmp_path / "odd.jpg")
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        with Image.open(path) as picture:
+            picture.getexif()
+        assert any("EXIF" in str(w.message) for w in heard)  # it does warn
+        heard.clear()
+        before, count = list(warnings.filters), 0
+        with ThreadPoolExecutor(8) as pool:
+            waiting = [pool.submit(predict, path) for _ in range(300)]
+            while not all(job.done() for job in waiting):
+                warnings.warn(f"mine {count}", stacklevel=1)
+                count += 1
+                time.sleep(0.0005)
+            assert {job.result().digit for job in waiting} == {1}
+        warnings.warn(f"mine {count}", stacklevel=1)
+        assert [str(w.message) for w in heard] == [f"mine {i}" for i in range(count + 1)]
+        assert list(warnings.filters) == before
+
+
+def test_warnings_as_errors_refuse_no_odd_file(tmp_path: Path) -> None:
+    path = odd_picture(tmp_path / "odd.jpg")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert predict(path).digit == 1
+        with pytest.raises(UserWarning, match="mine"):
+            warnings.warn("mine", stacklevel=1)
+
+
+FORKING = """
+import sys, torch
+from multiprocessing import get_context
+from mnist_s6.predict import predict
+
+picture = torch.zeros(600, 28, 28, dtype=torch.uint8)
+picture[:, 5:22, 13:16] = 255
+
+def child(alone):
+    if alone: torch.set_num_threads(1)
+    assert predict(picture).digits[0] == 1
+
+def run(way, alone=False):
+    process = get_context(way).Process(target=child, args=(alone,))
+    process.start()
+    process.join(200)
+    process.kill()
+    return process.exitcode
+
+if __name__ == "__main__":
+    torch.set_num_threads(2)
+    child(False)
+    print(run("spawn"), run("fork", True))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="how Linux forks")
+def test_what_the_documentation_says_of_processes_works(tmp_path: Path) -> None:
+    """After the parent has computed on two threads: a spawned child predicts, and a forked one that uses one thread."""
+    (tmp_path / "forking.py").write_text(FORKING)
+    done = subprocess.run([sys.executable, str(tmp_path / "forking.py")], capture_output=True, text=True, timeout=280, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    assert done.stdout.split() == ["0", "0"], done.stdout + done.stderr
 
 
 # ---------------------------------------------------------- what it refuses

@@ -3,6 +3,8 @@
 import json
 import math
 import re
+import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -13,16 +15,20 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers import few_images
 from torch import nn
 from torch.utils.data import Subset
 
 from mnist_s6 import util
+from mnist_s6.augment import Augmentation
 from mnist_s6.datasets import load_data
-from mnist_s6.model import S6Net, receptive_field
+from mnist_s6.model import S6Net, model_summary, receptive_field
+from mnist_s6.predict import predict
 from mnist_s6.util import (
     History, Mistakes, OneCycle, Score, Training, classify, confusion_matrix, count_correct, evaluate, evaluated_on,
     find_misclassified, fit, get_device, plot_confusion, set_seed, train_epoch,
 )
+from mnist_s6.widgets import record_layers
 
 LESSON = Path(__file__).parent.parent / "nbs" / "03_util.ipynb"
 EYE = (torch.eye(3), torch.arange(3))  # three images that `nn.Identity` gets right
@@ -274,6 +280,142 @@ def test_fit_complains_before_it_trains(change: dict[str, object], error: type[E
     assert torch.equal(net[1].weight, before) and not calls
 
 
+@pytest.mark.parametrize("labels, error, message", [
+    (F.one_hot(torch.arange(8), 10), ValueError, "logits have shape (8, 10) and labels (8, 10); expected (N, classes) and (N,). If labels are one-hot"),
+    (F.one_hot(torch.arange(8), 10).float(), ValueError, "If labels are one-hot, pass their argmax(1)"),
+    (torch.arange(8)[:, None], ValueError, "labels (8, 1)"), (torch.arange(7), ValueError, "labels (7,)"),
+    (torch.arange(8.0), TypeError, "labels are of type torch.float32; expected whole numbers"),
+    (torch.arange(8) + 3, ValueError, "labels are from 3 to 10; expected 0 to 9"),
+    (torch.arange(8) - 100, ValueError, "labels are from -100 to -93; expected 0 to 9"),  # PyTorch leaves those out
+])
+def test_labels_that_do_not_fit_are_told_before_a_step(labels: torch.Tensor, error: type[Exception], message: str) -> None:
+    net, wrong = small_net(), [(torch.rand(8, 1, 28, 28), labels)]
+    before = net[1].weight.clone()
+    with pytest.raises(error, match=re.escape(message)):
+        fit(net, wrong, batches(), epochs=1)
+    assert torch.equal(net[1].weight, before)
+    with pytest.raises(error, match=re.escape(message)):
+        evaluate(net, wrong)
+
+
+@pytest.mark.parametrize("kind", [torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64])
+def test_labels_may_be_of_any_whole_type(kind: torch.dtype) -> None:
+    torch.manual_seed(0)
+    net, images = small_net(), torch.rand(8, 1, 28, 28)
+    expected = evaluate(net, [(images, torch.arange(8))])
+    loader = [(images, torch.arange(8).to(kind))]
+    assert evaluate(net, loader) == expected and len(fit(net, loader, loader, epochs=1)) == 1
+    assert confusion_matrix(loader[0][1], loader[0][1]).sum() == 8
+
+
+@pytest.mark.parametrize("given", [S6Net, None, "s6"])
+def test_what_is_no_network_is_not_trained(given: object) -> None:
+    expected = "model is the class S6Net; expected a network, such as S6Net()" if given is S6Net else f"model is {given!r}; expected a network"
+    for use in lambda: fit(given, batches(), batches()), lambda: evaluate(given, batches()), lambda: find_misclassified(given, batches()):
+        with pytest.raises(TypeError, match=re.escape(expected)):
+            use()
+
+
+@pytest.mark.parametrize("precision", [torch.bfloat16, torch.double])
+def test_other_precisions_are_trained(precision: torch.dtype) -> None:
+    torch.manual_seed(0)
+    net = S6Net().to(precision)
+    train, test = few_images(2000, 500)(50, None, seed=0, validation=False, batched=True, augmentation=None, share=1.0)
+    history = fit(net, train, test, epochs=1)
+    assert {p.dtype for p in net.parameters()} == {precision}
+    assert history.test_accuracy[-1] > 0.7, history
+    assert evaluate(net.half(), test).accuracy == pytest.approx(history.test_accuracy[-1], abs=0.02)
+
+
+def test_half_precision_is_not_trained() -> None:
+    net = S6Net().half()
+    with pytest.raises(ValueError, match=r"the network is in half precision .* Train model.float\(\)"):
+        fit(net, batches(), batches())
+    assert net.training  # as it was
+
+
+def test_a_default_of_double_precision(request: pytest.FixtureRequest) -> None:
+    """Networks that were made before, and networks that are made under it."""
+    usual = S6Net()
+    request.addfinalizer(lambda: torch.set_default_dtype(torch.float))
+    torch.set_default_dtype(torch.double)
+    for net in usual, S6Net():
+        precision = net.classifier.weight.dtype
+        train, test = few_images(1000, 200)(100, None, seed=0, validation=False, batched=True, augmentation=Augmentation(), share=1.0)
+        assert len(fit(net, train, test, epochs=1)) == 1 and net.classifier.weight.dtype == precision
+        assert 0 < evaluate(net, test).loss < 10
+        assert len(find_misclassified(net, test)) < 200
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, ZeroDivisionError])
+@pytest.mark.parametrize("when", ["callback", "batch", "evaluation"])
+def test_what_ends_a_training_early_keeps_it(error: type[BaseException], when: str) -> None:
+    class Ending(list):
+        """Batches of which the last one of the second epoch never comes."""
+
+        epochs = 0
+
+        def __iter__(self):  # type: ignore[no-untyped-def]
+            self.epochs += 1
+            yield from super().__iter__()
+            if self.epochs == 2:
+                raise error
+
+    def end(training: Training) -> None:
+        if when == "callback" and len(training.history) == 1:
+            raise error
+
+    net = S6Net()
+    train, test = (Ending(batches()) if when == name else batches() for name in ("batch", "evaluation"))
+    with pytest.raises(error) as caught:
+        fit(net, train, test, epochs=3, callbacks=[end])
+    training = caught.value.training
+    assert len(training.history) == len(training.history.test_loss) == 1 and training.model is net
+    assert not any(part.training for part in net.modules())
+    assert not isinstance(caught.value, KeyboardInterrupt) or "1 of 3 epochs, kept in sys.last_value.training.history" in str(caught.value)
+
+
+def test_nobody_who_looks_touches_the_network() -> None:
+    """Beside a running training, 400 looks of each kind leave every batch norm learning."""
+    torch.manual_seed(0)
+    net, modes, looks, ended = S6Net(), [], 0, threading.Event()
+    test = [(torch.rand(2, 1, 28, 28), torch.tensor([1, 2]))]
+
+    def watch(norm: nn.Module, _: object) -> None:
+        if threading.current_thread() is trainer:
+            modes.append(norm.training)
+
+    class Training(list):
+        """Batches until everybody has looked."""
+
+        def __len__(self) -> int:
+            return 100_000
+
+        def __iter__(self):  # type: ignore[no-untyped-def]
+            while not ended.is_set():
+                yield torch.rand(8, 1, 28, 28), torch.arange(8)
+
+    def train() -> None:
+        train_epoch(net, Training(), torch.optim.SGD(net.parameters(), lr=1e-3))
+
+    for norm in net.modules():
+        if isinstance(norm, nn.BatchNorm2d):
+            norm.register_forward_pre_hook(watch)
+    trainer = threading.Thread(target=train)
+    trainer.start()
+    try:
+        while len(modes) < 4:
+            time.sleep(0.01)
+        for looks in range(400):
+            predict(test[0][0][:1, 0], net)
+            if looks % 4 == 0:
+                evaluate(net, test), find_misclassified(net, test), model_summary(net), record_layers(net, test[0][0][0])
+    finally:
+        ended.set()
+        trainer.join()
+    assert looks == 399 and len(modes) > 40 and all(modes), (modes.count(False), len(modes))
+
+
 def test_callbacks_see_the_training_from_its_start() -> None:
     seen = []
 
@@ -389,8 +531,20 @@ def test_pairs_are_counted() -> None:
     [([0], [0, 1]), ([0, 1, 1], [0, 1]), ([0], [2]), ([2], [0]), ([-1], [0]), ([0], [-1])],
 )
 def test_pairs_that_are_none_are_refused(labels: list[int], predictions: list[int]) -> None:
-    with pytest.raises(RuntimeError, match="shapes cannot be multiplied|Class values must be"):
+    with pytest.raises(ValueError, match=r"(there are \d labels and \d predictions|are from -?\d to -?\d); expected"):
         confusion_matrix(torch.tensor(labels), torch.tensor(predictions), classes=2)
+
+
+@pytest.mark.parametrize("labels, error, message", [
+    (torch.eye(2), ValueError, "labels have shape (2, 2); expected (N,), one class number for each image. If they are one-hot"),
+    (torch.tensor([0.0, 1.0]), TypeError, "labels are of type torch.float32; expected whole numbers, such as labels.long()"),
+    (torch.tensor([True, False]), TypeError, "labels are of type torch.bool"),
+])
+def test_what_are_no_classes_is_told(labels: torch.Tensor, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=re.escape(message)):
+        confusion_matrix(labels, torch.tensor([0, 1]), classes=2)
+    with pytest.raises(error, match=re.escape(message.replace("labels", "predictions"))):
+        confusion_matrix(torch.tensor([0, 1]), labels, classes=2)
 
 
 def test_the_picture_shows_counts_and_names_its_axes() -> None:

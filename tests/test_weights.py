@@ -12,10 +12,14 @@ import pytest
 import torch
 from safetensors.torch import save
 from torch import nn
+from torch.optim.swa_utils import AveragedModel
 
 from mnist_s6.files import read_idx, unpack_data
 from mnist_s6.model import FastNet, S6Net
+from mnist_s6.predict import predict
 from mnist_s6.small import TinyNet
+from mnist_s6.threads import twin
+from mnist_s6.util import evaluate
 from mnist_s6.weights import NETWORKS, export_onnx, load_network, load_weights, pretrained, save_weights, weights_digest, weights_header
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -83,7 +87,8 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("about", "message"), [
-    ({"network": "Linear"}, r"has the network 'Linear' in its header; expected S6Net\|FastNet\|TinyNet. Write the file with save_weights"),
+    ({"network": "Linear"}, "holds the weights of the network 'Linear', and load_network knows only S6Net, FastNet, TinyNet. Make the network .*load_weights"),
+    ({"network": "a b"}, r"has the network 'a b' in its header; expected S6Net\|FastNet\|TinyNet. Write the file with save_weights"),
     ({"mean": 0.5}, "has the mean '0.5'"), ({"std": 1}, "has the std '1'"),
     ({"widths": "[]"}, r"has the widths '\[\]'"), ({"widths": "[" * 5000}, "has the widths"), ({"widths": "[16, 24]"}, "number of widths is 2; expected a whole number from 4"),
 ])
@@ -97,8 +102,113 @@ def test_a_header_of_something_else_is_refused(tmp_path: Path, about: dict, mess
 def test_only_networks_of_the_course_are_built(tmp_path: Path) -> None:
     assert list(NETWORKS) == ["S6Net", "FastNet", "TinyNet"]
     save_weights(nn.Linear(2, 3), tmp_path / "w")
-    with pytest.raises(ValueError, match="has the network 'Linear'"):
+    with pytest.raises(ValueError, match="holds the weights of the network 'Linear'"):
         load_network(tmp_path / "w")
+
+
+class Mine(S6Net):
+    """A network of somebody's own."""
+
+
+def test_a_subclass_says_what_to_do(tmp_path: Path) -> None:
+    net, again = Mine(), Mine()
+    save_weights(net, tmp_path / "w")
+    with pytest.raises(ValueError, match=r"network 'Mine', and load_network knows only .* Make the network in your program, and call load_weights\(model, path\)"):
+        load_network(tmp_path / "w")
+    load_weights(again, tmp_path / "w")  # as it said
+    assert weights_digest(again.state_dict()) == weights_digest(net.state_dict())
+
+
+def distributed(net: nn.Module) -> nn.Module:
+    """In the wrapper for several processes, of which there is one."""
+    if not torch.distributed.is_initialized():
+        torch.distributed.init_process_group("gloo", store=torch.distributed.HashStore(), rank=0, world_size=1)
+    return nn.parallel.DistributedDataParallel(net)
+
+
+def with_compiled_part(net: nn.Module) -> nn.Module:
+    """Only one part of it is compiled."""
+    net.features = torch.compile(net.features)
+    return net
+
+
+WRAPPERS = {
+    "compiled": torch.compile, "parallel": nn.DataParallel, "distributed": distributed, "averaged": AveragedModel,
+    "both": lambda net: torch.compile(nn.DataParallel(net)), "both, the other way": lambda net: nn.DataParallel(torch.compile(net)),
+    "all": lambda net: torch.compile(nn.DataParallel(distributed(torch.compile(net)))), "a part": with_compiled_part,
+}
+
+
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+def test_wrapped_networks_are_what_is_inside(wrapper: str, tmp_path: Path) -> None:
+    """Written, read, asked, evaluated and exported."""
+    torch.manual_seed(0)
+    net, wrap, images = S6Net(), WRAPPERS[wrapper], torch.rand(3, 28, 28)
+    save_weights(net, tmp_path / "plain")
+    save_weights(wrap(net), tmp_path / "wrapped")
+    assert (tmp_path / "wrapped").read_bytes() == (tmp_path / "plain").read_bytes()
+    found = load_network(tmp_path / "wrapped")
+    assert type(found) is S6Net and weights_digest(found.state_dict()) == weights_digest(twin(net).state_dict())
+    other = wrap(S6Net())
+    load_weights(other, tmp_path / "plain")
+    save_weights(other, tmp_path / "again")
+    assert (tmp_path / "again").read_bytes() == (tmp_path / "plain").read_bytes()
+    expected = predict(images, found).probabilities
+    assert torch.allclose(predict(images, other).probabilities, expected, atol=1e-5)
+    assert evaluate(other, [(images[:, None], torch.arange(3))]).loss == pytest.approx(evaluate(found, [(images[:, None], torch.arange(3))]).loss, abs=1e-5)
+    export_onnx(tmp_path / "w.onnx", other)
+
+
+@pytest.mark.parametrize("precision", [torch.half, torch.bfloat16, torch.float, torch.double])
+@pytest.mark.parametrize("network", [S6Net, FastNet, TinyNet])
+def test_networks_of_any_precision_are_kept(precision: torch.dtype, network: type[nn.Module], tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net, images = network().to(precision), torch.rand(3, 28, 28)
+    save_weights(net, tmp_path / "w")
+    found = load_network(tmp_path / "w")
+    assert {p.dtype for p in found.parameters()} == {precision}
+    assert torch.allclose(predict(images, found).probabilities, predict(images, net).probabilities, atol=1e-3)  # in another layout
+    assert predict(images, found).probabilities.sum(1).tolist() == pytest.approx([1, 1, 1], abs=1e-5)
+    if precision != torch.float:
+        with pytest.raises(ValueError, match=f"of {precision} in the file, .* of torch.float32 in the network. Call model.to\\({precision}\\) first"):
+            load_weights(network(), tmp_path / "w")
+        load_weights(network().to(precision), tmp_path / "w")  # as it said
+
+
+def test_a_default_of_double_precision(saved: tuple[nn.Module, Path], request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    net, path = saved
+    images = torch.rand(3, 28, 28)
+    expected = predict(images, net).probabilities
+    request.addfinalizer(lambda: torch.set_default_dtype(torch.float))
+    torch.set_default_dtype(torch.double)
+    found = load_network(path)
+    assert {p.dtype for p in found.parameters()} == {torch.float} == {p.dtype for p in load_network(WEIGHTS).parameters()}
+    assert torch.allclose(predict(images, found).probabilities, expected)
+    assert torch.allclose(predict(images.double(), S6Net()).probabilities.sum(1), torch.ones(3))
+    save_weights(S6Net(), path)
+    assert {p.dtype for p in load_network(path).parameters()} == {torch.double}
+    export_onnx(tmp_path / "w.onnx", found)
+
+
+def test_the_same_network_is_the_same_file(tmp_path: Path) -> None:
+    """To the byte, in any process: weights, checkpoint, ONNX."""
+    files = {}
+    for i in range(4):
+        torch.manual_seed(0)
+        net = S6Net()
+        save_weights(net, tmp_path / f"{i}.safetensors", {"recipe": "mine", "seed": 3})
+        export_onnx(tmp_path / f"{i}.onnx", net)
+        files[i] = [(tmp_path / f"{i}.{end}").read_bytes() for end in ("safetensors", "onnx")]
+    assert all(files[i] == files[0] for i in files)
+    assert int.from_bytes(files[0][0][:8], "little") % 8 == 0  # the numbers begin at a multiple of 8 bytes
+    assert list(weights_header(tmp_path / "0.safetensors")) and weights_header(tmp_path / "0.safetensors")["recipe"] == "mine"
+
+
+@pytest.mark.parametrize("given", [S6Net, None, "w"])
+def test_what_is_no_network_is_told(given: object, saved: tuple[nn.Module, Path]) -> None:
+    for use in lambda: save_weights(given, saved[1]), lambda: load_weights(given, saved[1]), lambda: predict(torch.rand(28, 28), given or "no"):
+        with pytest.raises(TypeError, match="expected a network, such as S6Net"):
+            use()
 
 
 def test_what_is_no_file_or_too_large_is_refused(tmp_path: Path) -> None:
@@ -124,8 +234,12 @@ def test_a_network_comes_back_from_its_file(tmp_path: Path, network: type, width
 def test_the_model_card_tells_of_these_weights() -> None:
     card, header = (WEIGHTS.parent / "MODEL_CARD.md").read_text(encoding="utf-8"), weights_header(WEIGHTS)
     assert f"# {WEIGHTS.name}" in card and f"`{header['network']}`, widths {header['widths']}" in card and f"seed {header['seed']}" in card
-    found = json.loads((ROOT / "bench/results" / re.search(r"results/([\w-]+\.json)", card)[1]).read_text())
-    assert f"{found['accuracy']['mean']:.2%} ± {found['accuracy']['deviation']:.2%} over {len(found['runs'])} seeds" in card
+    for name in set(re.findall(r"results/([\w-]+\.json)", card)):
+        found = json.loads((ROOT / "bench/results" / name).read_text())
+        assert f"{found['accuracy']['mean']:.2%} ± {found['accuracy']['deviation']:.2%} over {len(found['runs'])} seeds" in card
+    drawn = json.loads((ROOT / "bench/results/pictures.json").read_text())
+    each, shares = drawn["drawings_in_each_row"], drawn["rows"].values()
+    assert f"{round(each * sum(shares)):,} of {each * len(shares):,} are read ({len(shares)} conditions" in card
 
 
 def test_an_export_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,10 +4,11 @@ import argparse
 import posixpath
 import re
 import sys
-from configparser import ConfigParser, SectionProxy
+from configparser import SectionProxy
 from pathlib import Path
 
 import nbformat
+from addresses import COLAB, read_settings
 from nbconvert import MarkdownExporter
 from nbformat import NotebookNode
 
@@ -15,15 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FIGURES = "README_files"  # the folder of the figures that index.ipynb's cells drew
 HEADER = "<!-- Built from nbs/index.ipynb by `make readme`: edit the notebook, not this file. -->\n\n"
 BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
-COLAB = "https://colab.research.google.com/github/{user}/{repo}/blob/{branch}/{path}"
 LINK = re.compile(r"\]\((?!\w+:|/|#)([^()\s#]+)(#[^()\s]*)?\)")  # [text](relative/target#anchor)
-
-
-def read_settings(root: Path) -> SectionProxy:
-    """The facts in `root`'s settings.ini."""
-    config = ConfigParser(delimiters=["="])
-    config.read(root / "settings.ini", encoding="utf-8")
-    return config["DEFAULT"]
 
 
 def link_from_root(source: str, root: Path, folder: str) -> str:

@@ -181,8 +181,9 @@ def tidy_output(out: NotebookNode) -> NotebookNode | None:
     if out.output_type == "error":
         out.traceback = [hide_machine(line) for line in out.traceback]
         return out
-    if WIDGET in out.data:  # it needs a live kernel, and the text beside it is a mere repr
-        out.data = {mime: it for mime, it in out.data.items() if mime not in (WIDGET, "text/plain")}
+    if WIDGET in out.data:  # it needs a live kernel; without a still, the text beside it is a mere repr
+        lost = (WIDGET,) if "image/png" in out.data else (WIDGET, "text/plain")
+        out.data = {mime: it for mime, it in out.data.items() if mime not in lost}
     for mime, content in out.data.items():
         if mime.startswith("text/"):
             out.data[mime] = hide_machine(content)

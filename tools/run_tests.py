@@ -18,12 +18,12 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import IO
 
-from check_notebooks import below
+from addresses import below
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent  # where pip put nbdev's commands, beside this Python
 LIB = "mnist_s6"
-AT_ONCE = 2  # steps, and notebooks
+AT_ONCE = 2  # steps, notebooks, and unit tests
 LIMIT = 1800  # seconds that a step may take
 NOTEBOOK_LIMIT = 300  # seconds that a notebook may take
 NO_CHROMIUM = "BROWSER TESTS DID NOT RUN: no Chromium found; install one with: apt install chromium"
@@ -116,7 +116,13 @@ def notebooks_run() -> bool:
 
 def unit_tests() -> bool:
     """The project's own tools do what they say."""
-    return run(sys.executable, "-m", "pytest", "tests", "-q", "--durations=25", "--ignore=tests/browser")
+    words = ["-q", "-n", str(AT_ONCE), "--durations=25", "--ignore=tests/browser", "--ignore=tests/test_site.py"]
+    return run(sys.executable, "-m", "pytest", "tests", *words)
+
+
+def site_builds() -> bool:
+    """The web site builds without a warning, and is whole."""
+    return run(sys.executable, "-m", "pytest", "tests/test_site.py", "-q")
 
 
 def browser_tests() -> bool | str:
@@ -128,6 +134,7 @@ def browser_tests() -> bool | str:
 Step = Callable[[], bool | str]  # whether all is well, or why it did not run
 STEPS: dict[str, Step] = {  # the long ones first; the notebooks, which can use all cores, last
     "browser tests": browser_tests,
+    "site builds": site_builds,
     "unit tests": unit_tests,
     "modules match the notebooks": modules_match,
     "README matches index.ipynb": readme_matches,

@@ -39,12 +39,15 @@ RIGHTMOST = """output => {
         range.selectNodeContents(node);
         return range.getBoundingClientRect().right;
     };
-    const shown = Array.from(output.querySelectorAll("img, canvas, button, select, input, .widget-inline-hbox, p"));
+    const shown = Array.from(output.querySelectorAll("img, canvas, button, select, input, .widget-inline-hbox, .s6-control, p"));
     return Math.max(...shown.map(it =>
         !it.matches("p") ? it.getBoundingClientRect().right : it.textContent ? end(it) : 0
     )) - output.getBoundingClientRect().left;
 }"""
 FOCUSABLE = "[tabindex='0'], input, select, button"
+NAMES = ".widget-label, .widget-label-basic, .s6-label"
+SENTENCE = 'p[aria-live="polite"]:not(.s6-note)'
+THUMB = 16  # pixels that a slider's handle is wide
 SHORTCUTS_OFF = "data-lm-suppress-shortcuts"  # without it JupyterLab takes the keys for itself
 # Counts the keys that reach an element, each once.
 HEAR = """element => {
@@ -209,15 +212,15 @@ class Notebook:
 
     def explorer(self, label: str, nth: int = 0) -> "ExplorerOnPage":
         """The explorer that has a control, or a button, called `label`; of several, number `nth`."""
-        named = self.page.locator(".widget-label, .widget-label-basic, .widget-button", has_text=exactly(label))
-        sentence = self.page.locator('p[aria-live="polite"]')
+        named = self.page.locator(f"{NAMES}, .widget-button, .s6-button", has_text=exactly(label))
+        sentence = self.page.locator(SENTENCE)
         output = self.page.locator(".jp-OutputArea-output").filter(has=named).filter(has=sentence).nth(nth)
         expect(output, f"{self.name} shows no explorer with {label!r}").to_be_attached(timeout=PATIENCE)
         return ExplorerOnPage(self.page, output)
 
     def explorer_saying(self, words: str) -> "ExplorerOnPage":
         """The last explorer whose sentence begins with these words; it is remembered, whatever it says later."""
-        sentence = self.page.locator('p[aria-live="polite"]', has_text=re.compile(f"^{re.escape(words)}"))
+        sentence = self.page.locator(SENTENCE, has_text=re.compile(f"^{re.escape(words)}"))
         output = self.page.locator(".jp-OutputArea-output").filter(has=sentence).last
         expect(output, f"{self.name} shows no explorer that says {words!r}").to_be_attached(timeout=PATIENCE)
         mark = secrets.token_hex(4)
@@ -230,14 +233,14 @@ class ExplorerOnPage:
 
     def __init__(self, page: Page, output: Locator) -> None:
         self.page, self.output = page, output
-        self.sentence = output.locator('p[aria-live="polite"]')
+        self.sentence = output.locator(SENTENCE)
         self.error = output.get_by_role("alert")
         self.image = output.locator("img")
 
     def control(self, label: str) -> Locator:
         """The element of the control with this description."""
-        named = self.page.locator(".widget-label, .widget-label-basic", has_text=exactly(label))
-        return self.output.locator(".widget-inline-hbox, .widget-toggle-buttons").filter(has=named)
+        named = self.page.locator(NAMES, has_text=exactly(label))
+        return self.output.locator(".widget-inline-hbox, .widget-toggle-buttons, .s6-control").filter(has=named)
 
     def press(self, label: str, *keys: str) -> None:
         """Focus the control, as Tab does, and press keys; raises `AssertionError` if one went elsewhere."""
@@ -261,6 +264,13 @@ class ExplorerOnPage:
     def drag(self, label: str, fraction: float) -> None:
         """Drag a slider's handle with the mouse to a fraction of its way."""
         slider, mouse = self.live(label), self.page.mouse
+        if (native := slider.locator("input[type=range]")).count():
+            share = native.evaluate("input => (input.value - input.min) / (input.max - input.min)")
+            track = box(native)
+            mouse.move(along(track, share), track["y"] + track["height"] / 2)
+            mouse.down()
+            mouse.move(along(track, fraction), track["y"] + track["height"] / 2, steps=8)
+            return mouse.up()
         handle = slider.locator(".noUi-handle")
         handle.hover()  # waits until it neither moves nor is covered
         track, place = box(slider.locator(".noUi-base")), box(handle)
@@ -274,18 +284,20 @@ class ExplorerOnPage:
 
     def click_track(self, label: str, fraction: float) -> None:
         """Click a slider's track at a fraction of its length."""
-        track = self.live(label).locator(".noUi-base")
+        track = self.live(label).locator(".noUi-base, input[type=range]")
         size = box(track)
+        if self.live(label).locator("input[type=range]").count():
+            return self.page.mouse.click(along(size, fraction), size["y"] + size["height"] / 2)
         track.click(position={"x": fraction * size["width"], "y": size["height"] / 2}, force=fraction in (0, 1))
 
     def readout(self, label: str) -> float:
         """The number that stands beside a slider."""
-        return float(self.control(label).locator(".widget-readout").inner_text())
+        return float(self.control(label).locator(".widget-readout, output").inner_text())
 
     def reads(self, label: str, value: float) -> None:
         """Wait until this number stands beside a slider."""
         number = re.compile(rf"{value:g}(\.0*)?" if value == int(value) else rf"{value:g}0*")
-        expect(self.control(label).locator(".widget-readout")).to_have_text(number, timeout=PATIENCE)
+        expect(self.control(label).locator(".widget-readout, output")).to_have_text(number, timeout=PATIENCE)
 
     def choose(self, label: str, option: str) -> None:
         """Choose an option of a dropdown, or press one of the toggle buttons."""
@@ -301,7 +313,7 @@ class ExplorerOnPage:
 
     def stroke(self, *points: tuple[float, float]) -> None:
         """Draw a line on the canvas with the mouse, through points given as fractions from its upper left."""
-        canvas = self.output.locator("canvas")
+        canvas = self.output.get_by_role("application")
         canvas.hover()  # waits until it neither moves nor is covered
         size = box(canvas)
         places = [(size["x"] + x * size["width"], size["y"] + y * size["height"]) for x, y in points]
@@ -359,7 +371,11 @@ class ExplorerOnPage:
         return self.sentence.inner_text()
 
     def picture(self) -> str:
-        """A fingerprint of the image that the browser shows; raises if it shows none."""
+        """A fingerprint of the images that the browser shows; raises if it shows none."""
+        if self.output.locator("section.s6").count():
+            drawn = self.output.locator("canvas").evaluate_all("all => all.map(it => it.toDataURL()).join()")
+            assert drawn, "the explorer shows no picture"
+            return hashlib.sha256(drawn.encode()).hexdigest()
         data = self.image.evaluate(
             """async image => {
                 await image.decode();
@@ -381,6 +397,11 @@ class ExplorerOnPage:
 def exactly(text: str) -> re.Pattern:
     """Matches this text and nothing around it but blanks."""
     return re.compile(rf"^\s*{re.escape(text)}\s*$")
+
+
+def along(track: dict[str, float], fraction: float) -> float:
+    """Where on a slider's track the middle of its handle lies."""
+    return track["x"] + THUMB / 2 + fraction * (track["width"] - THUMB)
 
 
 def box(locator: Locator) -> dict[str, float]:

@@ -7,8 +7,8 @@ import pytest
 import torch
 from lab import ExplorerOnPage, Notebook
 
-from mnist_s6 import widgets
 from mnist_s6.model import S6Net
+from mnist_s6.widgets import classic as widgets
 
 NOTEBOOK = "02_model"
 IMAGE, LAYER, CHANNEL, ROW, COLUMN = "image", "layer", "channel", "row", "column"

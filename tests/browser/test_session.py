@@ -1,11 +1,11 @@
 """The session, S6: the live view of the training, the browser of mistakes, and the sheet to draw on."""
 
-import math
 from typing import NamedTuple
 
 import pytest
 from lab import ExplorerOnPage, Notebook
 from playwright.sync_api import expect
+from strokes import STROKES as ALL_STROKES
 from torchvision.datasets import MNIST
 
 from mnist_s6.widgets import MATRIX_BOX, PAGE_BOX, PAGE_COLUMNS, PAGE_SIZE
@@ -199,8 +199,7 @@ def test_a_mistake_that_cannot_be_shown_is_told(notebook: Notebook) -> None:
 # -------------------------------------------------------- the sheet to draw on
 
 
-RING = [(0.5 - 0.2 * math.sin(turn / 6 * math.pi), 0.5 - 0.3 * math.cos(turn / 6 * math.pi)) for turn in range(13)]
-STROKES = {0: RING, 1: [(0.53, 0.18), (0.47, 0.82)], 7: [(0.28, 0.22), (0.72, 0.22), (0.46, 0.82)]}
+STROKES = {digit: lines[0] for digit, lines in ALL_STROKES.items() if digit in (0, 1, 7)}  # one stroke each
 
 
 @pytest.fixture
@@ -239,12 +238,12 @@ def test_a_digit_drawn_with_the_mouse_is_read(sheet: ExplorerOnPage, digit: int)
 def test_a_digit_drawn_with_the_keys_is_read(sheet: ExplorerOnPage) -> None:
     """The arrow keys move the pen, Space puts it down: a 1, and no cell of the notebook moves."""
     keyboard = sheet.page.keyboard
-    sheet.output.locator("canvas").focus()
+    sheet.output.get_by_role("application").focus()
     for key in ["ArrowUp"] * 9 + ["Space"] + ["ArrowDown"] * 18 + ["Space"]:
         keyboard.press(key)
     reads(sheet, 1)
     sheet.settle()  # a redrawing still on its way would take the focus back to the canvas
-    expect(sheet.output.locator("canvas")).to_be_focused()
+    expect(sheet.output.get_by_role("application")).to_be_focused()
     sheet.button(CLEAR).focus()
     keyboard.press("Enter")
     sheet.says(NOTHING)
@@ -268,7 +267,7 @@ def test_each_step_can_be_left_out(sheet: ExplorerOnPage, label: str, but: str) 
 
 def test_stored_digits_can_be_put_on_the_sheet(sheet: ExplorerOnPage) -> None:
     """By mouse and by keys; to draw on makes it no example any more."""
-    options = [option.get_attribute("value") for option in sheet.control(EXAMPLE).locator("option").all()]
+    options = sheet.control(EXAMPLE).locator("option").all_text_contents()
     assert [option[:4] for option in options] == ["none", *(f"a {digit} " for digit in range(10))]
     for digit in (0, 7):
         sheet.choose(EXAMPLE, options[1 + digit])

@@ -1,10 +1,10 @@
-"""The base of all explorers, in 20_widgets: a control moves the picture, a failure is told."""
+"""The base of all explorers, in 29_classic: a control moves the picture, a failure is told."""
 
 import pytest
 from lab import ExplorerOnPage, Notebook
 from playwright.sync_api import expect
 
-NOTEBOOK = "20_widgets"
+NOTEBOOK = "29_classic"
 SLIDER = "how many"
 
 

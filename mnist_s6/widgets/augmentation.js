@@ -1,0 +1,111 @@
+// Play with the training transform on any image: what does it do, and what does it draw at random?
+
+import { BLUE, ORANGE, Picture, Stage, bytes, fixed, number, row, tileOf } from "./base.js";
+import { cropMiddle, drawOnce, enlarge, randomSource, turn } from "./augment.js";
+import { normalised } from "./network.js";
+import { Chart } from "./chart.js";
+
+const DRAWS = 24;
+
+/** One image through the training transform: what was drawn, and each stage (bytes; in the end normalised). */
+export function passThrough(pixels, random, settings) {
+  const { cropped, angle } = drawOnce(random, settings);
+  const { corner, image } = cropMiddle(pixels, settings.crop_size);
+  const part = cropped ? image : { shape: [28, 28], data: pixels };
+  const resized = enlarge(part);
+  const turned = turn(resized, angle);
+  return { cropped, angle, corner, part, resized, turned, final: normalised(turned.map(v => v / 255)) };
+}
+
+/** Mean and standard deviation, as PyTorch computes them. */
+export function meanAndDeviation(values) {
+  const mean = values.reduce((a, b) => a + b) / values.length;
+  return [mean, Math.sqrt(values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / (values.length - 1))];
+}
+
+const sense = angle => (angle >= 0 ? "against" : "with");
+
+/** What was done to the image, in words. */
+export function telling({ index, crop_size: size }, label, { cropped, corner, angle, turned, final }, draws) {
+  const [before, after] = [turned.map(v => v / 255), final].map(meanAndDeviation);
+  const place = `pixels from row ${corner}, column ${corner}`;
+  const crop = cropped ? `cropped to ${size}×${size} ${place}` : "not cropped this time";
+  return (
+    `Image ${index}, labelled ${label}: ${crop}, turned by ${fixed(Math.abs(angle), 1)} degrees ${sense(angle)} the ` +
+    `clock; its pixels have mean ${fixed(before[0], 3)} and standard deviation ${fixed(before[1], 3)} before ` +
+    `normalising, ${number(after[0])} and ${fixed(after[1], 3)} after; ` +
+    `${draws.filter(draw => draw.cropped).length} of ${draws.length} draws are cropped.`
+  );
+}
+
+/** How many pixels have which value, before (filled) and after normalising (outline), on one number line. */
+function histogram({ turned, final }) {
+  const counts = new Array(24).fill(0.5);
+  for (const v of turned) counts[Math.min(23, Math.floor((v / 255) * 24))] += 1;
+  const [black, white] = normalised([0, 1]);
+  const chart = new Chart({
+    title: "How many pixels have which value", xlabel: "value", ylabel: "pixels", log: true,
+    x: [-0.6, 3], y: [0.5, 1000], xticks: [0, 1, 2, 3], yticks: [1, 10, 100],
+  });
+  const words = values => meanAndDeviation(values).map(v => number(v)).join(", std ");
+  chart.bars(counts, [0, 1], { color: BLUE }).bars(counts, [black, white], { color: ORANGE, filled: false });
+  chart.legend([
+    [BLUE, `before normalising (filled): mean ${words(turned.map(v => v / 255))}`],
+    [ORANGE, `after normalising (outline): mean ${words(final)}`],
+  ]);
+  return chart.figure;
+}
+
+const explorer = {
+  render({ model, el }) {
+    const stage = new Stage(model, el, "what augmentation does to a digit");
+    const names = ["index", "crop_probability", "crop_size", "degrees", "seed"];
+    stage.slider("index", "image").limit(stage.known("image", model.get("count")));
+    stage.slider("crop_probability", "crop probability", { max: 1, step: 0.05, digits: 2 });
+    stage.slider("crop_size", "crop size in pixels", { min: 1, max: 28 });
+    stage.slider("degrees", "rotate up to ± degrees", { max: 180, digits: 1 });
+    stage.slider("seed", "seed of the draw", { max: 999 });
+    stage.button("course settings", () => stage.put(model.get("course")));
+    const pictures = Array.from({ length: 5 }, () => new Picture());
+    const grid = new Picture();
+    let [kept, label, pixels] = [null, null, null];
+
+    async function load() {
+      const index = model.get("index");
+      if (index !== kept) {
+        const answer = await stage.ask("image", { index });
+        [kept, label, pixels] = [index, answer.label, bytes(answer.pixels)];
+      }
+    }
+    function draw() {
+      const settings = Object.fromEntries(names.map(name => [name, model.get(name)]));
+      const random = randomSource(settings.seed);
+      const draws = Array.from({ length: DRAWS }, () => passThrough(pixels, random, settings));
+      const [{ cropped, corner, angle, part, resized, turned, final }] = draws;
+      const [side] = part.shape;
+      const grey = [pixels, part.data, resized, turned];
+      const captions = [
+        "original\n28×28", cropped ? `cropped to\n${side}×${side}` : "not cropped\nthis time", "resized to\n28×28",
+        `turned by ${fixed(Math.abs(angle), 1)}°\n${sense(angle)} the clock`, "normalised:\ndark −2.82, light 2.82",
+      ];
+      grey.forEach((data, i) => pictures[i].show(
+        { shape: i === 1 ? part.shape : [28, 28], data: Float64Array.from(data, v => v / 255) },
+        { size: i === 1 ? 4 * side : 112, caption: captions[i] },
+      ));
+      pictures[0].mark(cropped && [corner, corner, corner + side, corner + side]);
+      const look = { limit: normalised([1])[0], size: 112, caption: captions[4] };
+      pictures[4].show({ shape: [28, 28], data: final }, look);
+      const all = Float64Array.from(draws.flatMap(it => Array.from(it.turned, v => v / 255)));
+      const framed = draws.map((it, n) => it.cropped && tileOf(n, 6, 28, 28));
+      const caption = `${DRAWS} draws; framed: the ${framed.filter(Boolean).length} that were cropped`;
+      grid.show({ shape: [DRAWS, 28, 28], data: all }, { size: 348, across: 6, caption });
+      grid.mark(...framed);
+      stage.view.replaceChildren(row(...pictures.map(it => it.figure)), row(grid.figure, histogram(draws[0])));
+      stage.say(telling(settings, label, draws[0], draws));
+    }
+    stage.update(names, load, draw);
+    return stage.end;
+  },
+};
+
+export default explorer;

@@ -1,0 +1,364 @@
+// What every explorer is made of: elements, controls that are bound to its state, pictures of numbers, words.
+// An explorer's state lives in `model`, which has get, set, save_changes, on, off and send, as anywidget's has.
+
+const KEYS = "data-lm-suppress-shortcuts"; // without it JupyterLab takes an element's keys for itself
+let made = 0;
+const newId = () => `s6-${Date.now().toString(36)}-${made++}`;
+
+/** An error that Python would call a ValueError. */
+export class ValueError extends Error {
+  name = "ValueError";
+}
+
+/** An element: h("p", { class: "s6-note", onclick: act }, "text", child). */
+export function h(tag, attributes = {}, ...children) {
+  const svg = ["svg", "path", "line", "circle", "rect", "text", "g", "polyline"].includes(tag);
+  const element = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (name === "style") Object.assign(element.style, value);
+    else if (value !== null && value !== false) element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.flat());
+  return element;
+}
+
+/** The words before or behind a control. */
+const named = (id, words) => h("label", { for: id, class: "s6-label" }, words);
+
+/** A row of elements that wraps where there is no room. */
+export const row = (...children) => h("div", { class: "s6-row" }, ...children);
+
+// ------------------------------------------------------------------------------------------------ words and numbers
+
+/** A number as Python writes it, which rounds a half to the even neighbour; JavaScript rounds it up. */
+export function fixed(value, digits) {
+  if (!Number.isInteger(value * 2 ** (digits + 1))) return value.toFixed(digits);
+  const [below, rest] = [Math.floor(value * 10 ** digits), (value * 10 ** digits) % 1];
+  return ((below + (Math.abs(rest) === 0.5 ? Math.abs(below % 2) : 0)) / 10 ** digits).toFixed(digits);
+}
+
+/** A number for people: a true minus, and none before zero. */
+export function number(value, digits = 3) {
+  return (Number(fixed(value, digits)) + 0).toFixed(digits).replace("-", "−");
+}
+
+/** A share as Python writes `f"{share:.1%}"`. */
+export const percent = (share, digits = 1) => `${fixed(100 * share, digits)}%`;
+
+/** As in "1, 2 and 3". */
+export function listed(items) {
+  const most = items.slice(0, -1).join(", ");
+  return most ? `${most} and ${items.at(-1)}` : String(items[0]);
+}
+
+/** "a 3", "an 8". */
+export const withArticle = digit => (digit === 8 ? `an ${digit}` : `a ${digit}`);
+
+/** The bytes of a trait, which arrives as a DataView. */
+export const bytes = view => (view ? new Uint8Array(view.buffer, view.byteOffset, view.byteLength) : new Uint8Array());
+
+/** Float32 values out of bytes that may begin anywhere. */
+export const floats = view => new Float32Array(bytes(view).slice().buffer);
+
+// ------------------------------------------------------------------------------------------------ the stage
+
+/** Controls above, pictures in the middle, the sentence and the place for errors below. */
+export class Stage {
+  constructor(model, el, title) {
+    this.model = model;
+    this.turn = 0;
+    this.ends = [];
+    this.controls = h("div", { class: "s6-controls" });
+    this.view = h("div", { class: "s6-view" });
+    this.sentence = h("p", { class: "s6-sentence", "aria-live": "polite" });
+    this.alert = h("p", { class: "s6-error", role: "alert" });
+    el.append(h("section", { class: "s6", "aria-label": title }, this.controls, this.view, this.sentence, this.alert));
+    this.listen("change:error", () => this.tell(model.get("error")));
+    this.tell(model.get("error"));
+  }
+
+  /** Call `act` at an event of the model for as long as this view is shown. */
+  listen(event, act) {
+    this.model.on(event, act);
+    this.ends.push(() => this.model.off(event, act));
+  }
+
+  /** What `render` returns: the host calls it when the view goes away. */
+  end = () => this.ends.forEach(stop => stop());
+
+  /** Show a message of an error; none for "". */
+  tell(message) {
+    this.alert.textContent = message ? `⚠ ${message}` : "";
+  }
+
+  /** Write the sentence, only if it is another one: a screen reader reads what changes. */
+  say(sentence) {
+    if (this.sentence.textContent !== sentence) this.sentence.textContent = sentence;
+  }
+
+  /** Change state by name, here and in Python. */
+  put(values) {
+    for (const [name, value] of Object.entries(values)) this.model.set(name, value);
+    this.model.save_changes();
+  }
+
+  /** Now, and whenever one of `names` has changed: `load` what is needed (it may take time), then `draw` it. */
+  update(names, load, draw) {
+    let waiting = false;
+    this.refresh = () => {
+      if (waiting) return; // several changes at once are drawn once
+      waiting = true;
+      queueMicrotask(() => {
+        waiting = false;
+        this.run(load, draw);
+      });
+    };
+    for (const name of names) this.listen(`change:${name}`, this.refresh);
+    this.run(load, draw);
+  }
+
+  async run(load, draw) {
+    const turn = ++this.turn;
+    try {
+      const coming = load();
+      const data = coming instanceof Promise ? await coming : coming;
+      if (turn !== this.turn) return; // a newer change has come meanwhile
+      draw(data);
+      this.tell("");
+    } catch (error) {
+      if (turn === this.turn) this.tell(error.asked ? error.message : `${error.name}: ${error.message}`);
+      if (!error.asked) reportError(error); // the console shows it, and a test fails
+    }
+  }
+
+  /** Ask Python's `answer_QUESTION(*buffers, **about)`; of a page without Python, what was recorded. */
+  ask(question, about = {}, buffers = []) {
+    const id = newId();
+    return new Promise((resolve, reject) => {
+      const hear = ({ answer, error, values, names }, buffers) => {
+        if (answer !== id) return;
+        this.model.off("msg:custom", hear);
+        if (error) return reject(Object.assign(new Error(error), { asked: true }));
+        names.forEach((name, place) => (values[name] = buffers[place]));
+        resolve(values);
+      };
+      this.listen("msg:custom", hear);
+      this.model.send({ id, question, about }, undefined, buffers);
+    });
+  }
+
+  // ------------------------------------------------------------------------------------------------ its controls
+
+  /** On a page without Python, how many answers to a question were recorded; else what Python could give. */
+  known(question, count) {
+    return this.model.recorded?.(question) ?? count;
+  }
+
+  /** A slider of the state `name`; `limit(count)` lets it have only so many values. */
+  slider(name, label, { min = 0, max = 1, step = 1, digits = 0 } = {}) {
+    const id = newId();
+    const input = h("input", { id, type: "range", min, max, step, [KEYS]: "true" });
+    const output = h("output", { for: id });
+    const show = () => {
+      input.value = this.model.get(name);
+      output.textContent = Number(input.value).toFixed(digits);
+    };
+    const limit = count => {
+      input.max = min + Math.max(1, count - 1) * step;
+      input.disabled = count < 2;
+      show();
+    };
+    input.addEventListener("input", () => this.put({ [name]: Number(input.value) }));
+    this.listen(`change:${name}`, show);
+    show();
+    this.controls.append(h("div", { class: "s6-control" }, named(id, label), input, output));
+    return { input, limit };
+  }
+
+  /** A list to choose the state `name` from; `options` are pairs of a value and its text. */
+  choice(name, label, options) {
+    const id = newId();
+    const select = h("select", { id, [KEYS]: "true" });
+    select.append(...options.map(([, text]) => h("option", {}, text)));
+    const show = () => (select.selectedIndex = options.findIndex(([value]) => value === this.model.get(name)));
+    select.addEventListener("change", () => this.put({ [name]: options[select.selectedIndex][0] }));
+    this.listen(`change:${name}`, show);
+    show();
+    this.controls.append(h("div", { class: "s6-control" }, named(id, label), select));
+    return select;
+  }
+
+  /** A box to tick for the state `name`. */
+  check(name, label) {
+    const id = newId();
+    const input = h("input", { id, type: "checkbox", [KEYS]: "true" });
+    const show = () => (input.checked = this.model.get(name));
+    input.addEventListener("change", () => this.put({ [name]: input.checked }));
+    this.listen(`change:${name}`, show);
+    show();
+    this.controls.append(h("div", { class: "s6-control" }, input, named(id, label)));
+    return input;
+  }
+
+  /** A button. */
+  button(text, act) {
+    const button = h("button", { type: "button", class: "s6-button", onclick: act }, text);
+    this.controls.append(button);
+    return button;
+  }
+
+  /** A button that calls `step` again and again until it is pressed once more, or `step` returns false. */
+  play(step, milliseconds = 500) {
+    let timer = null;
+    const stop = () => {
+      clearInterval(timer);
+      timer = null;
+      button.textContent = "play";
+    };
+    const start = () => {
+      timer = setInterval(() => step() === false && stop(), milliseconds);
+      button.textContent = "pause";
+    };
+    const button = this.button("play", () => (timer === null ? start() : stop()));
+    this.ends.push(stop);
+    return { button, stop };
+  }
+}
+
+// ------------------------------------------------------------------------------------------------ pictures
+
+export const BLUE = "#0072B2"; // Okabe and Ito's: everyone can tell them apart
+export const ORANGE = "#E69F00";
+
+const CIVIDIS = [[0, 34, 78], [59, 73, 109], [124, 123, 120], [188, 175, 111], [254, 232, 56]];
+const SIGNED = Array.from({ length: 256 }, (_, n) => {
+  const place = (n / 255) * 4;
+  const below = Math.min(3, Math.floor(place));
+  return CIVIDIS[below].map((from, c) => from + (place - below) * (CIVIDIS[below + 1][c] - from));
+});
+
+/** The colour [red, green, blue] of a value between −limit, dark blue, and limit, light yellow. */
+export function colourOf(value, limit) {
+  return SIGNED[Math.min(255, Math.max(0, Math.round((value / limit + 1) * 127.5)))];
+}
+
+/** The largest distance from zero, as the limit of a colour scale; never 0. */
+export function limitOf(data) {
+  return data.reduce((top, v) => (Number.isFinite(v) ? Math.max(top, Math.abs(v)) : top), 0) || 1;
+}
+
+/** The rows and columns [top, left, bottom, right] of map `index` where maps lie side by side, `across` in a row. */
+export function tileOf(index, across, height, width) {
+  const [top, left] = [Math.floor(index / across) * (height + 1), (index % across) * (width + 1)];
+  return [top, left, top + height, left + width];
+}
+
+/** Which map, row and column lie at a place of maps side by side; null for a gap. */
+export function placeOf(y, x, across, [count, height, width]) {
+  const [row, column] = [y % (height + 1), x % (width + 1)];
+  const index = Math.floor(y / (height + 1)) * across + Math.floor(x / (width + 1));
+  return row < height && column < width && index < count ? { index, row, column } : null;
+}
+
+/** Paint maps { shape: [count, height, width], data } side by side: by `limit` in colours, without it grey, 0 to 1. */
+function paint(canvas, { shape, data }, limit, across) {
+  const [count, height, width] = shape;
+  const wide = across * (width + 1) - 1;
+  canvas.width = wide;
+  canvas.height = Math.ceil(count / across) * (height + 1) - 1;
+  const pen = canvas.getContext("2d");
+  const pixels = pen.createImageData(canvas.width, canvas.height);
+  for (let index = 0, n = 0; index < count; index++) {
+    const [top, left] = tileOf(index, across, height, width);
+    for (let y = top; y < top + height; y++) {
+      for (let x = left; x < left + width; x++, n++) {
+        if (Number.isNaN(data[n])) continue;
+        const grey = 255 * data[n];
+        pixels.data.set(limit ? [...colourOf(data[n], limit), 255] : [grey, grey, grey, 255], 4 * (y * wide + x));
+      }
+    }
+  }
+  pen.putImageData(pixels, 0, 0);
+}
+
+/** A canvas with a caption above, and frames around some of its pixels; `pick(row, column)` hears clicks. */
+export class Picture {
+  constructor(caption = "", pick = null) {
+    this.canvas = h("canvas", { role: "img", class: pick ? "s6-pick" : null });
+    this.box = h("div", { class: "s6-box" }, this.canvas);
+    this.caption = h("figcaption");
+    this.figure = h("figure", {}, this.caption, this.box);
+    this.name(caption);
+    if (pick) this.canvas.addEventListener("click", event => pick(...this.place(event)));
+  }
+
+  /** The row and column of an event. */
+  place({ clientX, clientY }) {
+    const { left, top, width, height } = this.canvas.getBoundingClientRect();
+    const along = (at, size, count) => Math.min(count - 1, Math.max(0, Math.floor((at / size) * count)));
+    return [along(clientY - top, height, this.canvas.height), along(clientX - left, width, this.canvas.width)];
+  }
+
+  /** Write the caption, which is also what a screen reader reads. */
+  name(caption) {
+    this.caption.textContent = caption;
+    this.canvas.setAttribute("aria-label", caption.replaceAll("\n", ", "));
+  }
+
+  /** Show one map (height, width) or several (count, height, width), `size` pixels wide at most. */
+  show({ shape, data }, { limit = 0, size = 140, caption, across } = {}) {
+    const maps = shape.length === 3 ? shape : [1, ...shape];
+    this.across = across ?? Math.ceil(Math.sqrt(maps[0]));
+    this.shape = maps;
+    paint(this.canvas, { shape: maps, data }, limit, this.across);
+    this.box.style.width = `${size}px`;
+    if (caption !== undefined) this.name(caption);
+  }
+
+  /** Put a frame around each box [top, left, bottom, right]; it may reach outside. */
+  mark(...boxes) {
+    this.box.replaceChildren(this.canvas, ...boxes.filter(Boolean).map(([top, left, bottom, right]) => {
+      const { width, height } = this.canvas;
+      const share = (part, whole) => `${(100 * part) / whole}%`;
+      const style = { top: share(top, height), left: share(left, width) };
+      Object.assign(style, { height: share(bottom - top, height), width: share(right - left, width) });
+      return h("div", { class: "s6-frame", style });
+    }));
+  }
+}
+
+/** The probability of each digit as a bar; the best one is hatched and bold. */
+export class Bars {
+  constructor() {
+    this.figure = h("div", { class: "s6-bars" });
+  }
+
+  /** Show probabilities; `roles` are words beside some digits, as in { 3: "label" }. */
+  show(shares, roles = {}) {
+    const best = shares.indexOf(Math.max(...shares));
+    this.figure.replaceChildren(...Array.from(shares, (share, digit) => h(
+      "div", { class: digit === best ? "s6-bar s6-best" : "s6-bar" },
+      h("span", {}, String(digit)),
+      h("span", { class: "s6-track" }, h("i", { style: { width: `${100 * share}%` } })),
+      h("span", {}, percent(share)),
+      h("span", {}, roles[digit] ?? ""),
+    )));
+  }
+}
+
+/** A table of numbers (rows of `columns`), coloured from −limit to limit; too many are shown by colour alone. */
+export function table(caption, data, columns, limit = limitOf(data), digits = 2) {
+  const rows = [];
+  data.forEach((value, n) => {
+    if (n % columns === 0) rows.push(h("tr"));
+    const finite = Number.isFinite(value);
+    const style = finite ? { background: `rgb(${colourOf(value, limit)})` } : {};
+    if (finite) style.color = value < -0.1 * limit ? "white" : "black";
+    rows.at(-1).append(h("td", { style }, finite ? number(value, digits) : "pad"));
+  });
+  return h("figure", {}, h("figcaption", {}, caption), h("table", { "aria-label": caption }, h("tbody", {}, rows)));
+}
+
+/** A sign between tables. */
+export const sign = text => h("span", { class: "s6-sign" }, text);

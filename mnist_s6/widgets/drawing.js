@@ -1,0 +1,217 @@
+// Draw a digit, and see how it is prepared and what a network reads in it.
+
+import { Bars, Picture, Stage, ValueError, bytes, floats, h, listed, percent, row } from "./base.js";
+import { centreOfMass, prepareSteps } from "./digits.js";
+import { forward, layersOf, normalised, readSafetensors, softmax } from "./network.js";
+
+export const SIDE = 140; // pixels on each side of a drawing; the sheet is shown twice as large
+const PAPER = 2 * SIDE;
+const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+/** What the drawing is read as, and what is next; `skipped` are steps that were left out, as in "cropped". */
+export function reading(shares, skipped = []) {
+  const order = Array.from(shares.keys()).sort((a, b) => shares[b] - shares[a]);
+  const [first, ...next] = order.slice(0, 3).map(digit => `${digit} with ${percent(shares[digit])}`);
+  const subject = skipped.length ? `The drawing, not ${skipped.join(" and not ")},` : "The drawing";
+  const following = next.length ? `; next ${next.length > 1 ? "are" : "is"} ${listed(next)}` : "";
+  return `${subject} reads as ${first}${following}.`;
+}
+
+/** A black sheet to draw on in white with mouse, pen, finger or keys; `drawn(bytes, done)` hears each change. */
+export class Sheet {
+  constructor(drawn) {
+    this.drawn = drawn;
+    this.canvas = h("canvas", { width: PAPER, height: PAPER, tabindex: "0", role: "application" });
+    this.canvas.setAttribute("aria-label", "draw a digit. Drawing area.");
+    this.canvas.setAttribute("data-lm-suppress-shortcuts", "true");
+    this.ring = h("div", { class: "s6-pen", hidden: true });
+    this.keys = h("p", { class: "s6-note", "aria-live": "polite" });
+    this.small = h("canvas", { width: SIDE, height: SIDE });
+    [this.ink, this.reduced] = [this.canvas, this.small].map(it => it.getContext("2d", { willReadFrequently: true }));
+    this.figure = h("div", {}, h("div", { class: "s6-sheet" }, this.canvas, this.ring), this.keys);
+    this.followPointer();
+    this.followKeys();
+  }
+
+  /** Show a drawing of SIDE·SIDE bytes; an empty one for none. */
+  show(drawing) {
+    this.ink.fillStyle = "black";
+    this.ink.fillRect(0, 0, PAPER, PAPER);
+    if (drawing.length !== SIDE * SIDE) return;
+    const image = this.reduced.createImageData(SIDE, SIDE);
+    drawing.forEach((grey, n) => image.data.set([grey, grey, grey, 255], 4 * n));
+    this.reduced.putImageData(image, 0, 0);
+    this.ink.drawImage(this.small, 0, 0, PAPER, PAPER);
+  }
+
+  /** Tell what is drawn: SIDE·SIDE bytes, shrunk from the sheet. */
+  send(done) {
+    this.reduced.drawImage(this.canvas, 0, 0, SIDE, SIDE);
+    const { data } = this.reduced.getImageData(0, 0, SIDE, SIDE); // red, green, blue and opacity of each pixel
+    this.drawn(Uint8Array.from({ length: SIDE * SIDE }, (_, n) => data[4 * n]), done);
+  }
+
+  stroke(from, [x, y]) {
+    Object.assign(this.ink, { strokeStyle: "white", lineWidth: PAPER / 12, lineCap: "round" });
+    this.ink.beginPath();
+    this.ink.moveTo(...from);
+    this.ink.lineTo(x + 0.01, y); // 0.01: a dot is a line too
+    this.ink.stroke();
+    if (this.waiting) return;
+    this.waiting = true;
+    requestAnimationFrame(() => {
+      this.waiting = false;
+      this.send(false);
+    });
+  }
+
+  followPointer() {
+    const { canvas } = this;
+    let [pointer, last] = [null, null];
+    const draw = ({ clientX, clientY }) => {
+      const { left, top, width, height } = canvas.getBoundingClientRect();
+      const to = [((clientX - left) * PAPER) / width, ((clientY - top) * PAPER) / height];
+      this.stroke(last ?? to, to);
+      last = to;
+    };
+    canvas.addEventListener("pointerdown", event => {
+      if (pointer !== null || event.button !== 0) return; // a second finger, or a right click
+      event.preventDefault();
+      canvas.focus({ preventScroll: true });
+      canvas.setPointerCapture(event.pointerId); // a stroke may leave the sheet and come back
+      [pointer, last] = [event.pointerId, null];
+      this.ring.hidden = true;
+      draw(event);
+    });
+    canvas.addEventListener("pointermove", event => {
+      if (event.pointerId !== pointer) return;
+      const between = event.getCoalescedEvents?.() ?? []; // where it has been since the last event
+      (between.length ? between : [event]).forEach(draw);
+    });
+    canvas.addEventListener("lostpointercapture", event => {
+      if (event.pointerId !== pointer) return;
+      pointer = null;
+      this.send(true);
+    });
+  }
+
+  followKeys() {
+    const { canvas, ring } = this;
+    let [at, down] = [[PAPER / 2, PAPER / 2], false];
+    const show = visible => {
+      const [left, top] = at.map(place => `${(100 * place) / PAPER}%`);
+      Object.assign(ring.style, { left, top, borderStyle: down ? "solid" : "dashed" });
+      ring.hidden = !visible;
+      const space = down ? "lifts it: it is down" : "puts it down: it is up";
+      this.keys.textContent = `Arrow keys move the pen, Space ${space}.`;
+    };
+    canvas.addEventListener("keydown", event => {
+      if (event.ctrlKey || event.altKey || event.metaKey) return;
+      const from = at;
+      if (event.key === " ") down = !down;
+      else if (event.key in STEPS) {
+        at = at.map((place, axis) => Math.min(Math.max(place + (PAPER / 28) * STEPS[event.key][axis], 0), PAPER));
+      } else return;
+      event.preventDefault();
+      event.stopPropagation();
+      if (down) this.stroke(from, at);
+      else if (event.key === " ") this.send(true);
+      show(true);
+    });
+    canvas.addEventListener("focus", () => show(canvas.matches(":focus-visible")));
+    canvas.addEventListener("blur", () => {
+      down = false;
+      show(false);
+    });
+    show(false);
+  }
+}
+
+/** What gives the probabilities of a prepared image: the network's own file if there is one, else Python. */
+function reader(stage) {
+  const file = stage.model.get("network");
+  if (!file?.byteLength) {
+    return async image => Array.from(floats((await stage.ask("probabilities", {}, [image.buffer])).probabilities));
+  }
+  const network = layersOf(readSafetensors(file));
+  return image => {
+    const { scores } = forward(network, normalised(image));
+    if (scores.every(Number.isFinite)) return softmax(scores);
+    const words = `the network returned scores of shape (1, ${scores.length}): ${Array.from(scores).join(", ")}`;
+    throw new ValueError(`${words}; expected (1, classes), all finite`);
+  };
+}
+
+const DONE = { crop: "cropped", scale: "scaled", centre: "centred" };
+
+const explorer = {
+  render({ model, el }) {
+    const stage = new Stage(model, el, "draw a digit, and see it read");
+    const sheet = new Sheet(drawn);
+    const pictures = ["drawn", ...Object.values(DONE)].map(name => new Picture(name));
+    const bars = new Bars();
+    const read = reader(stage);
+    const examples = model.get("examples");
+    let [own, shown, saving] = [null, null, null];
+    stage.button("clear", () => stage.put({ drawing: new DataView(new ArrayBuffer(0)), example: -1 }));
+    stage.check("crop", "crop to the ink");
+    stage.check("scale", "longest side to 20");
+    stage.check("centre", "mass to the middle");
+    if (examples.length) stage.choice("example", "example", [[-1, "none"], ...examples.map((name, i) => [i, name])]);
+    const right = h("div", { class: "s6-wide" }, row(...pictures.map(it => it.figure)), bars.figure);
+    stage.view.append(row(sheet.figure, right));
+
+    /** Take over what was drawn here at once; Python hears of it when the stroke has ended, or a little later. */
+    function drawn(drawing, done) {
+      own = new DataView(drawing.buffer);
+      model.set("drawing", own);
+      model.set("example", -1);
+      clearTimeout(saving);
+      saving = setTimeout(() => model.save_changes(), done ? 0 : 100);
+    }
+    function putExample() {
+      const place = model.get("example");
+      if (place < 0) return;
+      const pixels = bytes(model.get("example_pixels")).subarray(784 * place, 784 * (place + 1));
+      const larger = (_, n) => pixels[28 * Math.floor(n / SIDE / 5) + Math.floor((n % SIDE) / 5)];
+      shown = new DataView(Uint8Array.from({ length: SIDE * SIDE }, larger).buffer);
+      stage.put({ drawing: shown });
+    }
+    function paint() {
+      const drawing = model.get("drawing");
+      if (drawing === own) return;
+      sheet.show(bytes(drawing));
+      if (drawing !== shown && model.get("example") >= 0) stage.put({ example: -1 }); // it is no example any more
+    }
+    stage.listen("change:drawing", paint);
+    stage.listen("change:example", putExample);
+    paint();
+
+    async function load() {
+      const ink = bytes(model.get("drawing"));
+      const data = Float64Array.from({ length: SIDE * SIDE }, (_, n) => Math.fround((ink[n] ?? 0) / 255));
+      const options = Object.fromEntries(Object.keys(DONE).map(name => [name, model.get(name)]));
+      const steps = prepareSteps({ shape: [SIDE, SIDE], data }, options);
+      const shares = data.some(v => v) ? await read(Float32Array.from(steps.centred.data)) : null;
+      return { steps: Object.values(steps), shares };
+    }
+    function draw({ steps, shares }) {
+      const names = Object.keys(DONE).map(name => (model.get(name) ? DONE[name] : `not ${DONE[name]}`));
+      steps.forEach((step, i) => {
+        const size = (i < 2 ? 110 / Math.max(...step.shape) : 110 / 28) * step.shape[1];
+        pictures[i].show(step, { size, caption: `${["drawn", ...names][i]}, ${step.shape.join("×")}` });
+      });
+      const [y, x] = shares ? centreOfMass(steps[3]) : [-9, -9];
+      pictures[3].mark(shares && [y + 0.3, x + 0.3, y + 0.7, x + 0.7]);
+      const last = pictures[3].caption.textContent;
+      if (shares) pictures[3].name(`${last}: the network\ngets this; marked: its centre of mass`);
+      bars.show(shares ?? []);
+      const skipped = Object.keys(DONE).filter(name => !model.get(name)).map(name => DONE[name]);
+      stage.say(shares ? reading(shares, skipped) : "Nothing is drawn yet.");
+    }
+    stage.update(["drawing", ...Object.keys(DONE)], load, draw);
+    return stage.end;
+  },
+};
+
+export default explorer;

@@ -1,0 +1,42 @@
+// Brings the explorers of a page to life, from a server and from a file alike. A page that was opened from a file
+// may fetch nothing and import nothing by its path: modules and data come in classic scripts.
+globalThis.course = { fronts: {}, saved: {} }; // filled by the files in explorers/
+
+(() => {
+  const here = new URL(".", document.currentScript.src);
+  const coming = {};
+
+  const load = name => (coming[name] ??= new Promise((done, failed) => {
+    const src = new URL(`explorers/${encodeURIComponent(name)}.js`, here);
+    const lost = () => failed(new Error(`${src} did not load`));
+    document.head.append(Object.assign(document.createElement("script"), { src, onload: done, onerror: lost }));
+  }));
+
+  const front = name => (coming[`module of ${name}`] ??= load(name).then(() => {
+    const text = new Blob([course.fronts[name]], { type: "text/javascript" });
+    return import(URL.createObjectURL(text));
+  }));
+
+  async function wake(place) {
+    const name = place.id;
+    const module = front(place.dataset.front); // both come at the same time
+    await load(name);
+    const { default: explorer, alive, revive } = await module;
+    alive(explorer, place, name, JSON.parse(course.saved[name], revive));
+    place.dataset.alive = "true";
+    performance.mark(`alive ${name}`);
+  }
+
+  const places = [...document.querySelectorAll("[data-front]")];
+  const named = places.find(place => location.hash.split("?")[0] === `#${place.id}`);
+  const seen = new IntersectionObserver(entries => entries.forEach(({ isIntersecting, target }) => {
+    if (!isIntersecting) return;
+    seen.unobserve(target);
+    wake(target).catch(reportError); // its still and its sentence stay
+  }), { rootMargin: "800px" });
+  places.forEach(place => seen.observe(place));
+  named?.scrollIntoView();
+
+  // Searching shows an excerpt of each page, which it fetches.
+  if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+})();

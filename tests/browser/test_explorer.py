@@ -1,0 +1,135 @@
+"""The base of all explorers, without Jupyter: a page that was opened from a file, its controls, its errors, its address."""
+
+from pathlib import Path
+
+import pytest
+import traitlets
+from front import opened
+from matplotlib.figure import Figure
+from playwright.sync_api import Browser, expect
+
+from mnist_s6.widgets import Explorer, Picture, alive_html
+
+FRONT = """
+import { Picture, Stage, table } from "./base.js";
+
+const explorer = {
+  render({ model, el }) {
+    const stage = new Stage(model, el, "squares");
+    const picture = new Picture("", (row, column) => stage.put({ count: column + 1 }));
+    stage.slider("count", "how many", { min: 1, max: 9 });
+    stage.choice("unit", "unit", [["cm", "centimetres"], ["m", "metres"]]);
+    stage.check("loud", "say it loud");
+    stage.button("start again", () => stage.put({ count: 5, loud: false }));
+    stage.play(() => {
+      stage.put({ count: model.get("count") + 1 });
+      return model.get("count") < 9;
+    }, 20);
+    stage.view.append(picture.figure);
+    const load = () => stage.ask("squares", { count: model.get("count") });
+    stage.update(["count", "unit", "loud"], load, ({ squares, bytes }) => {
+      if (squares.length === 4) throw new Error("4 squares are too square");
+      picture.show({ shape: [1, 9], data: Array.from({ length: 9 }, (_, i) => (i < squares.length ? 1 : 0.2)) });
+      picture.mark([0, squares.length - 1, 1, squares.length]);
+      const words = `${squares.length} squares, the last is ${squares.at(-1)} ${model.get("unit")}², ${bytes.byteLength} bytes.`;
+      stage.say(model.get("loud") ? words.toUpperCase() : words);
+    });
+    return stage.end;
+  },
+};
+
+export default explorer;
+"""
+
+
+class Squares(Explorer):
+    """A small explorer with every kind of control."""
+
+    front = FRONT
+    count = traitlets.Int(5, min=1, max=9).tag(sync=True)
+    unit = traitlets.Unicode("cm").tag(sync=True)
+    loud = traitlets.Bool(False).tag(sync=True)
+    png = traitlets.Bytes(b"12").tag(sync=True)
+
+    def still(self) -> Picture:
+        """No picture, but the sentence that the front end says."""
+        return Picture(Figure(figsize=(1, 1)), f"{self.count} squares, the last is {self.count**2} {self.unit}², {self.count} bytes.")
+
+    def answer_squares(self, count: int) -> dict:
+        """The squares, and as many bytes."""
+        return {"squares": [n * n for n in range(1, count + 1)], "bytes": bytes(count)}
+
+    def questions(self) -> list:
+        """All but 7."""
+        return [("squares", {"count": count}) for count in range(1, 10) if count != 7]
+
+
+def test_every_control_by_mouse_and_by_key(browser: Browser, tmp_path: Path) -> None:
+    """On a page from a file, which has the state of the explorer; the sentence follows, the address too."""
+    with opened(browser, tmp_path, Squares(count=2)) as page:
+        says = expect(page.locator(".s6-sentence"))
+        says.to_have_text("2 squares, the last is 4 cm², 2 bytes.")
+        slider = page.get_by_role("slider", name="how many", exact=True)
+        slider.focus()
+        page.keyboard.press("ArrowRight")
+        says.to_have_text("3 squares, the last is 9 cm², 3 bytes.")
+        page.get_by_label("unit").select_option("metres")
+        says.to_have_text("3 squares, the last is 9 m², 3 bytes.")
+        page.get_by_label("say it loud").check()
+        says.to_have_text("3 SQUARES, THE LAST IS 9 M², 3 BYTES.")
+        assert page.evaluate("location.hash") == "#explorer?count=3&loud=true&unit=%22m%22"
+        page.get_by_role("button", name="start again").click()
+        says.to_have_text("5 squares, the last is 25 m², 5 bytes.")
+        size = page.locator("canvas").bounding_box()
+        page.locator("canvas").click(position={"x": size["width"] * 5.5 / 9, "y": 4})
+        says.to_have_text("6 squares, the last is 36 m², 6 bytes.")
+        assert page.locator(".s6-frame").bounding_box()["x"] == pytest.approx(size["x"] + size["width"] * 5 / 9, abs=1)
+        slider.focus()
+        page.keyboard.press("End")
+        says.to_have_text("9 squares, the last is 81 m², 9 bytes.")
+        page.get_by_role("button", name="start again").click()
+        slider.focus()
+        page.keyboard.press("ArrowRight")
+        page.get_by_role("button", name="play").click()
+        says.to_have_text("9 squares, the last is 81 m², 9 bytes.")
+        expect(page.get_by_role("button", name="play")).to_be_visible()  # it has stopped by itself
+
+
+def test_the_address_restores_the_state(browser: Browser, tmp_path: Path) -> None:
+    """What a teacher sends; a value of another kind is not taken."""
+    with opened(browser, tmp_path, Squares()) as page:
+        page.goto(page.url + "#explorer?count=8&unit=%22m%22&loud=3")
+        page.reload()
+        expect(page.locator(".s6-sentence")).to_have_text("8 squares, the last is 64 m², 8 bytes.")
+        expect(page.get_by_role("slider", name="how many")).to_have_value("8")
+
+
+def test_errors_stand_in_the_explorer(browser: Browser, tmp_path: Path) -> None:
+    """Of the front end, which also reach the console, and of a question that nobody answers."""
+    with pytest.raises(AssertionError, match="4 squares are too square"), opened(browser, tmp_path, Squares(count=4)) as page:
+        alert = expect(page.get_by_role("alert"))
+        alert.to_have_text("⚠ Error: 4 squares are too square")
+        page.get_by_role("slider", name="how many").fill("7")
+        alert.to_have_text("⚠ this needs Python: open the notebook in JupyterLab")
+        page.get_by_role("slider", name="how many").fill("3")
+        expect(page.locator(".s6-sentence")).to_have_text("3 squares, the last is 9 cm², 3 bytes.")
+        alert.to_have_text("")
+
+
+def test_a_page_without_scripts_has_the_still(browser: Browser, tmp_path: Path) -> None:
+    """A picture with its sentence as alternative, and the sentence as text."""
+    (tmp_path / "still.html").write_text(f"<!DOCTYPE html><meta charset=utf-8>{alive_html(Squares())}", encoding="utf-8")
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto((tmp_path / "still.html").as_uri())
+    sentence = "5 squares, the last is 25 cm², 5 bytes."
+    expect(page.get_by_role("img", name=sentence)).to_be_visible()
+    expect(page.get_by_text(sentence, exact=True)).to_be_visible()
+    context.close()
+
+
+def test_it_fits_a_phone(browser: Browser, tmp_path: Path) -> None:
+    """390 pixels wide: nothing reaches over the edge."""
+    with opened(browser, tmp_path, Squares(), width=390) as page:
+        expect(page.locator(".s6-sentence")).not_to_be_empty()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -1,0 +1,207 @@
+"""The course's web site in a browser: from a server and from a file, on a phone, enlarged, in the dark, and for everyone."""
+
+import gzip
+import html
+import re
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from helpers import ROOT, built_site
+from playwright.sync_api import Browser, Page, Route, expect
+
+PHONE, ENLARGED, DESK = (390, 844), (640, 512), (1280, 1024)  # a window of 1280×1024, enlarged to 200%, has 640×512
+PAGES = [path.stem for path in sorted((ROOT / "nbs").glob("*.ipynb"))]
+LIBRARY = ["library/index", "library/mnist_s6.datasets", "library/mnist_s6.model"]
+# Elements of the page's text that are wider than their room, or hide a part of what they hold.
+CUT_OFF = """() => Array.from(document.querySelectorAll("article *")).filter(it => {
+    const style = getComputedStyle(it), box = it.getBoundingClientRect();
+    if (!box.width || box.width <= 1 || style.position === "absolute" || it.closest("svg, math")) return false;
+    return box.right > innerWidth + 1 || (style.overflowX !== "visible" && it.scrollWidth > it.clientWidth + 1);
+}).map(it => it.outerHTML.slice(0, 150))"""
+
+# Code has thousands of words in a dozen colours: one word of each is enough to look at.
+ONE_OF_EACH = """() => {
+    const seen = new Set();
+    for (const it of document.querySelectorAll("pre span[class]")) {
+        const kind = `${it.className} ${!!it.closest(".cell_output")}`;
+        if (seen.has(kind)) it.remove();
+        seen.add(kind);
+    }
+}"""
+SEVEN = [(0.25, 0.2), (0.75, 0.2), (0.45, 0.8)]
+ONE = [(0.5, 0.15), (0.5, 0.85)]
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves files, and logs nothing."""
+
+    def log_message(self, *words: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="session")
+def site() -> Path:
+    """The built site's folder."""
+    return built_site()
+
+
+@pytest.fixture(scope="session")
+def addresses(site: Path) -> Iterator[dict[str, str]]:
+    """Where the site is: from a server, and as files."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=site)) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield {"http": f"http://127.0.0.1:{server.server_port}", "file": site.as_uri()}
+        server.shutdown()
+
+
+class Visitor:
+    """A page of the site, the rest of the world cut off: what it would fetch from there, and its errors, are noted."""
+
+    def __init__(self, browser: Browser, address: str, size: tuple[int, int] = DESK, **options: object) -> None:
+        self.address, self.wrong = address, []
+        self.page: Page = browser.new_page(viewport=dict(zip(("width", "height"), size)), **options)
+        self.page.set_default_timeout(30_000)
+        self.page.route("**/*", self.guard)
+        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        self.page.on("console", lambda it: self.wrong.append(it.text) if it.type == "error" else None)
+
+    def guard(self, route: Route) -> None:
+        """Let only the site itself through."""
+        if route.request.url.startswith((self.address, "blob:", "data:")):
+            return route.continue_()
+        self.wrong.append(f"asks for {route.request.url}")
+        route.abort()
+
+    def open(self, name: str) -> Page:
+        """Go to a page of the site."""
+        self.page.goto(f"{self.address}/{name}.html")
+        return self.page
+
+    def size(self, width: int, height: int) -> None:
+        """Give the window another size."""
+        self.page.set_viewport_size({"width": width, "height": height})
+
+
+@pytest.fixture(params=["http", "file"])
+def visitor(request: pytest.FixtureRequest, browser: Browser, addresses: dict[str, str]) -> Iterator[Visitor]:
+    """Somebody who reads the site, from a server or from files."""
+    reader = Visitor(browser, addresses[request.param])
+    yield reader
+    reader.page.close()
+    assert not reader.wrong, reader.wrong
+
+
+@pytest.fixture(scope="module")
+def reader(browser: Browser, addresses: dict[str, str]) -> Iterator[Visitor]:
+    """One who reads page after page, as files."""
+    one = Visitor(browser, addresses["file"])
+    yield one
+    one.page.close()
+
+
+@pytest.mark.parametrize("name", [*PAGES, *LIBRARY, "search", "genindex"])
+def test_a_page_fits_and_is_for_everyone(name: str, reader: Visitor) -> None:
+    reader.wrong.clear()
+    page = reader.open(name)
+    for size in (PHONE, ENLARGED):
+        reader.size(*size)
+        assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+        assert page.evaluate(CUT_OFF) == []
+    reader.size(*DESK)
+    page.evaluate(ONE_OF_EACH)
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        found = Axe().run(page).response["violations"]
+        bad = [
+            (it["id"], it["help"], [node["html"][:200] for node in it["nodes"]][:5])
+            for it in found
+            if it["impact"] in ("serious", "critical")
+        ]
+        assert not bad, f"{scheme}: {bad}"
+    assert not reader.wrong, reader.wrong
+
+
+def test_search_finds_a_page(visitor: Visitor) -> None:
+    page = visitor.open("index")
+    box = page.get_by_role("textbox", name=re.compile("search", re.IGNORECASE)).first
+    box.fill("receptive field")
+    box.press("Enter")
+    expect(page.locator("ul.search a", has_text="Model").first).to_be_visible()
+    page.locator("ul.search a", has_text=re.compile("^Model")).first.click()
+    expect(page.get_by_role("heading", name="Model", level=1)).to_be_visible()
+
+
+def test_next_goes_on(visitor: Visitor) -> None:
+    page = visitor.open("index")
+    page.locator("a.next-page").click()
+    expect(page.get_by_role("heading", name="S6", level=1)).to_be_visible()
+
+
+def test_light_and_dark(visitor: Visitor) -> None:
+    page = visitor.open("02_model")
+    seen = set()
+    for _ in range(3):
+        page.locator(".theme-toggle-content button").click()
+        seen.add((page.evaluate("document.body.dataset.theme"), page.evaluate("getComputedStyle(document.body).backgroundColor")))
+    assert {theme for theme, _ in seen} == {"auto", "light", "dark"} and len({colour for _, colour in seen}) == 2
+
+
+def test_a_formula_is_drawn(visitor: Visitor) -> None:
+    formula = visitor.open("02_model").locator("math").first
+    assert formula.bounding_box()["height"] > 10
+
+
+def draw(page: Page, points: list[tuple[float, float]]) -> None:
+    """Draw a line on the first page's sheet with the mouse, through points given as fractions from its upper left."""
+    sheet = page.locator("#front canvas[role=application]")
+    sheet.hover()
+    box = sheet.bounding_box()
+    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place, steps=6)
+    page.mouse.up()
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE])
+def test_the_first_page_reads_what_is_drawn(size: tuple[int, int], visitor: Visitor) -> None:
+    visitor.size(*size)
+    page = visitor.open("index")
+    sentence = page.locator("#front .s6-sentence")
+    for strokes, digit in ((SEVEN, 7), (ONE, 1)):
+        draw(page, strokes)
+        expect(sentence).to_have_text(re.compile(f"^The drawing reads as {digit} with "))
+        assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+        page.get_by_role("button", name="clear").click()
+        expect(sentence).to_have_text("Nothing is drawn yet.")
+
+
+def test_the_first_page_is_light(browser: Browser, addresses: dict[str, str]) -> None:
+    """All that comes before the first stroke, as a server sends it, has at most 400 KB."""
+    visitor, sent = Visitor(browser, addresses["http"]), []
+    visitor.page.on("response", lambda it: sent.append(len(gzip.compress(it.body()))))
+    visitor.open("index").wait_for_selector("#front canvas")
+    visitor.page.wait_for_load_state("networkidle")
+    visitor.page.close()
+    assert 50_000 < sum(sent) <= 400_000, f"{sum(sent):,} bytes"
+
+
+def test_explorers_are_alive(visitor: Visitor, site: Path) -> None:
+    """Each that a notebook's page shows; what it says at first is what its still says."""
+    found = 0
+    for path in sorted(site.glob("*.html")):
+        stills = re.findall(r'<div class="course-explorer" id="([^"]+)".*?<p>(.*?)</p>', path.read_text("utf-8"), re.DOTALL)
+        page = visitor.open(path.stem) if stills else visitor.page
+        for name, sentence in stills:
+            place = page.locator(f'[id="{name}"]')
+            place.scroll_into_view_if_needed()
+            expect(place).to_have_attribute("data-alive", "true")
+            expect(place.locator(".s6-sentence")).to_have_text(html.unescape(sentence))
+            found += 1
+    assert found

@@ -1,0 +1,209 @@
+"""The course's web site: whole, closed in itself, and light enough to take along."""
+
+import json
+import re
+import subprocess
+import sys
+import zipfile
+from html import unescape
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "site")]
+
+import build_site  # noqa: E402
+import library  # noqa: E402
+import pages  # noqa: E402
+from helpers import built_site  # noqa: E402
+from sphinx.errors import ExtensionError  # noqa: E402
+
+NOTEBOOKS = sorted(path.stem for path in (ROOT / "nbs").glob("*.ipynb"))
+TAG = re.compile(r"<(\w+)((?:\s+[\w:-]+(?:=\"[^\"]*\")?)*)\s*/?>")
+ATTRIBUTE = re.compile(r'([\w:-]+)="([^"]*)"')
+
+
+@pytest.fixture(scope="session")
+def site() -> Path:
+    """The folder of the built site."""
+    return built_site()
+
+
+@pytest.fixture(scope="session")
+def texts(site: Path) -> dict[str, str]:
+    """The HTML of each page, by its path in the site."""
+    return {path.relative_to(site).as_posix(): path.read_text(encoding="utf-8") for path in site.rglob("*.html")}
+
+
+def tags(text: str) -> list[tuple[str, dict[str, str]]]:
+    """The elements of a page, each with its attributes."""
+    return [(name, {key: unescape(it) for key, it in ATTRIBUTE.findall(rest)}) for name, rest in TAG.findall(text)]
+
+
+def notebook(name: str) -> dict:
+    """A notebook as it is committed."""
+    return json.loads((ROOT / f"nbs/{name}.ipynb").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_notebook_is_a_page(name: str, texts: dict[str, str]) -> None:
+    title = "".join(notebook(name)["cells"][0]["source"]).splitlines()[0].lstrip("# ")
+    assert re.search(rf"<h1>{re.escape(title)}<a", texts[f"{name}.html"])
+    if name != "index":
+        assert f'href="{name}.html"' in texts["index.html"]
+
+
+def test_next_is_one_route_through_all_notebooks(texts: dict[str, str]) -> None:
+    """It is also the route that the notebooks' own last lines name."""
+    name, route = "index", ["index"]
+    while found := re.search(r'<link rel="next"[^>]* href="(\w+)\.html"', texts[f"{name}.html"]):
+        last = "".join(notebook(name)["cells"][-1]["source"])
+        assert re.search(rf"\bNext: \[\w+\]\({found[1]}\.ipynb\)", last), f"{name} ends with\n{last}\nand not with {found[1]}"
+        name = found[1]
+        route.append(name)
+    assert sorted(route) == NOTEBOOKS
+
+
+def test_links_lead_somewhere(texts: dict[str, str], site: Path) -> None:
+    ids = {page: {it["id"] for _, it in tags(text) if "id" in it} for page, text in texts.items()}
+    for page, text in texts.items():
+        for name, attributes in tags(text):
+            for link in (attributes.get(key, "") for key in ("href", "src")):
+                if re.match(r"\w+:|$", link):
+                    continue
+                path, _, anchor = link.partition("#")
+                target = (site / page).parent.joinpath(path.split("?")[0]).resolve() if path else site / page
+                assert target.is_file(), f"{page}: <{name}> leads to {link}, which is not there"
+                found = ids.get(target.relative_to(site).as_posix(), set())
+                assert not anchor or name == "use" or anchor in found, f"{page}: {link} has no such place"
+
+
+def test_nothing_is_fetched_from_elsewhere(texts: dict[str, str], site: Path) -> None:
+    for page, text in texts.items():
+        for name, attributes in tags(text):
+            if name != "a":
+                links = [attributes.get(key, "") for key in ("href", "src", "srcset", "action", "data")]
+                assert not [link for link in links if re.match("https?:|//", link)], f"{page}: <{name} {attributes}>"
+    for sheet in site.rglob("*.css"):
+        assert not re.search(r"url\(\s*['\"]?(https?:)?//|@import", sheet.read_text(encoding="utf-8")), sheet
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_page_shows_nothing_that_only_the_tools_need(name: str, texts: dict[str, str]) -> None:
+    plain = re.sub(r"<[^>]+>", "", "\n".join(re.findall(r"<pre>.*?</pre>", texts[f"{name}.html"], re.DOTALL)))
+    assert not re.search(r"^\s*#\|", plain, re.MULTILINE)
+    assert "google.colab" not in plain
+
+
+def test_formulas_need_no_script(texts: dict[str, str]) -> None:
+    for name in NOTEBOOKS:
+        formulas = re.findall(r"\$\$(.+?)\$\$", "".join(map(pages.text_of, notebook(name)["cells"])), re.DOTALL)
+        assert texts[f"{name}.html"].count('<math xmlns="http://www.w3.org/1998/Math/MathML" display="block"') >= len(formulas)
+    assert '<math' in texts["02_model.html"]
+    assert not [page for page, text in texts.items() if re.search("mathjax@|MathJax.js|katex", text)]
+
+
+def test_pictures_have_words(texts: dict[str, str]) -> None:
+    for page, text in texts.items():
+        for name, attributes in tags(text):
+            if name == "img":
+                assert attributes.get("alt") and not attributes["alt"].endswith((".png", ".jpg")), f"{page}: {attributes}"
+
+
+def test_the_library_is_documented(texts: dict[str, str]) -> None:
+    page = texts["library/mnist_s6.datasets.html"]
+    assert 'id="mnist_s6.datasets.load_data"' in page
+    assert "Images per row" in page  # a comment beside a parameter
+    assert not re.search(r"raises `", page)
+    for name in build_site.module_names():
+        assert f"library/{name}.html" in texts
+
+
+def test_the_version_and_its_date_stand_on_each_page(texts: dict[str, str]) -> None:
+    version = re.search(r"^version = (.+)$", (ROOT / "settings.ini").read_text(), re.MULTILINE)[1]
+    for name in NOTEBOOKS:
+        assert re.search(rf"version {re.escape(version)}, \d+ \w+ 20\d\d", texts[f"{name}.html"])
+
+
+def test_the_zip_holds_the_site(site: Path, tmp_path: Path) -> None:
+    archive = site / build_site.ZIP
+    assert archive.stat().st_size <= build_site.LIMIT
+    with zipfile.ZipFile(archive) as opened:
+        names = {name.split("/", 1)[1] for name in opened.namelist()}
+    present = {path.relative_to(site).as_posix() for path in site.rglob("*") if path.is_file()}
+    assert {"index.html", "searchindex.js"} <= names == {it for it in present if it[0] != "."} - {build_site.ZIP}
+    for number in (1, 2):
+        build_site.pack(site / "_static", tmp_path / f"{number}" / "it.zip")
+    assert (tmp_path / "1/it.zip").read_bytes() == (tmp_path / "2/it.zip").read_bytes()
+
+
+def test_a_warning_fails_the_build(tmp_path: Path) -> None:
+    first = {"cell_type": "markdown", "metadata": {}, "source": "# A\n> b.\n\n[lost](nowhere.ipynb)"}
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/S6.ipynb").write_text(json.dumps({"cells": [first], "metadata": {}, "nbformat": 4, "nbformat_minor": 4}))
+    (tmp_path / "in/index.md").write_text("# t\n```{toctree}\nS6\n```\n")
+    code = f"import build_site; from pathlib import Path; build_site.run_sphinx(Path({str(tmp_path)!r}), Path({str(tmp_path / 'in')!r}))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT / "tools", capture_output=True, text=True)
+    assert done.returncode and "nowhere.ipynb" in done.stderr
+
+
+def test_chapters_follow_the_index_and_new_notebooks_appear() -> None:
+    text = "**One**\n\n| notebook | x |\n|---|---|\n| [b](b.ipynb) | [c](c.ipynb) |\n\n**Two**\n\n| [20_a](20_a.ipynb) | |\n"
+    index = {"cells": [{"cell_type": "markdown", "source": text}]}
+    assert pages.chapters(index, ["20_a", "b", "index"]) == {"One": ["b"], "Two": ["20_a"]}
+    more = ["20_a", "21_c", "22_d", "b", "new"]
+    assert pages.chapters(index, more) == {"One": ["b"], "Two": ["20_a", "21_c", "22_d"], pages.REST: ["new"]}
+
+
+def test_links_to_files_outside_nbs_go_to_the_repository() -> None:
+    held = pages.hold_links("[x](../bench/README.md#a) [y](S6.ipynb)", ROOT, "https://e.org/blob/main")
+    assert held == "[x](https://e.org/blob/main/bench/README.md#a) [y](S6.ipynb)"
+    with pytest.raises(ExtensionError, match="no such file"):
+        pages.hold_links("[x](../lost.md)", ROOT, "https://e.org")
+
+
+@pytest.mark.parametrize(
+    ("source", "output", "words"),
+    [
+        ("plot(x, title='Ten digits')", {"text/plain": "<Figure size 1>"}, "Ten digits"),
+        ("plot(x)", {"text/plain": "The sentence."}, "The sentence."),
+        ("#| fig-alt: A seven\nplot(x)", {"text/plain": "<Figure>"}, "A seven"),
+        ("plot(x)", {}, "The picture that this cell draws"),
+    ],
+)
+def test_a_picture_in_words(source: str, output: dict[str, str], words: str) -> None:
+    out = {"output_type": "display_data", "metadata": {}, "data": {"image/png": "", **output}}
+    assert pages.in_words({"source": source, "outputs": [out]}) == words
+
+
+def test_a_cell_for_reading() -> None:
+    cell = {"cell_type": "code", "metadata": {}, "source": "#| export\n#| echo: false\nx = 1\n", "outputs": []}
+    assert pages.for_reading(cell)["source"] == "x = 1"
+    assert cell["metadata"]["tags"] == ["remove-input"]
+    assert pages.is_machinery({"source": "#| hide\nx"}) and pages.is_machinery({"source": "if 'google.colab' in sys.modules: x"})
+    assert not pages.is_machinery({"source": "#| export\nx"})
+
+
+def one(first: int,  # The first
+        second: str = "",
+        *more: int) -> int:  # What comes out, as `x`
+    """Do `it` to a*b."""
+
+
+class Two:
+    """A class."""
+
+    field: int = 1  # How many
+
+    def __init__(self, name: str):  # Of it
+        """Begin."""
+
+
+def test_comments_beside_parameters_are_their_documentation() -> None:
+    assert list(library.described(one)) == [("first", "The first"), ("return", "What comes out, as `x`")]
+    assert list(library.described(Two)) == [("field", "How many"), ("name", "Of it")]
+    assert list(library.described(3)) == []
+    lines = ["Do `it` to a*b."]
+    library.with_parameters(None, "function", "one", one, None, lines)
+    assert lines == [r"Do ``it`` to a\*b.", "", ":param first: The first", ":returns: What comes out, as ``x``", ""]

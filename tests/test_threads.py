@@ -1,0 +1,134 @@
+"""Twins of networks as people write them, and warnings that one thread does not hear."""
+
+import copy
+import threading
+import warnings
+
+import pytest
+import torch
+from torch import nn
+
+from mnist_s6.model import S6Net, evaluating
+from mnist_s6.threads import inside, twin, without_warnings
+from mnist_s6.util import evaluate
+
+
+class Yours(nn.Module):
+    """Parts in all places where people keep them, some of them twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(3)
+        self.steps = [self.norm, torch.relu]
+        self.named = {"drop": nn.Dropout(0.5), "deep": [({"norm": self.norm},)]}
+        self.again = nn.ModuleList([self.norm])
+        self.method = self.norm.forward
+        self.kept: list[torch.Tensor] = []
+        self.best = None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Use every part."""
+        self.last = x * self.norm.weight  # no leaf: it can't be copied
+        self.kept.append(self.last)
+        for step in self.steps:
+            x = step(x)
+        return self.method(self.named["drop"](self.again[0](self.named["deep"][0][0]["norm"](x))))
+
+
+def test_every_place_of_a_part_gets_its_twin() -> None:
+    torch.manual_seed(0)
+    net, x = Yours(), torch.randn(5, 3)
+    net(x)  # keeps what has a past
+    state = copy.deepcopy(net.state_dict())
+    asked = twin(net)
+    assert asked.steps[0] is asked.norm is asked.again[0] is asked.named["deep"][0][0]["norm"] is asked.method.__self__ is not net.norm
+    assert torch.equal(asked(x), asked(x)) and not torch.equal(net(x), net(x))
+    net.eval()
+    net.named["drop"].eval()  # PyTorch does not find it there
+    assert torch.allclose(asked(x[:1]), net(x[:1]))
+    assert asked.kept is net.kept and type(asked) is Yours and asked.norm.weight is net.norm.weight
+    assert state.keys() == asked.state_dict().keys()
+
+
+def test_a_twin_learns_what_the_network_learns() -> None:
+    net = S6Net()
+    asked, images = twin(net), torch.rand(4, 1, 28, 28)
+    net(images).square().sum().backward()
+    torch.optim.SGD(net.parameters(), lr=0.1).step()
+    assert torch.equal(asked(images), net.eval()(images))
+    net.double()
+    assert asked.classifier.weight.dtype == torch.double
+
+
+def test_hooks_are_heard_and_those_on_the_twin_are_its_own() -> None:
+    net, heard = nn.Sequential(nn.ReLU()), []
+    net[0].register_forward_hook(lambda *_: heard.append("network"))
+    asked = twin(net)
+    asked[0].register_forward_hook(lambda *_: heard.append("twin"))
+    asked(torch.ones(1))
+    assert heard == ["network", "twin"]
+    net(torch.ones(1))
+    assert heard == ["network", "twin", "network"]
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_twins_of_special_kinds() -> None:
+    """Compiled in place, traced, scripted, with computed weights, recurrent, lazy."""
+    torch.manual_seed(0)
+    plain, x = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3)), torch.randn(4, 3)
+    in_place = copy.deepcopy(plain)
+    in_place.compile()
+    computed = copy.deepcopy(plain)
+    nn.utils.parametrizations.weight_norm(computed[0])
+    nets = {"in place": in_place, "scripted": torch.jit.script(plain), "traced by fx": torch.fx.symbolic_trace(plain), "computed": computed}
+    with evaluating(plain) as quiet:
+        expected = quiet(x)
+    for name, net in nets.items():
+        with evaluating(net) as quiet:
+            assert torch.allclose(quiet(x), expected, atol=1e-6), name
+        assert net.training, name
+    with evaluating(nn.LSTM(3, 2)) as quiet:
+        assert quiet(x)[0].shape == (4, 2)
+    lazy = nn.Sequential(nn.LazyLinear(2))
+    with evaluating(lazy) as quiet:
+        assert quiet(x).shape == (4, 2)
+    assert lazy(x).shape == (4, 2)
+
+
+def test_a_network_that_an_evaluation_uses_may_be_trained_next() -> None:
+    net = S6Net()
+    evaluate(net, [(torch.rand(4, 1, 28, 28), torch.arange(4))])
+    net(torch.rand(4, 1, 28, 28)).sum().backward()
+    assert net.training and net.features[0][0].weight.grad is not None
+
+
+def test_what_is_inside() -> None:
+    net = S6Net()
+    assert inside(nn.DataParallel(torch.compile(nn.DataParallel(net)))) is inside(net) is net
+
+
+def test_warnings_come_back() -> None:
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        before = list(warnings.filters)
+        with without_warnings(), without_warnings():
+            warnings.warn("not heard", stacklevel=1)
+        with pytest.raises(ZeroDivisionError), without_warnings():
+            raise ZeroDivisionError
+        assert list(warnings.filters) == before
+        with without_warnings():
+            warnings.resetwarnings()  # takes ours away, too
+        warnings.warn("heard", stacklevel=1)
+    assert [str(w.message) for w in heard] == ["heard"]
+
+
+def test_other_threads_are_heard() -> None:
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        with without_warnings():
+            thread = threading.Thread(target=lambda: [warnings.warn("", stacklevel=1) for _ in range(100)])  # an empty text, too
+            thread.start()
+            while thread.is_alive():
+                warnings.warn("", stacklevel=1)
+            thread.join()
+    assert len(heard) == 100

@@ -1,0 +1,125 @@
+"""Build the course's web site in _out/site/html, and a zip of it to take along; the network is not asked for anything."""
+
+import argparse
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+import zipfile
+from pathlib import Path
+
+from addresses import below
+
+ROOT = Path(__file__).resolve().parent.parent
+LIB = "mnist_s6"
+ZIP = "mnist_s6-course.zip"
+LIMIT = 4_000_000  # bytes of the zip
+REFERENCE = """``{name}``
+{line}
+
+.. automodule:: {name}
+{made}
+"""
+MADE = "\n   Made in :doc:`/{0}`.\n"
+LIBRARY = """The library
+===========
+
+.. code-block:: text
+
+{docstring}
+
+.. toctree::
+   :maxdepth: 1
+
+{names}
+"""
+
+
+def module_name(path: Path) -> str:
+    """A module as Python calls it, such as mnist_s6.widgets.base."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def module_names() -> dict[str, Path]:
+    """The library's modules, without the package itself and nbdev's list."""
+    files = [path for path in below(ROOT / LIB, "*.py") if path.stem != "_modidx"]
+    return {name: path for path in files if (name := module_name(path)) != LIB}
+
+
+def write_reference(folder: Path) -> None:
+    """A page for each module of the library, and one that leads to them."""
+    folder.mkdir()
+    modules = module_names()
+    for name, path in modules.items():
+        made = re.search(r"File to edit: (?:\.\./)+nbs/(.+)\.ipynb", path.read_text(encoding="utf-8"))
+        page = REFERENCE.format(name=name, line="=" * (len(name) + 4), made=MADE.format(made[1]) if made else "")
+        (folder / f"{name}.rst").write_text(page, encoding="utf-8")
+    names = "\n".join(f"   {name}" for name in modules)
+    whole = ast.parse((ROOT / LIB / "__init__.py").read_text(encoding="utf-8"))
+    docstring = textwrap.indent(ast.get_docstring(whole), "   ")
+    (folder / "index.rst").write_text(LIBRARY.format(docstring=docstring, names=names), encoding="utf-8")
+
+
+def lay_out(folder: Path) -> None:
+    """What Sphinx reads: the notebooks as they are committed, their pictures, and the reference's pages."""
+    for path in (ROOT / "nbs").glob("*.ipynb"):
+        shutil.copy(path, folder)
+    shutil.copytree(ROOT / "nbs/pictures", folder / "pictures")
+    write_reference(folder / "library")
+
+
+def last_change() -> str:
+    """The time of the last commit, in seconds since 1970; of now, where there is no git."""
+    command = ["git", "log", "-1", "--format=%ct"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.strip()
+
+
+def run_sphinx(out: Path, source: Path) -> None:
+    """Build the pages of `source` in `out`/html; raises `SystemExit` if Sphinx warns of anything."""
+    words = ["-q", "-W", "--keep-going", "-j", "2", "-c", ROOT / "site", "-d", out / "doctrees", source, out / "html"]
+    env = os.environ | {"SOURCE_DATE_EPOCH": last_change(), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    status = subprocess.run([sys.executable, "-m", "sphinx", *map(str, words)], cwd=ROOT, env=env).returncode
+    if status:
+        raise SystemExit(status)
+
+
+def build(out: Path) -> int:
+    """Build the site and its zip in `out`/html, from nothing; returns the zip's size in bytes."""
+    shutil.rmtree(out, ignore_errors=True)
+    (out / "source").mkdir(parents=True)
+    lay_out(out / "source")
+    run_sphinx(out, out / "source")
+    for path in below(out / "html", "*.map"):
+        path.unlink()
+    return pack(out / "html", out / "html" / ZIP)
+
+
+def pack(folder: Path, target: Path) -> int:
+    """Zip a folder's files, without the zip itself, the same bytes each time; returns its size in bytes."""
+    files = [path for path in below(folder, "*") if path.is_file() and path != target]
+    target.parent.mkdir(exist_ok=True)
+    with zipfile.ZipFile(target, "w") as archive:
+        for path in files:
+            entry = zipfile.ZipInfo(f"{target.stem}/{path.relative_to(folder).as_posix()}")
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED, 9)
+    return target.stat().st_size
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Build the site and its zip; 1 if the zip is too large to take along."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=ROOT / "_out/site", help="the folder to build in; what it holds goes")
+    out = parser.parse_args(argv).out.resolve()
+    size = build(out)
+    print(f"{out}/html/index.html, and all of it in {ZIP}: {size / 1e6:.2f} MB")
+    if size > LIMIT:
+        print(f"the zip has more than {LIMIT / 1e6:g} MB")
+    return 1 if size > LIMIT else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
