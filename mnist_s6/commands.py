@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from torch import nn
+    from mnist_s6.numbers import Number
     from mnist_s6.predict import Prediction
 
 # %% ../nbs/15_commands.ipynb #d3b97e12
@@ -61,10 +62,13 @@ def _recipes() -> str:
 # %% ../nbs/15_commands.ipynb #15c00012
 _ABOUT_PREDICT = """
 images may be of any size, in colour or grey, dark on light or light on dark, with one digit on an even
-background. Formats: PNG, JPEG, GIF (its first picture), BMP, TIFF, WEBP, PPM. A file whose name begins with -
-is written ./-name. A probability compares the ten digits; it does not say whether there is a digit at all.
+background; with --digits many, one line of digits that do not touch. Formats: PNG, JPEG, GIF (its first picture),
+BMP, TIFF, WEBP, PPM. A file whose name begins with - is written ./-name. A probability compares the ten digits;
+it does not say whether there is a digit at all.
 
 with --json, each line is an object: {"file": "a.png", "digit": 7, "probability": 0.99, "probabilities": [ten numbers]}
+or, for a line: {"file": "a.png", "digits": "42", "probability": 0.98, "probabilities": [[ten numbers], [ten numbers]],
+"boxes": [[first row, first column, last row + 1, last column + 1], ...]}
 
 exit status: 0 all went well, 1 some input was refused (one line for each on standard error; the others are
 still read), 2 wrong usage, 130 stopped by Ctrl-C."""
@@ -73,6 +77,8 @@ def _add_predict_options(parser: argparse.ArgumentParser) -> None:
     "What `mnist_s6_predict` understands."
     parser.add_argument('files', nargs='+', metavar='FILE',
                         help='an image, a folder (all images in it, sorted), or - for one image from standard input')
+    parser.add_argument('--digits', choices=('one', 'many'), default='one',
+                        help='whether an image shows one digit (as if not said) or a line of them, as a house number')
     parser.add_argument('--json', action='store_true', help='one JSON object a line, in place of the table')
     parser.add_argument('--weights', metavar='FILE',
                         help="a safetensors file that save_weights has written; the package's own without it")
@@ -151,11 +157,17 @@ def _from_standard_input() -> bytes:
 def _answer(
     file: str, # A path, or '-'
     model: 'nn.Module',
-) -> 'Prediction':
-    "Predict one input; raises what `predict` raises."
+    many: bool = False, # Whether it shows a line of digits
+) -> 'Prediction | Number':
+    "Read one input; raises what `predict` and `read_number` raise, and `ValueError` for a number in doubt."
     from mnist_s6.digits import _open_image
+    from mnist_s6.numbers import read_number
     from mnist_s6.predict import predict
-    return predict(_open_image(io.BytesIO(_from_standard_input()), '-') if file == '-' else file, model)
+    given = _open_image(io.BytesIO(_from_standard_input()), '-') if file == '-' else file
+    if not many: return predict(given, model)
+    found = read_number(given, model)
+    if any(found.doubts): raise ValueError(f'in doubt: {found}')
+    return found
 
 # %% ../nbs/15_commands.ipynb #15c00027
 def _refuse(name: str, error: Exception) -> int: # Exit status
@@ -164,12 +176,19 @@ def _refuse(name: str, error: Exception) -> int: # Exit status
     print(f'mnist_s6_predict: {_shown(name)}: {_shown(reason)}', file=sys.stderr)
     return 1
 
-def _print_answer(file: str, model: 'nn.Module', as_json: bool) -> int: # Exit status
+def _facts(found: 'Prediction | Number') -> dict[str, object]:
+    "What `--json` tells of an answer."
+    if not hasattr(found, 'boxes'): return vars(found)
+    return {'digits': found.digits, 'probability': found.probability,
+            'probabilities': [digit.probabilities for digit in found.predictions], 'boxes': found.boxes}
+
+def _print_answer(file: str, model: 'nn.Module', as_json: bool, many: bool = False) -> int: # Exit status
     "Predict one input and print the answer, or why there is none."
-    try: found = _answer(file, model)
+    try: found = _answer(file, model, many)
     except (OSError, ValueError, TypeError, MemoryError) as error: return _refuse(file, error)
-    print(json.dumps({'file': file, **vars(found)}) if as_json
-          else f'{found.digit:5}  {found.probability:11.1%}  {_shown(file)}', flush=True)
+    said = found.digits if many else found.digit
+    print(json.dumps({'file': file, **_facts(found)}) if as_json
+          else f'{said:>{9 if many else 5}}  {found.probability:11.1%}  {_shown(file)}', flush=True)
     return 0
 
 # %% ../nbs/15_commands.ipynb #7e2ae07c
@@ -178,12 +197,12 @@ def _predict(options: argparse.Namespace, _: Sequence[str]) -> int: # Exit statu
     from mnist_s6.weights import load_network, pretrained
     try: model = load_network(options.weights) if options.weights is not None else pretrained()
     except (OSError, ValueError, RuntimeError) as error: return _refuse(options.weights or 'weights', error)
-    if not options.json: print('digit  probability  file', flush=True)
-    status = 0
+    many, status = options.digits == 'many', 0
+    if not options.json: print(f'{"   digits" if many else "digit"}  probability  file', flush=True)
     for name in options.files:
         try: files = _inputs(name)
         except (OSError, ValueError) as error: status, files = _refuse(name, error), []
-        for file in files: status |= _print_answer(file, model, options.json)
+        for file in files: status |= _print_answer(file, model, options.json, many)
     return status
 
 # %% ../nbs/15_commands.ipynb #15c00030

@@ -1,5 +1,6 @@
 """Lines of digits: pieces, frames, signs, several lines, and marks that may be no digit."""
 
+import json
 import random
 import sys
 import time
@@ -18,6 +19,7 @@ sys.path.insert(0, str(ROOT / "bench"))
 
 from lines import Style, draw_line  # noqa: E402
 
+from mnist_s6.commands import start_predict  # noqa: E402
 from mnist_s6.numbers import Box, Number, component_boxes, connected_components, ink_runs, read_number  # noqa: E402
 
 
@@ -45,7 +47,7 @@ def pasted(*lines: tuple[torch.Tensor, int, int], size: tuple[int, int]) -> torc
 
 def digits_of(text: str, height: int = 60, seed: int = 3) -> torch.Tensor:
     """A line in black on white, in digits of one size, with a margin of 12 pixels."""
-    style = Style(height=height, size=0, slant=0, wobble=0, pen=(0.09, 0.1), gap=(0.3, 0.35))
+    style = Style(height=height, size=0, slant=0, wobble=0, pen=(0.09, 0.1), gap=(0.45, 0.5))
     picture = draw_line(text, style, seed)[0]
     picture = (picture / picture.max()).clamp(0, 1)
     picture = picture[(picture < 1).any(1)][:, (picture < 1).any(0)]
@@ -271,3 +273,21 @@ def test_a_photo_of_twelve_megapixels_takes_no_time() -> None:
         assert read_number(photo).digits == "1234567890"
         seconds.append(time.perf_counter() - start)
     assert min(seconds) < 2
+
+
+def test_the_command_reads_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A table or JSON; a number in doubt is refused in one line that says where."""
+    good, doubtful = tmp_path / "good.png", tmp_path / "doubtful.png"
+    Image.fromarray((255 * digits_of("2046")).byte().numpy()).save(good)
+    Image.fromarray((255 * draw_line("42", Style(gap=(-0.1, -0.05)), 2)[0]).byte().numpy()).save(doubtful)
+    assert start_predict(["--digits", "many", str(good), str(doubtful)]) == 1
+    out, err = capsys.readouterr()
+    assert out.splitlines()[0].split() == ["digits", "probability", "file"] and out.splitlines()[1].split()[0] == "2046"
+    assert len(out.splitlines()) == 2 and len(err.splitlines()) == 1
+    assert "doubtful.png: in doubt: Number('?'" in err and "columns" in err
+    assert start_predict(["--digits", "many", "--json", str(good)]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["digits"] == "2046" and len(answer["boxes"]) == len(answer["probabilities"]) == 4
+    assert [len(box) for box in answer["boxes"]] == [4] * 4
+    with pytest.raises(SystemExit):
+        start_predict(["--digits", "some", str(good)])
