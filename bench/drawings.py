@@ -136,7 +136,7 @@ def _written(digit: int, hand: str, european: bool, dice: random.Random) -> list
 
 def _inked(lines: list[tuple[list[tuple[float, float]], float]], side: int) -> torch.Tensor:  # (side, side), 0 to 1
     """How much of each pixel is covered by lines, given by points and width in pixels, with round ends."""
-    times = 4 if side <= 600 else 2
+    times = 4 if side <= 300 else 2
     sheet = Image.new("L", (side * times, side * times))
     pen = ImageDraw.Draw(sheet)
     for points, width in lines:
@@ -170,7 +170,8 @@ def _lines(kind: str, box: tuple[float, float, float, float], side: int, dice: r
 def draw(digit: int, hand: str = "round", condition: Condition = Condition(), seed: int = 0) -> torch.Tensor:  # (side, side), uint8
     """A picture of a digit in one of HANDS, under a condition."""
     dice, side = random.Random(f"{digit} {hand} {seed}"), condition.side
-    unit, tall = side / 300, condition.height * side
+    unit = side / 300
+    tall = min(condition.height * side, side - condition.stroke * unit)
     strokes = _written(digit, hand, condition.european, dice)
     wide = max(x for stroke in strokes for x, _ in stroke) * tall
     free = max(0.0, side - wide - condition.stroke * unit), max(0.0, side - tall - condition.stroke * unit)

@@ -31,7 +31,7 @@ def _resized(image: torch.Tensor, sides: Sequence[float]) -> torch.Tensor: # (H,
     size = [max(1, round(side)) for side in sides]
     return F.interpolate(image[None, None], size, mode='bilinear', antialias=True)[0, 0].clamp(0, 1)
 
-# %% ../nbs/08_ink.ipynb #925c60b7
+# %% ../nbs/08_ink.ipynb #fb9b9ee2
 #: Longest side that the ink is looked for on
 SEARCH_SIDE = 560
 
@@ -64,10 +64,18 @@ def _is_light(grey: torch.Tensor) -> bool: # (H, W), 0 to 1
     low, high = inner.aminmax()
     return bool(paper - low >= high - paper)
 
-# %% ../nbs/08_ink.ipynb #fed91c1e
-def _continued(rows: torch.Tensor, by: int) -> torch.Tensor: # (H, W) → (H, W + 2·by)
-    "Rows that go on at both ends as they came: a slope goes on as a slope."
-    return torch.cat([2*rows[:, :1] - rows[:, 1:by + 1].flip(1), rows, 2*rows[:, -1:] - rows[:, -by - 1:-1].flip(1)], 1)
+# %% ../nbs/08_ink.ipynb #db969785
+def _bowl(grey: torch.Tensor) -> torch.Tensor: # (H, W)
+    "The surface of second degree that lies on the paper (asymmetric least squares, Eilers and Boelens 2005)."
+    y, x = (torch.linspace(-1, 1, side) for side in grey.shape)
+    powers = (0, 0), (0, 1), (1, 0), (0, 2), (1, 1), (2, 0)
+    terms = torch.stack([y[:, None]**i*x**j for i, j in powers], -1)   # (H, W, 6)
+    terms, pixels, weights = terms.flatten(0, 1), grey.flatten(), torch.ones(grey.numel())
+    for _ in range(6):
+        weighted = terms*weights[:, None]
+        surface = terms @ torch.linalg.solve(weighted.T @ terms + 1e-4*torch.eye(6), weighted.T @ pixels)
+        weights = torch.where(pixels >= surface, 1, 0.1)
+    return surface.view_as(grey).clamp(min=0.05)
 
 def _largest(image: torch.Tensor, reach: int) -> torch.Tensor: # (H, W)
     "The largest value within reach of each place: along the columns, then along the rows, which is faster."
@@ -80,11 +88,8 @@ def paper_light(
     "How bright the paper is at each place, with its strokes filled in (a grey closing, Serra 1982)."
     longest = max(grey.shape)
     small = _resized(grey, [min(1, 64/longest)*side for side in grey.shape])
-    reach = max(1, round(0.15*max(small.shape)))
-    by = [min(2*reach, side - 1) for side in small.shape]   # rows and columns to add
-    around = _continued(_continued(small, by[1]).T, by[0]).T
-    closed = -_largest(-_largest(around, reach), reach)
-    closed = closed[by[0]:by[0] + small.shape[0], by[1]:by[1] + small.shape[1]]
+    bowl, reach = _bowl(small), max(1, round(0.2*max(small.shape)))
+    closed = -_largest(-_largest(small/bowl, reach), reach)*bowl
     return F.interpolate(closed[None, None], grey.shape, mode='bilinear')[0, 0]
 
 # %% ../nbs/08_ink.ipynb #6c90e717
@@ -136,7 +141,7 @@ def _kept(numbers: torch.Tensor) -> list[int]: # (H, W) as from `pieces`
     sizes = {number: size for number, (size, touches) in sizes.items() if not touches or size >= free}
     return [number for number, size in sizes.items() if size >= max(sizes.values())/10]
 
-# %% ../nbs/08_ink.ipynb #8cee0033
+# %% ../nbs/08_ink.ipynb #1463a688
 def digit_pieces(
     ink: torch.Tensor, # (H, W), bool
 ) -> torch.Tensor: # (H, W), bool
@@ -158,6 +163,12 @@ def _paper_level(missing: torch.Tensor) -> tuple[float, float]: # (H, W) → the
     low, quartile = _inner(missing)[::some, ::some].flatten().quantile(torch.tensor([0.05, 0.25])).tolist()
     return quartile, quartile - low
 
+# %% ../nbs/08_ink.ipynb #7fcddc14
+def _is_blot(ink: torch.Tensor) -> bool: # (H, W), bool, not empty
+    "Whether ink is a dot: below a tenth of the picture, and solid, and about as wide as high."
+    sides = [int(places.max() - places.min()) + 1 for places in ink.nonzero().unbind(1)]
+    return max(sides) < 0.1*max(ink.shape) and max(sides) < 2*min(sides) and bool(ink.sum() > 0.7*sides[0]*sides[1])
+
 # %% ../nbs/08_ink.ipynb #63e9b96e
 def ink_on_black(
     grey: torch.Tensor, # (H, W), 0 to 1
@@ -170,18 +181,20 @@ def ink_on_black(
         missing = F.avg_pool2d(missing[None, None], 3, 1, 1)[0, 0]
         paper, noise = _paper_level(missing)
     floor = paper + max(0.06, 5*noise)
-    ink = digit_pieces(missing > floor)
-    strong = digit_pieces(ink & (missing > otsu_threshold(missing[ink].clamp(0, 1)))) if ink.any() else ink
-    level = missing[strong].median().item() if strong.any() else 0
+    ink = strong = digit_pieces(missing > floor)
+    if ink.any():
+        strong = ink & (missing > otsu_threshold(missing[ink].clamp(0, 1)))
+        if ink[0].any() or ink[-1].any() or ink[:, 0].any() or ink[:, -1].any():   # lines may hang on it
+            strong = digit_pieces(strong)
+            ink = ink & (_spread(strong, 1 + max(grey.shape)//100) > 0)
+    level = missing[strong].median().item() if strong.any() and not _is_blot(strong) else 0
     if level < 0.1:
         most = max(level, missing.max().item() if not ink.any() else 0)
-        raise ValueError('no ink that could be a digit: what differs from the background '
-                         f'does so by {most:.0%} at most '
-                         '(expected 10%), or is a speck, a rim or an empty box. Is the image empty, or its background '
-                         'transparent (which counts as white)?')
-    near = _spread(strong, 1 + max(grey.shape)//100)*ink
+        raise ValueError(f'no ink that could be a digit: what differs from the background does so by {most:.0%} at most '
+                         '(expected 10%), or is grain, a speck, a rim or an empty box. Is the image empty, or its '
+                         'background transparent (which counts as white)?')
     start = paper + 0.7*(floor - paper)
-    return ((missing - start)/(level - start)).clamp(0, 1)*near
+    return ((missing - start)/(level - start)).clamp(0, 1)*ink
 
 # %% ../nbs/08_ink.ipynb #d7aba724
 def stroke_width(

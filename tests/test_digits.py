@@ -3,6 +3,7 @@
 import io
 import math
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from PIL import Image
+from PIL import Image, ImageDraw
 from test_predict import ONE, PNG, drawing, png_of_zeros
 
 from mnist_s6.digits import (
@@ -20,8 +21,11 @@ from mnist_s6.digits import (
     in_place, ink_box, photo_of, prepare_digit, prepare_image, prepare_images, prepare_steps,
 )
 from mnist_s6.files import read_idx, unpack_data
-from mnist_s6.ink import _spread, ink_on_black, otsu_threshold, with_stroke
+from mnist_s6.ink import _spread, ink_on_black, otsu_threshold, shrunk, stroke_width, with_stroke
 from mnist_s6.predict import predict
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "bench"))
+from drawings import Condition, draw  # noqa: E402
 
 RAW = unpack_data(Path(__file__).resolve().parent.parent / "data")
 IMAGES = read_idx(RAW / "t10k-images-idx3-ubyte")  # (10000, 28, 28)
@@ -316,3 +320,77 @@ def test_thin_pieces_keep_their_distance() -> None:
     digit[0] = digit[-1] = 1
     scaled = with_stroke(digit)
     assert max(scaled.shape) == 20 and scaled[8:12].max() == 0
+
+
+# ------------------------------------------------------- what the world brings
+
+PLAIN = Condition()
+
+
+@pytest.mark.parametrize("condition", [
+    PLAIN._replace(stroke=2, height=0.8), PLAIN._replace(stroke=36, height=0.8), PLAIN._replace(light="slope", height=0.3),
+    PLAIN._replace(light="vignette 50", height=0.3), PLAIN._replace(light="shadow", height=0.8), PLAIN._replace(grain=16),
+    PLAIN._replace(light="vignette 15", height=0.1, stroke=2, ink=50, paper=130, side=600), PLAIN._replace(rim="ltrb0"),
+    PLAIN._replace(rim="lb0"), PLAIN._replace(rim="ltrb255"), PLAIN._replace(box="field", height=0.5),
+    PLAIN._replace(box="cell"), PLAIN._replace(box="squared"), PLAIN._replace(ink=255, paper=0), PLAIN._replace(ink=150),
+], ids=str)
+def test_drawings_are_read(condition: Condition) -> None:
+    """Nine of ten digits at least, under each condition."""
+    right = [predict(draw(digit, "round", condition, 1)).digit == digit for digit in range(10)]
+    assert sum(right) >= 9
+
+
+def test_a_line_of_two_pixels_is_as_bright_and_as_wide_as_mnists() -> None:
+    picture = Image.new("L", (300, 300), "white")
+    ImageDraw.Draw(picture).line([(80, 60), (220, 60), (140, 250)], fill=0, width=2)
+    prepared = prepare_images(grey_pictures(picture)[0])[0]
+    assert prepared.max() > 0.99 and 1.5 < stroke_width(prepared) < 3
+    assert predict(picture).digit == 7
+
+
+def _blank(kind: str) -> torch.Tensor:
+    """A sheet without a digit, (300, 300) in bytes."""
+    sheet = torch.full((300, 300), 200.0)
+    if kind == "grain":
+        sheet += 8 * torch.randn(300, 300, generator=torch.Generator().manual_seed(0))
+    elif kind == "rim":
+        sheet[:6] = sheet[-6:] = sheet[:, :6] = sheet[:, -6:] = 0
+    elif kind == "box":
+        sheet[80:220, 90:200] = 30
+        sheet[83:217, 93:197] = 200
+    elif kind == "slope":
+        sheet -= torch.linspace(0, 60, 300)
+    else:
+        sheet[100 : 100 + int(kind), 120 : 120 + int(kind)] = 30
+    return sheet.clamp(0, 255).byte()
+
+
+@pytest.mark.parametrize("kind", ["grain", "rim", "box", "slope", "1", "3", "6", "15"])
+def test_a_sheet_without_a_digit_is_told(kind: str) -> None:
+    """Also with a speck of so many pixels."""
+    for sheet in _blank(kind), 255 - _blank(kind):
+        with pytest.raises(ValueError, match="no ink that could be a digit"):
+            predict(sheet)
+
+
+def test_few_bits_are_stretched() -> None:
+    """12 bits in a file for 16, and 0 to 16 in bytes, dark on light and light on dark."""
+    for ink, paper in (0, 255), (255, 0):
+        drawn = draw(7, "round", PLAIN._replace(ink=ink, paper=paper))
+        assert predict(drawn.numpy().astype("uint16") * 16).digit == 7
+        assert predict(drawn // 16).digit == 7
+    digits = predict(IMAGES[:50]).digits
+    assert torch.equal(predict(IMAGES[:50] // 16).digits, digits)
+
+
+def test_rows_of_784_numbers_are_images() -> None:
+    assert torch.equal(grey_pictures(IMAGES[:10].flatten(1))[0], IMAGES[:10])
+    assert torch.equal(grey_pictures(IMAGES[:10].flatten(1).numpy())[0], IMAGES[:10])
+    assert grey_pictures(IMAGES[0].flatten())[1] is False
+    assert grey_pictures(torch.zeros(784, 784))[0].shape == (1, 784, 784)
+
+
+def test_large_bytes_are_shrunk_like_floats() -> None:
+    for shape in (900, 701), (3, 2000), (2000, 3):
+        image = torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+        assert shrunk(image).shape == shrunk(image / 255).shape and max(shrunk(image).shape) == 560
