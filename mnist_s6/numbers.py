@@ -20,7 +20,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from .checks import check_number
-from .digits import _grey, _spread, grey_pictures, ink_on_black, otsu_threshold
+from .digits import _grey, grey_pictures
+from .ink import _spread, ink_on_black, otsu_threshold, shrunk
 from .predict import Prediction, predict
 
 if TYPE_CHECKING:
@@ -106,9 +107,9 @@ class _Page(NamedTuple):
         "Where in a box these components are."
         return torch.isin(self.labels[box.top:box.bottom, box.left:box.right], torch.tensor([*numbers]))
 
-def _page(grey: torch.Tensor) -> _Page: # (H, W), 0 to 1
+def _page(pixels: torch.Tensor) -> _Page: # (H, W), bytes, or 0 to 1
     "Find the ink of a picture; raises what `ink_on_black` raises."
-    ink = ink_on_black(grey)
+    ink = ink_on_black(_grey(shrunk(pixels)))
     labels = connected_components(ink >= min(0.5, otsu_threshold(ink)))
     return _Page(ink, labels, dict(enumerate(component_boxes(labels), 1)))
 
@@ -122,7 +123,7 @@ def _part(page: _Page, shape: tuple[int, ...]) -> Box: # In the pixels of the pi
                min(shape[0], math.ceil(down*(whole.bottom + margin))),
                min(shape[1], math.ceil(across*(whole.right + margin))))
 
-def _look(grey: torch.Tensor) -> tuple[_Page, Box]: # (H, W), 0 to 1 → the page, and which part of the picture it is
+def _look(grey: torch.Tensor) -> tuple[_Page, Box]: # (H, W), bytes, or 0 to 1 → the page, and which part of the picture it is
     "Find the ink of a picture, with a second look from near if the first one was from far."
     page = _page(grey)
     part = _part(page, grey.shape)
@@ -336,7 +337,7 @@ def read_number(
     "Read the digits of a line; raises `ValueError` without ink or for several lines, and what `predict` raises."
     greys, many = grey_pictures(picture)
     if many: raise ValueError(f'there are {len(greys)} pictures; expected one. Call read_number for each of them')
-    page, part = _look(_grey(greys[0]))
+    page, part = _look(greys[0])
     marks, ignored = _marks(page)
     predictions = tuple(predict([_cut_out(page, mark) for mark in marks], model))
     doubts = tuple(_doubt(mark, page.mask(mark.box, mark.pieces), found.probability)
