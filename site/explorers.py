@@ -34,7 +34,7 @@ def write_parts(folder: Path, name: str, saved: dict[str, Any]) -> str:
 
 
 def place_of_output(folder: Path, name: str, data: dict[str, Any]) -> str:
-    """The place of an explorer that a cell has shown: its still and its sentence until it is alive; writes its files."""
+    """The place of an explorer that a cell has shown, with its still until it is alive; writes its files."""
     front = write_parts(folder, name, data[SAVED])
     (folder / f"{name}.png").write_bytes(base64.b64decode("".join(data["image/png"])))
     return PLACE.format(name=name, front=front, text=escape("".join(data["text/plain"])))

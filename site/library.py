@@ -59,7 +59,8 @@ def as_rst(text: str) -> str:
     parts = text.split("`")
     if len(parts) % 2 == 0:
         return SPECIAL.sub(r"\\\1", text).replace("`", r"\`")
-    return "".join(f"``{part}``" if odd else SPECIAL.sub(r"\\\1", part) for odd, part in zip([0, 1] * len(parts), parts))
+    parts[::2] = [SPECIAL.sub(r"\\\1", words) for words in parts[::2]]
+    return "``".join(parts)
 
 
 def with_parameters(app: Sphinx, what: str, name: str, thing: object, options: Any, lines: list[str]) -> None:
@@ -70,7 +71,8 @@ def with_parameters(app: Sphinx, what: str, name: str, thing: object, options: A
     fields = list(described(thing))
     lines += [""] * bool(fields)
     for parameter, comment in fields:
-        lines.append(f":returns: {as_rst(comment)}" if parameter == "return" else f":param {parameter}: {as_rst(comment)}")
+        field = "returns" if parameter == "return" else f"param {parameter}"
+        lines.append(f":{field}: {as_rst(comment)}")
     lines.append("")
 
 

@@ -68,7 +68,8 @@ def menu(index: dict[str, Any], folder: Path) -> str:
 def is_machinery(cell: Cell) -> bool:
     """True of a code cell that concerns nbdev or Colab and not the reader."""
     text = text_of(cell)
-    return bool(re.search(r"^#\|\s*(hide|default_exp)\b", text, re.MULTILINE)) or "'google.colab' in sys.modules" in text
+    hidden = re.search(r"^#\|\s*(hide|default_exp)\b", text, re.MULTILINE)
+    return bool(hidden) or "'google.colab' in sys.modules" in text
 
 
 def in_words(cell: Cell) -> str:

@@ -48,13 +48,14 @@ def few_images(training: int, testing: int) -> Callable[..., tuple[BatchedLoader
 
 
 def built_site() -> Path:
-    """The web site's folder; it is built once for all processes that test it, and again when what it is made of changes."""
+    """The web site's folder: built once for all processes that test it, and again when what it is made of changes."""
     SITE.parent.mkdir(exist_ok=True)
     with SITE.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         mark, state = SITE / "made-of", site_sources()
         if not mark.exists() or mark.read_text() != state:
-            done = subprocess.run([sys.executable, "tools/build_site.py", "--out", str(SITE)], cwd=ROOT, capture_output=True, text=True)
+            command = [sys.executable, "tools/build_site.py", "--out", str(SITE)]
+            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
             assert done.returncode == 0, f"the site did not build:\n{done.stdout}{done.stderr}"
             mark.write_text(state)
     return SITE / "html"
@@ -68,6 +69,7 @@ def site_sources() -> str:
     paths = [path for folder in ("nbs", "site", "mnist_s6") for path in (ROOT / folder).rglob("*") if path.is_file()]
     paths += [ROOT / name for name in ("settings.ini", "tools/build_site.py", "tools/addresses.py")]
     for path in sorted(paths):
-        if path.suffix not in {".pyc", ".xz"} and not any(part.startswith(".") for part in path.relative_to(ROOT).parts):
-            digest.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
+        place = path.relative_to(ROOT)
+        if path.suffix not in {".pyc", ".xz"} and not any(part.startswith(".") for part in place.parts):
+            digest.update(place.as_posix().encode() + path.read_bytes())
     return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Build the course's web site in _out/site/html, and a zip of it to take along; the network is not asked for anything."""
+"""Build the course's web site in _out/site/html, and a zip of it to take along; nothing comes from the network."""
 
 import argparse
 import ast
@@ -112,7 +112,7 @@ def pack(folder: Path, target: Path) -> int:
 def main(argv: list[str] | None = None) -> int:
     """Build the site and its zip; 1 if the zip is too large to take along."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=ROOT / "_out/site", help="the folder to build in; what it holds goes")
+    parser.add_argument("--out", type=Path, default=ROOT / "_out/site", help="where to build; what is there goes")
     out = parser.parse_args(argv).out.resolve()
     size = build(out)
     print(f"{out}/html/index.html, and all of it in {ZIP}: {size / 1e6:.2f} MB")

@@ -1,4 +1,4 @@
-"""The course's web site in a browser: from a server and from a file, on a phone, enlarged, in the dark, and for everyone."""
+"""The course's web site in a browser: from a server and from a file, on a phone, enlarged, in the dark, for all."""
 
 import gzip
 import html
@@ -33,6 +33,7 @@ ONE_OF_EACH = """() => {
         seen.add(kind);
     }
 }"""
+STILL = re.compile(r'<div class="course-explorer" id="([^"]+)".*?<p>(.*?)</p>', re.DOTALL)  # its name, its sentence
 SEVEN = [(0.25, 0.2), (0.75, 0.2), (0.45, 0.8)]
 ONE = [(0.5, 0.15), (0.5, 0.85)]
 
@@ -147,7 +148,7 @@ def test_light_and_dark(visitor: Visitor) -> None:
     seen = set()
     for _ in range(3):
         page.locator(".theme-toggle-content button").click()
-        seen.add((page.evaluate("document.body.dataset.theme"), page.evaluate("getComputedStyle(document.body).backgroundColor")))
+        seen.add(tuple(page.evaluate("[document.body.dataset.theme, getComputedStyle(document.body).backgroundColor]")))
     assert {theme for theme, _ in seen} == {"auto", "light", "dark"} and len({colour for _, colour in seen}) == 2
 
 
@@ -196,7 +197,7 @@ def test_explorers_are_alive(visitor: Visitor, site: Path) -> None:
     """Each that a notebook's page shows; what it says at first is what its still says."""
     found = 0
     for path in sorted(site.glob("*.html")):
-        stills = re.findall(r'<div class="course-explorer" id="([^"]+)".*?<p>(.*?)</p>', path.read_text("utf-8"), re.DOTALL)
+        stills = STILL.findall(path.read_text("utf-8"))
         page = visitor.open(path.stem) if stills else visitor.page
         for name, sentence in stills:
             place = page.locator(f'[id="{name}"]')
