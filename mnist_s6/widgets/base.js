@@ -69,11 +69,13 @@ export class Stage {
     this.model = model;
     this.turn = 0;
     this.ends = [];
+    this.asked = new Map();
     this.controls = h("div", { class: "s6-controls" });
     this.view = h("div", { class: "s6-view" });
     this.sentence = h("p", { class: "s6-sentence", "aria-live": "polite" });
     this.alert = h("p", { class: "s6-error", role: "alert" });
     el.append(h("section", { class: "s6", "aria-label": title }, this.controls, this.view, this.sentence, this.alert));
+    this.listen("msg:custom", (message, buffers) => this.hear(message, buffers));
     this.listen("change:error", () => this.tell(model.get("error")));
     this.tell(model.get("error"));
   }
@@ -136,16 +138,18 @@ export class Stage {
   ask(question, about = {}, buffers = []) {
     const id = newId();
     return new Promise((resolve, reject) => {
-      const hear = ({ answer, error, values, names }, buffers) => {
-        if (answer !== id) return;
-        this.model.off("msg:custom", hear);
-        if (error) return reject(Object.assign(new Error(error), { asked: true }));
-        names.forEach((name, place) => (values[name] = buffers[place]));
-        resolve(values);
-      };
-      this.listen("msg:custom", hear);
+      this.asked.set(id, { resolve, reject });
       this.model.send({ id, question, about }, undefined, buffers);
     });
+  }
+
+  /** Hand an answer, or the error that came instead, to the one who asked. */
+  hear({ answer, error, values, names }, buffers) {
+    const asked = this.asked.get(answer);
+    if (!this.asked.delete(answer)) return; // another view's
+    if (error) return asked.reject(Object.assign(new Error(error), { asked: true }));
+    names.forEach((name, place) => (values[name] = buffers[place]));
+    asked.resolve(values);
   }
 
   // ------------------------------------------------------------------------------------------------ its controls
