@@ -172,10 +172,15 @@ def test_steps_and_play(page: Page) -> None:
         button["step"].focus()
         page.keyboard.press("Enter")
         says(page, words(BY_HAND, KERNEL, place=place, products=products))
+    page.clock.install()  # from here on, time is the test's
     page.get_by_role("button", name="play").click()
+    page.clock.run_for(700)
+    says(page, words(BY_HAND, KERNEL, place=2))
     page.get_by_role("button", name="pause").click()
-    expect(page.get_by_role("button", name="play")).to_be_visible()
+    page.clock.run_for(3000)
+    says(page, words(BY_HAND, KERNEL, place=2))
     page.get_by_role("button", name="play").click()
+    page.clock.run_for(3000)
     says(page, words(BY_HAND, KERNEL, place=4))
     expect(page.get_by_role("button", name="play")).to_be_visible()  # it has stopped by itself
 
