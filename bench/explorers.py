@@ -1,4 +1,4 @@
-"""Milliseconds from a change of a control to its new picture, in the kernel, for every control of every explorer.
+"""Milliseconds from a change of a control to its new picture, in the kernel, for explorers that Python draws.
 
 Each figure is the median over values spread from one end of the control's range to the other.
 The view of the training is timed against epochs of the training it shows.
@@ -10,20 +10,14 @@ import time
 from contextlib import redirect_stderr, redirect_stdout
 
 import ipywidgets
-import torch
 from mnist_s6.datasets import load_data
 from mnist_s6.model import S6Net
 from mnist_s6.util import Training, fit, set_seed
-from mnist_s6.widgets.classic import (
-    DigitCanvas, Explorer, LiveTraining, augmentation_explorer, canvas_bytes, draw_explorer, filter_explorer,
-    mistake_explorer, update_times,
-)
+from mnist_s6.widgets.classic import Explorer, LiveTraining, mistake_explorer, update_times
 
 
-def values_of(control: ipywidgets.Widget, digits: torch.Tensor) -> list:
+def values_of(control: ipywidgets.Widget) -> list:
     """Eleven values from one end of a control's range to the other, or all that it has."""
-    if isinstance(control, DigitCanvas):
-        return [b"", *(canvas_bytes(digit) for digit in digits[:10])]
     if hasattr(control, "options"):
         return list(control.options)
     if not hasattr(control, "min"):
@@ -32,11 +26,11 @@ def values_of(control: ipywidgets.Widget, digits: torch.Tensor) -> list:
     return [round(value) for value in values] if isinstance(control.value, int) else values
 
 
-def milliseconds(explorer: Explorer, digits: torch.Tensor) -> dict[str, float]:
+def milliseconds(explorer: Explorer) -> dict[str, float]:
     """The median time of a change, for each control."""
     times = {}
     for name, control in explorer.controls.items():
-        changes = [{name: value} for value in values_of(control, digits)]
+        changes = [{name: value} for value in values_of(control)]
         times[name] = 1000 * statistics.median(update_times(explorer, changes))
     return times
 
@@ -56,15 +50,8 @@ def measure(root: str) -> dict:
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         history = fit(net, train_loader, test_loader, epochs=3, callbacks=[timed])
     share = statistics.median(view / epoch for view, epoch in zip(shown, history.seconds))
-    images, labels = next(iter(test_loader))
-    raw = test_loader.dataset.data[:10] / 255
-    explorers = {
-        "augmentation": augmentation_explorer(train_loader.dataset),
-        "filters": filter_explorer(net, images, labels.tolist()),
-        "mistakes": mistake_explorer(net, test_loader, train_loader),
-        "draw": draw_explorer(net, test_loader.dataset),
-    }
-    times = {name: milliseconds(explorer, raw) for name, explorer in explorers.items()}
+    explorers = {"mistakes": mistake_explorer(net, test_loader, train_loader)}
+    times = {name: milliseconds(explorer) for name, explorer in explorers.items()}
     for name, controls in times.items():
         print(f"  {name}: " + ", ".join(f"{control} {ms:.0f} ms" for control, ms in controls.items()))
     print(f"  the view of the training: {share:.1%} of an epoch (goal 3%)")

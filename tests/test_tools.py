@@ -302,6 +302,14 @@ def test_tidy_keeps_what_outlives_the_run() -> None:
     assert [out.get("text") or out.data["text/plain"] for out in nb.cells[0].outputs] == ["9%", "nbs"]
 
 
+def test_tidy_keeps_the_still_of_an_explorer() -> None:
+    """Its picture and its sentence stay where the widget goes."""
+    data = {run_notebook.WIDGET: {}, "image/png": "iVBORw0KGgo=", "text/plain": "A sentence."}
+    nb = new_notebook(cells=[new_code_cell("x", outputs=[new_output("display_data", data=data)])])
+    run_notebook.tidy(nb)
+    assert nb.cells[0].outputs[0].data == {"image/png": "iVBORw0KGgo=", "text/plain": "A sentence."}
+
+
 def test_closing_lines_come_from_the_last_code_cell() -> None:
     """Only stdout of the last code cell that has code counts, blank lines do not."""
     last = new_code_cell("x", outputs=[printed("noise\n", "stderr"), printed("first\nlast\n\n")])

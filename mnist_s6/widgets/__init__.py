@@ -5,15 +5,17 @@
 # %% auto #0
 __all__ = []
 
-# %% ../../nbs/20_widgets.ipynb #62e6eabd
+# %% ../../nbs/20_widgets.ipynb #80c81c03
 from .augmentation import AugmentationExplorer, AugmentationSteps, augmentation_explorer
 from .augmentation import augmentation_picture, augmentation_steps
 from .base import BLUE, ORANGE, SIGNED, Answering, Explorer, Picture, alive_html, front_end, modules
 from .base import mosaic, network_bytes, saved_state
-from .classic import MATRIX_BOX, PAGE_BOX, PAGE_COLUMNS, PAGE_SIZE, Calculation
-from .classic import DifferingMaps, LayerPass, LiveTraining, MistakeBook, Neighbours
-from .classic import calculate
-from .classic import differing_maps
-from .classic import filter_explorer, filter_picture, mistake_explorer, mistake_picture
-from .classic import nearest_images, place_in_box, plain_batches, record_layers, training_picture
+from .classic import MATRIX_BOX, PAGE_BOX, PAGE_COLUMNS, PAGE_SIZE, DifferingMaps, LiveTraining
+from .classic import MistakeBook, Neighbours, differing_maps, mistake_explorer, mistake_picture
+from .classic import nearest_images, place_in_box, plain_batches, training_picture
+from .convolution import ConvolutionExplorer, convolution_explorer, convolution_picture, parse_kernel
+from .descent import DescentExplorer, descent_explorer, descent_path, descent_picture
 from .drawing import DrawingExplorer, draw_explorer, draw_picture, sheet_bytes, sheet_image
+from .filters import FilterExplorer, filter_explorer, filter_picture
+from .layers import Calculation, LayerPass, calculate, record_layers
+from .receptive import ReceptiveExplorer, receptive_explorer, receptive_picture

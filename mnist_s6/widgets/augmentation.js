@@ -7,14 +7,19 @@ import { Chart } from "./chart.js";
 
 const DRAWS = 24;
 
-/** One image through the training transform: what was drawn, and each stage (bytes; in the end normalised). */
+/** One image through the training transform: what was drawn, and each stage (bytes; `final` normalised, if asked). */
 export function passThrough(pixels, random, settings) {
   const { cropped, angle } = drawOnce(random, settings);
   const { corner, image } = cropMiddle(pixels, settings.crop_size);
   const part = cropped ? image : { shape: [28, 28], data: pixels };
   const resized = enlarge(part);
   const turned = turn(resized, angle);
-  return { cropped, angle, corner, part, resized, turned, final: normalised(turned.map(v => v / 255)) };
+  return {
+    cropped, angle, corner, part, resized, turned,
+    get final() {
+      return normalised(turned.map(v => v / 255));
+    },
+  };
 }
 
 /** Mean and standard deviation, as PyTorch computes them. */

@@ -69,11 +69,13 @@ export class Stage {
     this.model = model;
     this.turn = 0;
     this.ends = [];
+    this.asked = new Map();
     this.controls = h("div", { class: "s6-controls" });
     this.view = h("div", { class: "s6-view" });
     this.sentence = h("p", { class: "s6-sentence", "aria-live": "polite" });
     this.alert = h("p", { class: "s6-error", role: "alert" });
     el.append(h("section", { class: "s6", "aria-label": title }, this.controls, this.view, this.sentence, this.alert));
+    this.listen("msg:custom", (message, buffers) => this.hear(message, buffers));
     this.listen("change:error", () => this.tell(model.get("error")));
     this.tell(model.get("error"));
   }
@@ -136,16 +138,18 @@ export class Stage {
   ask(question, about = {}, buffers = []) {
     const id = newId();
     return new Promise((resolve, reject) => {
-      const hear = ({ answer, error, values, names }, buffers) => {
-        if (answer !== id) return;
-        this.model.off("msg:custom", hear);
-        if (error) return reject(Object.assign(new Error(error), { asked: true }));
-        names.forEach((name, place) => (values[name] = buffers[place]));
-        resolve(values);
-      };
-      this.listen("msg:custom", hear);
+      this.asked.set(id, { resolve, reject });
       this.model.send({ id, question, about }, undefined, buffers);
     });
+  }
+
+  /** Hand an answer, or the error that came instead, to the one who asked. */
+  hear({ answer, error, values, names }, buffers) {
+    const asked = this.asked.get(answer);
+    if (!this.asked.delete(answer)) return; // another view's
+    if (error) return asked.reject(Object.assign(new Error(error), { asked: true }));
+    names.forEach((name, place) => (values[name] = buffers[place]));
+    asked.resolve(values);
   }
 
   // ------------------------------------------------------------------------------------------------ its controls
@@ -238,10 +242,17 @@ const SIGNED = Array.from({ length: 256 }, (_, n) => {
   return CIVIDIS[below].map((from, c) => from + (place - below) * (CIVIDIS[below + 1][c] - from));
 });
 
+const byte = value => Math.min(255, Math.max(0, Math.round(value)));
+
 /** The colour [red, green, blue] of a value between −limit, dark blue, and limit, light yellow. */
 export function colourOf(value, limit) {
-  return SIGNED[Math.min(255, Math.max(0, Math.round((value / limit + 1) * 127.5)))];
+  return SIGNED[byte((value / limit + 1) * 127.5)];
 }
+
+/** A colour as a canvas stores it: four bytes in one number. */
+const packed = ([red, green, blue]) => ((255 << 24) | (byte(blue) << 16) | (byte(green) << 8) | byte(red)) >>> 0;
+const COLOURS = Uint32Array.from(SIGNED, packed);
+const GREYS = Uint32Array.from({ length: 256 }, (_, grey) => packed([grey, grey, grey]));
 
 /** The largest distance from zero, as the limit of a colour scale; never 0. */
 export function limitOf(data) {
@@ -268,18 +279,19 @@ function paint(canvas, { shape, data }, limit, across) {
   canvas.width = wide;
   canvas.height = Math.ceil(count / across) * (height + 1) - 1;
   const pen = canvas.getContext("2d");
-  const pixels = pen.createImageData(canvas.width, canvas.height);
+  const image = pen.createImageData(canvas.width, canvas.height);
+  const pixels = new Uint32Array(image.data.buffer);
   for (let index = 0, n = 0; index < count; index++) {
     const [top, left] = tileOf(index, across, height, width);
     for (let y = top; y < top + height; y++) {
       for (let x = left; x < left + width; x++, n++) {
-        if (Number.isNaN(data[n])) continue;
-        const grey = 255 * data[n];
-        pixels.data.set(limit ? [...colourOf(data[n], limit), 255] : [grey, grey, grey, 255], 4 * (y * wide + x));
+        const value = data[n];
+        if (Number.isNaN(value)) continue;
+        pixels[y * wide + x] = limit ? COLOURS[byte((value / limit + 1) * 127.5)] : GREYS[byte(255 * value)];
       }
     }
   }
-  pen.putImageData(pixels, 0, 0);
+  pen.putImageData(image, 0, 0);
 }
 
 /** A canvas with a caption above, and frames around some of its pixels; `pick(row, column)` hears clicks. */

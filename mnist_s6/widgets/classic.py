@@ -4,12 +4,12 @@
 
 # %% auto #0
 __all__ = ['MATRIX_BOX', 'PAGE_BOX', 'PAGE_SIZE', 'PAGE_COLUMNS', 'Sheet', 'PictureView', 'showing_errors', 'Explorer',
-           'update_times', 'training_picture', 'LiveTraining', 'LayerPass', 'record_layers', 'Calculation', 'calculate',
-           'filter_picture', 'place_in_box', 'filter_explorer', 'nearest_images', 'DifferingMaps', 'differing_maps',
-           'plain_batches', 'Neighbours', 'MistakeBook', 'mistake_picture', 'choice_of_click', 'mistake_explorer']
+           'update_times', 'training_picture', 'LiveTraining', 'nearest_images', 'DifferingMaps', 'differing_maps',
+           'place_in_box', 'plain_batches', 'Neighbours', 'MistakeBook', 'mistake_picture', 'choice_of_click',
+           'mistake_explorer']
 
 # %% ../../nbs/29_classic.ipynb #3b1b71fd
-import copy, io, math, textwrap, threading, time
+import copy, math, textwrap, threading, time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
@@ -29,16 +29,13 @@ from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path as Outline
 from matplotlib.textpath import TextPath, text_to_path
 from torch import nn
-from torch.utils.data import DataLoader, Dataset, Subset
+from torch.utils.data import DataLoader, Subset
 from torchvision.datasets import MNIST
-from torchvision.transforms.functional import pil_to_tensor
 
-from ..augment import Augmentation
-from ..checks import check_number
-from ..datasets import BatchedLoader, train_transforms
-from ..model import POINTWISE, ReceptiveField, evaluating, receptive_field
+from ..datasets import BatchedLoader
 from ..util import History, Training, classify, confusion_matrix, find_misclassified
 from .base import BLUE, ORANGE, SIGNED, Picture, mosaic
+from .layers import record_layers
 
 # %% ../../nbs/29_classic.ipynb #5436fee5
 def _colours(limit: float | None) -> dict[str, object]: # Options of `imshow`
@@ -224,6 +221,9 @@ def update_times(
     return seconds
 
 # %% ../../nbs/29_classic.ipynb #4348a264
+def _minus(text: str) -> str: # With true minus signs, which screen readers read aloud
+    return text.replace('-', '−')
+
 def _first_convolution(model: nn.Module) -> tuple[str, torch.Tensor] | None: # Name, and weight (out, in, height, width)
     "The first convolution of a network; None if it has none."
     return next(((name or 'model', layer.weight.detach()) for name, layer in model.named_modules() if isinstance(layer, nn.Conv2d)), None)
@@ -297,410 +297,6 @@ def _waiting() -> Picture: # Shown before the first epoch
     figure.text(0.5, 0.4, 'waiting for the end of the first epoch …', ha='center', fontsize=10)
     return Picture(figure, 'The training has not ended its first epoch yet: the curves will begin then.')
 
-# %% ../../nbs/29_classic.ipynb #ab9ef986
-class LayerPass(NamedTuple):
-    "What one layer did with one image, copied at that moment."
-    name: str # Where it is in the network, as in `features.0.0`
-    layer: nn.Module
-    inputs: torch.Tensor # (C, H, W), double, on the CPU
-    maps: torch.Tensor # (C', H', W'), double, on the CPU
-    path: tuple[nn.Module, ...] | None # From the image to this layer; None if it can't be followed
-
-    @property
-    def field(self) -> ReceptiveField | None: # None if it can't be told
-        "What its values see of the image."
-        try: return None if self.path is None else receptive_field(self.path)
-        except ValueError: return None   # a layer on the path slides no window
-
-# %% ../../nbs/29_classic.ipynb #510771f0
-def record_layers(
-    model: nn.Module, # Any network; left as it was
-    image: torch.Tensor, # (C, H, W), normalised
-) -> list[LayerPass]: # In the order they ran; those that take and put out feature maps
-    "Send one image through in eval mode and copy what each layer does; raises `ValueError` if the image doesn't fit."
-    if not isinstance(image, torch.Tensor) or image.ndim != 3:
-        raise ValueError(f'image is {getattr(image, "shape", image)}; expected a tensor (C, H, W), such as images[0]')
-    parameter = next(model.parameters(), torch.zeros(()))
-    batch, heard, ran = image[None].to(parameter.device, parameter.dtype), [], []
-    def enter(layer, inputs): heard[:] = [_maps(inputs[0] if inputs else None)]
-    def leave(layer, _, output, name): ran.append((name or 'model', layer, heard[0], _maps(output)))
-    leaves = [(name, layer) for name, layer in model.named_modules() if not list(layer.children())]
-    handles = [layer.register_forward_pre_hook(enter) for _, layer in leaves]
-    handles += [layer.register_forward_hook(lambda *args, name=name: leave(*args, name)) for name, layer in leaves]
-    try:
-        with evaluating(model): model(batch.clone())   # the first layer may work in place
-    except (RuntimeError, ValueError) as error:
-        raise ValueError(f'the network takes no image of shape {tuple(image.shape)}: {error}') from error
-    finally:
-        for handle in handles: handle.remove()
-    return _follow(_maps(batch), [step for step in ran if step[2] is not None and step[3] is not None])
-
-def _maps(tensor: object) -> torch.Tensor | None: # (C, H, W)
-    "A copy of the maps of a batch of one image; None for anything else."
-    if not isinstance(tensor, torch.Tensor) or tensor.ndim != 4 or len(tensor) != 1: return None
-    return tensor.detach()[0].to('cpu', torch.double, copy=True)
-
-# %% ../../nbs/29_classic.ipynb #d09aecea
-def _follow(before: torch.Tensor, ran: list[tuple]) -> list[LayerPass]:
-    "Add its path to each (name, layer, inputs, maps); `before` is the image."
-    passes, path = [], ()
-    for name, layer, inputs, maps in ran:
-        between = _between(before, inputs)
-        path = None if path is None or between is None else (*path, *between, layer)
-        passes.append(LayerPass(name, layer, inputs, maps, path))
-        before = maps
-    return passes
-
-def _between(before: torch.Tensor, after: torch.Tensor) -> tuple[nn.Module, ...] | None:
-    "The layers that lead from `before` to exactly `after`, where a network calls them as functions; None if it's others."
-    if torch.equal(before, after): return ()
-    relu, pool = nn.ReLU(), nn.MaxPool2d(2)
-    for layers in ((relu,), (pool,), (relu, pool)) if min(before.shape[1:]) > 1 else ((relu,),):
-        if torch.equal(nn.Sequential(*layers)(before), after): return layers
-    return None
-
-# %% ../../nbs/29_classic.ipynb #3f15e72b
-class Calculation(NamedTuple):
-    "How one value of a feature map came about."
-    value: float # The network's own, from its map
-    total: float # What the calculation comes to
-    words: str # The calculation in words
-    formula: str = '' # And in signs
-    windows: torch.Tensor | None = None # (C, k, k), what the layer saw; None if it isn't known
-    kernels: torch.Tensor | None = None # (C, k, k), of a convolution
-    corner: tuple[int, int] = (0, 0) # Row and column of the windows' upper left in the input; negative inside the padding
-    first: int = 0 # The input channel of the first window
-
-    @property
-    def sums(self) -> torch.Tensor: # (C,)
-        "Of a convolution: the sum of products in each input channel."
-        return (self.windows*self.kernels).sum((1, 2))
-
-def _number(value: float, digits: int = 3) -> str:
-    "A number for people, with a true minus and without a minus before zero."
-    return f'{round(value, digits) + 0.:.{digits}f}'.replace('-', '−')
-
-# %% ../../nbs/29_classic.ipynb #76e26561
-def _cut(
-    step: LayerPass, # Of a convolution or pooling
-    row: int, # Of the value
-    column: int,
-    padding: Sequence[int], # Left, right, top, bottom
-    mode: str = 'constant', # Of the padding, see `F.pad`
-    fill: float = 0., # What is padded with
-) -> tuple[torch.Tensor, tuple[int, int]]: # Windows (C, k, k) and their corner
-    "The windows of the layer that lie under one value."
-    (height, width), (down, right), (rows, columns) = (_pair(getattr(step.layer, name, 1)) for name in ('kernel_size', 'stride', 'dilation'))
-    top, left = row*down, column*right
-    padded = F.pad(step.inputs[None], tuple(padding), mode, fill)[0]
-    windows = padded[:, top:top + rows*(height - 1) + 1:rows, left:left + columns*(width - 1) + 1:columns]
-    return windows, (top - padding[2], left - padding[0])
-
-def _pair(size: int | tuple[int, int]) -> tuple[int, int]: # For rows and columns
-    "A layer's size, which may be one number for both."
-    return size if isinstance(size, tuple) else (size, size)
-
-def _convolution(step: LayerPass, channel: int, row: int, column: int) -> Calculation:
-    "Products, their sum, and the bias."
-    layer = step.layer
-    windows, corner = _cut(step, row, column, layer._reversed_padding_repeated_twice,
-                           'constant' if layer.padding_mode == 'zeros' else layer.padding_mode)
-    kernels = layer.weight[channel].detach().cpu().double()
-    first = channel*layer.groups//layer.out_channels*len(kernels)   # of the channel's group
-    windows, bias = windows[first:first + len(kernels)], 0. if layer.bias is None else layer.bias[channel].item()
-    products, count = (windows*kernels).sum().item(), len(kernels)
-    size, total = '×'.join(map(str, kernels.shape[1:])), products + bias
-    many = f'{count} windows of {size} times their kernels sum' if count > 1 else f'1 window of {size} times its kernel sums'
-    words = f'{many} to {_number(products)}, plus bias {_number(bias) if bias else 0} is {_number(total)}'
-    formula = f'{_number(products)} + {_number(bias)} = {_number(total)}'.replace('+ −', '− ')
-    return Calculation(step.maps[channel, row, column].item(), total, words, formula, windows, kernels, corner, first)
-
-# %% ../../nbs/29_classic.ipynb #3ea6ff1d
-def _pooling(step: LayerPass, channel: int, row: int, column: int) -> Calculation:
-    "The largest or the mean of a window."
-    (down, right), (height, width), (rows, columns) = (_pair(getattr(step.layer, name, 1)) for name in ('padding', 'kernel_size', 'dilation'))
-    largest, value = isinstance(step.layer, nn.MaxPool2d), step.maps[channel, row, column].item()
-    windows, corner = _cut(step, row, column, (right, right + columns*width, down, down + rows*height), fill=-math.inf if largest else 0.)
-    window = windows[channel:channel + 1]
-    total = (window.max() if largest else window.mean()).item()
-    words = f'the {"largest" if largest else "mean"} of the {"×".join(map(str, window.shape[1:]))} values in its window is {_number(total)}'
-    return Calculation(value, total, words, f'{"maximum" if largest else "mean"} = {_number(total)}', window, None, corner, channel)
-
-def _pointwise(step: LayerPass, channel: int, row: int, column: int) -> Calculation:
-    "What a layer makes of the one number at the same place."
-    layer, value, x = step.layer, *(maps[channel, row, column].item() for maps in (step.maps, step.inputs))
-    total, words, formula = value, f'{_number(x)} goes in and {_number(value)} comes out', ''
-    if isinstance(layer, nn.ReLU):
-        total = max(0., x)
-        words, formula = f'the larger of 0 and {_number(x)} is {_number(total)}', f'max(0, {_number(x)}) = {_number(total)}'
-    if isinstance(layer, nn.BatchNorm2d) and layer.running_mean is not None:
-        mean, std = layer.running_mean[channel].item(), math.sqrt(layer.running_var[channel].item() + layer.eps)
-        scale, shift = (layer.weight[channel].item(), layer.bias[channel].item()) if layer.affine else (1., 0.)
-        total = (x - mean)/std*scale + shift
-        numbers = [_number(number) for number in (x, mean, std, scale, shift, total)]
-        words = '{} minus the mean {}, divided by the standard deviation {}, times the scale {}, plus the shift {} is {}'.format(*numbers)
-        formula = '({} − {})/{} · {} + {} = {}'.format(*numbers).replace('− −', '+ ').replace('+ −', '− ')
-    return Calculation(value, total, words, formula, torch.full((1, 1, 1), x, dtype=torch.double), None, (row, column), channel)
-
-# %% ../../nbs/29_classic.ipynb #c34e124d
-def calculate(
-    step: LayerPass, # See `record_layers`
-    channel: int, # Of the feature map
-    row: int, # Of the value in the map
-    column: int,
-) -> Calculation:
-    "How a value came about, or only the value where that isn't known; raises `ValueError` if there is no such value."
-    for name, place, size in zip(('channel', 'row', 'column'), (channel, row, column), step.maps.shape): _within(name, place, size, step.name)
-    kinds = {nn.Conv2d: _convolution, nn.MaxPool2d: _pooling, nn.AvgPool2d: _pooling, POINTWISE: _pointwise}
-    value = step.maps[channel, row, column].item()
-    for kind, explain in kinds.items():
-        if isinstance(step.layer, kind):
-            found = explain(step, channel, row, column)
-            size = 1. if found.kernels is None else (found.windows*found.kernels).abs().sum().item()
-            if math.isclose(found.total, value, rel_tol=1e-4, abs_tol=1e-5*max(1., size)):
-                return found._replace(words=f'{found.words}, the value in the map')
-    return Calculation(value, value, f'the value in the map is {_number(value)}')
-
-def _within(name: str, value: int, size: int, of: str) -> None:
-    "Raise `ValueError` if `value` is no whole number from 0 to size − 1."
-    if not isinstance(value, int) or not 0 <= value < size:
-        raise ValueError(f'{name} is {value!r}; expected a whole number from 0 to {size - 1}, since {of} has {size}')
-
-# %% ../../nbs/29_classic.ipynb #4e31005e
-_FILTER_SHEET = 720, 420 # Width and height of the figure in pixels
-_MAP, _MAPS = (356, 32, 150, 150), (530, 44, 182, 150) # Boxes (left, top, width, height) that can be clicked
-
-def _fit_box(box: tuple[int, ...], area: tuple[int, ...]) -> tuple[float, float, float]: # x and y of place (0, 0), pixels per row
-    "How the area (top, left, bottom, right) of an image fills a box."
-    (left, top, width, height), (first_row, first_column, end_row, end_column) = box, area
-    scale = min(width/(end_column - first_column), height/(end_row - first_row), 42)
-    return left + (width - scale*(first_column + end_column))/2, top - scale*first_row, scale
-
-# %% ../../nbs/29_classic.ipynb #776dd61f
-def _show_map(
-    sheet: Sheet,
-    box: tuple[int, int, int, int], # Left, top, width, height
-    image: torch.Tensor, # (H, W)
-    title: str, # Above it
-    limit: float | None = None, # See `_colours`
-    window: tuple[int, int, int, int] = (0, 0, 1, 1), # (top, left, bottom, right); may reach outside
-) -> tuple[float, float, float, float]: # The window in pixels: x, y, width, height
-    "Show an image in a box."
-    top, left, bottom, right = window
-    x, y, scale = _fit_box(box, (min(0, top), min(0, left), max(len(image), bottom), max(image.shape[1], right)))
-    sheet.image(image, x, y, scale*image.shape[1], **_colours(limit))
-    sheet.write(box[0] + box[2]/2, box[1] - 11, title, 8.5, 0.5)
-    return x + scale*left, y + scale*top, scale*(right - left), scale*(bottom - top)
-
-def _limit(values: torch.Tensor) -> float: # Above 0
-    "The largest distance from zero, as the limit of a colour scale."
-    return values.nan_to_num(0., 0., 0.).abs().max().item() or 1.
-
-def _rows_columns(window: tuple[int, int, int, int]) -> str:
-    "The rows and columns of a window, the last ones included."
-    top, left, bottom, right = window
-    return f'rows {top} to {bottom - 1}, columns {left} to {right - 1}'.replace('-', '−')
-
-def _tile(index: int, columns: int, height: int, width: int) -> tuple[int, int, int, int]: # top, left, bottom, right
-    "Where image `index` lies in a `mosaic`."
-    top, left = index//columns*(height + 1), index%columns*(width + 1)
-    return top, left, top + height, left + width
-
-# %% ../../nbs/29_classic.ipynb #0a920c57
-def _show_numbers(sheet: Sheet, blocks: Sequence[tuple[str, torch.Tensor, float, str]], height: int) -> float: # The lower edge
-    "Blocks (caption, values (k, k), limit of the colours, sign after it) side by side, numbers in the cells."
-    rows, columns = max(len(values) for _, values, _, _ in blocks), sum(values.shape[1] + 1 for _, values, _, _ in blocks) - 1
-    x, cell = 8, min(505/columns, height/rows, 42)
-    for caption, values, limit, sign in blocks:
-        (high, wide), y = values.shape, 228 + cell*(rows - len(values))/2
-        sheet.image(values.where(values.isfinite(), math.nan), x, y, cell*wide, **_colours(limit))
-        sheet.write(x + cell*wide/2, y - 8, caption, 8.5, 0.5)
-        sheet.write(x + cell*(wide + 0.5), 228 + cell*rows/2, sign, 14, 0.5)
-        for (row, column), text in _cell_texts(values, cell).items():
-            color = 'white' if -math.inf < values[row, column] < -0.1*limit else 'black'
-            sheet.write(x + cell*(column + 0.5), y + cell*(row + 0.5), text, align=0.5, color=color)
-        x += cell*(wide + 1)
-    return 228 + cell*rows
-
-# %% ../../nbs/29_classic.ipynb #56cea3ff
-def _cell_texts(values: torch.Tensor, cell: float) -> dict[tuple[int, int], str]: # By row and column
-    "The numbers of a block with as many decimals as fit into cells of `cell` pixels; none if they don't."
-    places = [(row, column) for row in range(len(values)) for column in range(values.shape[1])]
-    for decimals, short in (2, False), (2, True), (1, True):
-        if decimals == 1 and _limit(values) < 1: continue   # .0 and .1 would tell nothing
-        texts = [_cell_text(values[place].item(), decimals, short) for place in places]
-        if max(_width(text, 8) for text in texts) < cell: return dict(zip(places, texts))
-    return {}
-
-def _cell_text(value: float, decimals: int, short: bool) -> str:
-    "A number for a cell, short without the zero before the point; `pad` for a value outside a max-pool's input."
-    if not math.isfinite(value): return 'pad'
-    return _number(value, decimals).replace('0.', '.') if short and abs(value) < 1 else _number(value, decimals)
-
-# %% ../../nbs/29_classic.ipynb #cd24d318
-def _upper_row(
-    sheet: Sheet, image: torch.Tensor, step: LayerPass, found: Calculation,
-    place: tuple[int, int, int], # Channel, row and column of the value
-    source: int, # The input channel to show
-    title: str, # Of the image
-) -> list[tuple]: # To be outlined
-    "The image, what goes into the layer, the chosen map, and all maps."
-    (channel, row, column), (count, height, width), limit = place, step.maps.shape, _limit(step.maps)
-    seen = step.field and step.field.window(row, column)
-    words = _rows_columns(seen) if seen else 'what is seen of it can’t be told'
-    outlined = [_show_map(sheet, (8, 32, 150, 150), image.mean(0), f'{title}\n{words}', None, seen or (0, 0, 1, 1))][:bool(seen)]
-    if found.windows is not None:
-        rows, columns = (1 + gap*(size - 1) for gap, size in zip(_pair(getattr(step.layer, 'dilation', 1)), found.windows.shape[1:]))
-        (top, left), goes_in = found.corner, f'what goes in:\nchannel {source}'
-        outlined.append(_show_map(sheet, (182, 32, 150, 150), step.inputs[source], goes_in, _limit(step.inputs),
-                                  (top, left, top + rows, left + columns)))
-    holds = f'channel {channel}: {_number(found.value)}\nat row {row}, column {column}'
-    outlined.append(_show_map(sheet, _MAP, step.maps[channel], holds, limit, (row, column, row + 1, column + 1)))
-    across = math.ceil(math.sqrt(count))
-    title = f'{step.name} ({type(step.layer).__name__})\n{count} maps of {height}×{width},\n{_number(-limit, 2)} (dark) to {_number(limit, 2)} (light)'
-    return [*outlined, _show_map(sheet, _MAPS, mosaic(step.maps, across), title, limit, _tile(channel, across, height, width))]
-
-# %% ../../nbs/29_classic.ipynb #03fd8529
-def _lower_row(sheet: Sheet, step: LayerPass, found: Calculation, channel: int, source: int) -> list[tuple]: # To be outlined
-    "The numbers of the calculation; of a convolution also its kernels and the sums of all input channels."
-    chosen, limit = source - found.first, _limit(step.inputs)
-    if found.kernels is None:
-        out = torch.full((1, 1), found.value, dtype=torch.double)
-        bottom = _show_numbers(sheet, [('goes in', found.windows[0], limit, '→'), ('comes out', out, _limit(step.maps), '')], 110)
-        sheet.write(8, bottom + 21, found.formula, 10)
-        return []
-    weights, several = step.layer.weight.detach().cpu().double(), len(found.kernels) > 1
-    products, kernel_limit = found.windows[chosen]*found.kernels[chosen], _limit(weights)
-    _show_numbers(sheet, [('window', found.windows[chosen], limit, '×'), ('kernel', found.kernels[chosen], kernel_limit, '='),
-                         (f'products, sum {_number(products.sum().item())}', products, _limit(products), '')], 110 if several else 150)
-    sheet.write(8, 406, f'{"all sums" if several else "sum"} + bias: {found.formula}', 10)
-    if several: _show_bars(sheet, found, chosen)
-    kernels, marked = (found.kernels, chosen) if several else (weights[:, 0], channel)
-    across, (high, wide) = math.ceil(math.sqrt(len(kernels))), kernels.shape[1:]
-    title = f'{f"channel {channel}: " if several else ""}{len(kernels)} kernels,\n{_number(-kernel_limit, 2)} to {_number(kernel_limit, 2)}'
-    return [_show_map(sheet, (530, 240, 182, 160), mosaic(kernels, across), title, kernel_limit, _tile(marked, across, high, wide))]
-
-def _show_bars(sheet: Sheet, found: Calculation, chosen: int) -> None:
-    "The sum of products of each input channel; the chosen one hatched."
-    sums, width = found.sums, min(505/len(found.sums), 40)
-    low, high = min(0, sums.min().item()), max(0, sums.max().item())
-    scale, x = 32/(high - low or 1), 8 + width*(torch.arange(len(sums)) + 0.5)
-    zero = 358 + scale*high
-    sheet.axes.vlines(x, zero, zero - scale*sums, colors=BLUE, linewidth=0.8*width*72/80)
-    sheet.rectangle(x[chosen].item() - 0.4*width, zero, 0.8*width, -scale*sums[chosen].item(),
-                    facecolor=ORANGE, hatch='////', edgecolor='black', zorder=3)
-    sheet.axes.plot([8, 8 + width*len(sums)], [zero, zero], color='black', linewidth=0.8)
-    sheet.write(8, 349, f'sum of each input channel, {found.first + chosen} hatched', 8.5)
-
-# %% ../../nbs/29_classic.ipynb #91baf3ef
-def filter_picture(
-    model: nn.Module, # Any network; left as it was
-    image: torch.Tensor, # (C, H, W), normalised
-    depth: int = 0, # Which of the layers that put out feature maps, in the order they run
-    channel: int = 0, # Of that layer's maps
-    row: int | None = None, # Of the value in the map; None: where the map is largest
-    column: int | None = None,
-    title: str = 'image', # Stands above the image, and begins the sentence
-) -> Picture:
-    "A layer's kernels and feature maps, and where one value comes from; raises `ValueError` if there is none at that place."
-    passes = record_layers(model, image)
-    if passes:
-        _within('depth', depth, len(passes), 'the network')
-        _within('channel', channel, len(passes[depth].maps), passes[depth].name)
-        row, column = (best if chosen is None else chosen for chosen, best in zip((row, column), _largest(passes[depth].maps[channel])))
-    return _filter_picture(passes, image, depth, channel, row, column, title)
-
-def _largest(values: torch.Tensor) -> tuple[int, int]: # Row and column
-    "Where a map (H, W) is largest."
-    return divmod(values.argmax().item(), values.shape[1])
-
-# %% ../../nbs/29_classic.ipynb #aa96a740
-def _filter_picture(passes: list[LayerPass], image: torch.Tensor, depth: int, channel: int, row: int, column: int, title: str) -> Picture:
-    "The picture of layers that are already recorded."
-    sheet, image, subject = Sheet(*_FILTER_SHEET), image.detach().cpu(), title[:1].upper() + title[1:]
-    if not passes:
-        _show_map(sheet, (8, 32, 150, 150), image.mean(0), title)
-        sheet.write(182, 103, 'No layer of this network puts out feature maps:\nit has no picture between image and scores.', 10)
-        return sheet.picture(f'{subject}: no layer of this network takes and puts out feature maps, so there is nothing to see '
-                             'between the image and the scores; a network with convolutions has them.')
-    step = passes[depth]
-    found = calculate(step, channel, row, column)
-    source = found.first + (0 if found.kernels is None else found.sums.abs().argmax().item())
-    outlined = _upper_row(sheet, image, step, found, (channel, row, column), source, title)
-    if found.windows is not None: outlined += _lower_row(sheet, step, found, channel, source)
-    sheet.frames(outlined, 'black', 3.5); sheet.frames(outlined)   # to be seen on light and on dark
-    return sheet.picture(f'{subject}: layer {step.name} ({type(step.layer).__name__}), channel {channel}, row {row}, '
-                         f'column {column}: {found.words}; {_what_it_sees(step, row, column, *image.shape[1:])}.')
-
-def _what_it_sees(step: LayerPass, row: int, column: int, height: int, width: int) -> str:
-    "Which pixels of an image (height, width) a value sees, in words."
-    if step.field is None: return 'which input pixels it sees can’t be told'
-    top, left, bottom, right = window = step.field.window(row, column)
-    beyond = min(top, left) < 0 or bottom > height or right > width
-    return f'it sees input pixels {_rows_columns(window)}' + ' (beyond the image lies padding)'*beyond
-
-# %% ../../nbs/29_classic.ipynb #c300e7b3
-def place_in_box(
-    clicked: Sequence[float], # [x, y] fractions of a sheet, from the upper left
-    box: Sequence[float], # Left, top, width, height in pixels
-    shape: tuple[int, int], # Rows and columns that the box is divided into
-    size: tuple[float, float], # Of the sheet in pixels
-) -> tuple[int, int] | None: # Row and column; None if the click fell outside
-    "Where in a box of a sheet a click fell."
-    (x, y), (left, top, width, height), (rows, columns) = clicked, box, shape
-    row, column = math.floor((y*size[1] - top)/height*rows), math.floor((x*size[0] - left)/width*columns)
-    return (row, column) if 0 <= row < rows and 0 <= column < columns else None
-
-# %% ../../nbs/29_classic.ipynb #10896ac7
-def _clicked(clicked: Sequence[float], count: int, height: int, width: int) -> dict[str, int]: # Empty if it's none
-    "The value of `count` maps that a click on the figure chooses."
-    if place := _hit(clicked, _MAP, height, width): return dict(zip(('row', 'column'), place))
-    across = math.ceil(math.sqrt(count))
-    place = _hit(clicked, _MAPS, math.ceil(count/across)*(height + 1) - 1, across*(width + 1) - 1)
-    if not place: return {}
-    (down, row), (right, column) = divmod(place[0], height + 1), divmod(place[1], width + 1)
-    channel = down*across + right
-    return {'channel': channel, 'row': row, 'column': column} if channel < count and row < height and column < width else {}
-
-def _hit(clicked: Sequence[float], box: tuple[int, ...], rows: int, columns: int) -> tuple[int, int] | None: # Row and column
-    "The place of an image in a box of the figure that was clicked."
-    left, top, scale = _fit_box(box, (0, 0, rows, columns))
-    return place_in_box(clicked, (left, top, scale*columns, scale*rows), (rows, columns), _FILTER_SHEET)
-
-# %% ../../nbs/29_classic.ipynb #1d886c24
-def filter_explorer(
-    model: nn.Module, # Any network; left as it was
-    images: torch.Tensor, # (N, C, H, W), normalised, such as a batch of a loader
-    labels: Sequence[int] | None = None, # One for each image, shown with it
-) -> Explorer: # Controls image, depth, channel, row and column
-    "Walk through the layers and see where each value comes from; raises `ValueError` if images or labels don't fit."
-    if not isinstance(images, torch.Tensor) or images.ndim != 4 or not len(images) or labels is not None and len(labels) != len(images):
-        raise ValueError(f'images have shape {tuple(getattr(images, "shape", ()))}, with {"no" if labels is None else len(labels)} labels; '
-                         'expected (N, C, H, W) and N labels or none, such as *next(iter(test_loader))')
-    names = {'image': 'image', 'depth': 'layer', 'channel': 'channel', 'row': 'row', 'column': 'column'}
-    controls = {name: widgets.IntSlider(0, 0, 1, description=text) for name, text in names.items()}
-    passes, shown = record_layers(model, images[0]), {'row': 0, 'column': 0}
-    maps = passes[0].maps if passes else torch.zeros(1, 1, 1)
-    aim = {name: (place + 0.5)/size for name, place, size in zip(shown, _largest(maps[0]), maps.shape[1:])}   # shares of the map
-
-    def ranges(image: int, depth: int, channel: int, row: int, column: int) -> Iterator[tuple[str, int, int]]:
-        passes[:] = record_layers(model, images[min(image, len(images) - 1)])
-        shape = passes[min(depth, len(passes) - 1)].maps.shape if passes else (1, 1, 1)
-        yield from (('image', len(images), image), ('depth', len(passes) or 1, depth), ('channel', shape[0], channel))
-        for name, value, size in ('row', row, shape[1]), ('column', column, shape[2]):
-            if value != shown[name]: aim[name] = (value + 0.5)/(controls[name].max + 1)   # moved by hand
-            shown[name] = int(aim[name]*size)
-            yield name, size, shown[name]
-    def draw(image: int, depth: int, channel: int, row: int, column: int) -> Picture:
-        title = f'image {image}' if labels is None else f'image {image}, label {labels[image]}'
-        return _filter_picture(passes, images[image], depth, channel, row, column, title)
-    def click(change: dict) -> None:
-        with explorer.showing_errors():
-            if passes and (place := _clicked(change['new'], *passes[controls['depth'].value].maps.shape)): explorer.set(**place)
-    explorer = Explorer(draw, controls, ranges=ranges)
-    explorer.view.observe(click, 'clicked')
-    return explorer
-
 # %% ../../nbs/29_classic.ipynb #12e1aec8
 def nearest_images(
     image: torch.Tensor, # (1, H, W)
@@ -734,6 +330,18 @@ def differing_maps(
     maps = torch.stack([first[0].maps, second[0].maps]).float()   # (2, C, H, W)
     differences, channels = (maps[0] - maps[1]).abs().mean((1, 2)).topk(min(count, maps.shape[1]))
     return DifferingMaps(first[0].name, channels, differences, maps[:, channels])
+
+# %% ../../nbs/29_classic.ipynb #c300e7b3
+def place_in_box(
+    clicked: Sequence[float], # [x, y] fractions of a sheet, from the upper left
+    box: Sequence[float], # Left, top, width, height in pixels
+    shape: tuple[int, int], # Rows and columns that the box is divided into
+    size: tuple[float, float], # Of the sheet in pixels
+) -> tuple[int, int] | None: # Row and column; None if the click fell outside
+    "Where in a box of a sheet a click fell."
+    (x, y), (left, top, width, height), (rows, columns) = clicked, box, shape
+    row, column = math.floor((y*size[1] - top)/height*rows), math.floor((x*size[0] - left)/width*columns)
+    return (row, column) if 0 <= row < rows and 0 <= column < columns else None
 
 # %% ../../nbs/29_classic.ipynb #e37a0463
 def plain_batches(

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['LANDSCAPES', 'descent_loss', 'descent_path', 'descent_picture', 'DescentExplorer', 'descent_explorer']
 
-# %% ../../nbs/28_descent.ipynb #31134557
+# %% ../../nbs/28_descent.ipynb #5eda5662
 from collections.abc import Sequence
 
 import torch
@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from ..checks import check_number
 from .base import BLUE, ORANGE, Explorer, Picture
 
-# %% ../../nbs/28_descent.ipynb #75b36158
+# %% ../../nbs/28_descent.ipynb #f4c70e3d
 #: Number of weights of each landscape
 LANDSCAPES = (('one weight', 1), ('two valleys', 1), ('two weights', 2))
 
@@ -36,7 +36,7 @@ def _lowest(name: str) -> float:
     "The lowest loss of a landscape."
     return 0.0946 if name == 'two valleys' else 0.
 
-# %% ../../nbs/28_descent.ipynb #bf54cdc1
+# %% ../../nbs/28_descent.ipynb #56773b0c
 def descent_path(
     loss: str, # One of `LANDSCAPES`
     start: Sequence[float], # One weight, or two
@@ -61,7 +61,7 @@ def descent_path(
         path.append(weights.detach().clone())
     return torch.stack(path)
 
-# %% ../../nbs/28_descent.ipynb #b9a5d9a1
+# %% ../../nbs/28_descent.ipynb #1698d548
 def _turns(path: torch.Tensor) -> int: # (n, weights)
     "How often the last weight turned back; moves that are next to nothing don't count."
     moves = path[1:, -1] - path[:-1, -1]   # (n − 1,)
@@ -81,7 +81,7 @@ def _verdict(path: torch.Tensor, loss: str, steps: int) -> str: # (n, weights)
     creeping = steps >= 30 and last > 0.1*first and _turns(path) == 0
     return f'too small a learning rate, {left}' if creeping else left
 
-# %% ../../nbs/28_descent.ipynb #8ad5d7fb
+# %% ../../nbs/28_descent.ipynb #a1fa61bf
 def _number(value: float, digits: int = 3) -> str:
     "A number with a true minus, and none before zero."
     text = f'{value:.{digits}f}'
@@ -96,9 +96,10 @@ def _way_words(path: torch.Tensor, loss: str, rate: float, momentum: float, nois
     chance = f'a noise of {_number(noise, 2)}, seed {seed}' if noise > 0 else 'no noise'
     return (f'After {done} step{"s"*(done != 1)} with a learning rate of {_number(rate)}, a momentum of '
             f'{_number(momentum, 2)} and {chance}, {subject} gone from {start} to {end} and the loss from '
-            f'{before} to {after}, turning back {"once" if back == 1 else f"{back} times"}: {_verdict(path, loss, steps)}.')
+            f'{before} to {after}, turning back {"once" if back == 1 else f"{back} times"}: '
+            f'{_verdict(path, loss, steps)}.')
 
-# %% ../../nbs/28_descent.ipynb #9f7c42c0
+# %% ../../nbs/28_descent.ipynb #54dfd7a3
 def _draw_landscape(axes: Axes, loss: str, path: torch.Tensor) -> None: # (n, weights)
     "The landscape and the way of the ball, which is the large dot."
     flat = path.shape[1] > 1
@@ -115,7 +116,7 @@ def _draw_landscape(axes: Axes, loss: str, path: torch.Tensor) -> None: # (n, we
              xlabel='first weight' if flat else 'weight', ylabel='second weight' if flat else 'loss',
              title='The loss from above' if flat else 'The loss, and the way of the ball')
 
-# %% ../../nbs/28_descent.ipynb #216948e7
+# %% ../../nbs/28_descent.ipynb #5918ec89
 def descent_picture(
     loss: str, # One of `LANDSCAPES`
     start: Sequence[float], # One weight, or two
@@ -134,7 +135,7 @@ def descent_picture(
     right.set(xlim=(0, 60), ylim=(1e-3, 1e3), title='The loss after each step', xlabel='step', ylabel='loss')
     return Picture(figure, _way_words(path, loss, rate, momentum, noise, seed, steps))
 
-# %% ../../nbs/28_descent.ipynb #e4a95cd7
+# %% ../../nbs/28_descent.ipynb #44acdf37
 def _share(start: float, low: float, high: float) -> traitlets.Float:
     "A trait of a front end, a number in the range."
     return traitlets.Float(start, min=low, max=high).tag(sync=True)

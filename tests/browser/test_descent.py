@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 from front import Functions, opened
+from lab import Notebook
 from playwright.sync_api import Browser, Page, expect
 
 from mnist_s6.widgets.descent import LANDSCAPES, _way_words, descent_explorer, descent_loss, descent_path
 
+NOTEBOOK = "28_descent"
 WAYS = """cases.map(about => {
     const path = s6.descend(about);
     return [path, path.map(s6.LOSSES[about.loss].value), s6.wayWords(path, about)];
@@ -166,3 +168,14 @@ def test_it_fits_a_phone(browser: Browser, tmp_path: Path) -> None:
     with opened(browser, tmp_path, descent_explorer(loss="two weights", rate=0.1), width=390) as page:
         says(page, words(loss="two weights", start=[0.0, 1.0], rate=0.1))
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_it_answers_in_jupyterlab(notebook: Notebook) -> None:
+    """By key, as on the page."""
+    explorer = notebook.explorer("learning rate")
+    explorer.says(words())
+    explorer.press("learning rate", "ArrowRight")
+    explorer.says(words(rate=0.051))
+    explorer.choose("loss", "two valleys")
+    explorer.says(words(rate=0.051, loss="two valleys"))
+    explorer.screenshot("descent")
