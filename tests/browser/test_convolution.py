@@ -10,11 +10,13 @@ import torch
 import torch.nn.functional as F
 from front import Functions, opened
 from helpers import DATA
+from lab import Notebook
 from playwright.sync_api import Browser, Page, expect
 from torchvision.datasets import MNIST
 
 from mnist_s6.widgets.convolution import _step_words, convolution_explorer, parse_kernel, shrunk_digit
 
+NOTEBOOK = "27_convolution"
 BY_HAND = torch.tensor([[1.0, 2, 0], [0, 3, 1], [4, 1, 2]])
 EDGE = torch.tensor([[0.0, 0, 0, 9, 9, 9]] * 6)
 KERNEL = "1 -1; 2 0"
@@ -172,10 +174,15 @@ def test_steps_and_play(page: Page) -> None:
         button["step"].focus()
         page.keyboard.press("Enter")
         says(page, words(BY_HAND, KERNEL, place=place, products=products))
+    page.clock.install()  # from here on, time is the test's
     page.get_by_role("button", name="play").click()
+    page.clock.run_for(700)
+    says(page, words(BY_HAND, KERNEL, place=2))
     page.get_by_role("button", name="pause").click()
-    expect(page.get_by_role("button", name="play")).to_be_visible()
+    page.clock.run_for(3000)
+    says(page, words(BY_HAND, KERNEL, place=2))
     page.get_by_role("button", name="play").click()
+    page.clock.run_for(3000)
     says(page, words(BY_HAND, KERNEL, place=4))
     expect(page.get_by_role("button", name="play")).to_be_visible()  # it has stopped by itself
 
@@ -206,3 +213,17 @@ def test_it_fits_a_phone(browser: Browser, tmp_path: Path, digit: torch.Tensor) 
     with opened(browser, tmp_path, convolution_explorer(digit, **state), width=390) as page:
         says(page, words(shrunk_digit(digit).float(), BUTTONS["blur"], padding=3, place=100))
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_it_answers_in_jupyterlab(notebook: Notebook) -> None:
+    """By key, as on the page."""
+    explorer = notebook.explorer("products")
+    explorer.says(words(BY_HAND, KERNEL))
+    explorer.button("sharpen").click()
+    explorer.press("padding", "End")
+    explorer.says(words(BY_HAND, BUTTONS["sharpen"], padding=3))
+    field = explorer.output.get_by_role("textbox", name="kernel")
+    field.press("End")
+    field.press_sequentially("; 1 b")  # a letter that JupyterLab has a shortcut for
+    explorer.fits("This kernel can't be used: “b” is no number from .*")
+    explorer.screenshot("convolution")

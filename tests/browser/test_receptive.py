@@ -9,12 +9,14 @@ import pytest
 import torch
 from front import Functions, opened
 from helpers import DATA
+from lab import Notebook
 from playwright.sync_api import Browser, Page, expect
 from torchvision.datasets import MNIST
 
 from mnist_s6.model import receptive_field
 from mnist_s6.widgets.receptive import S6_STACK, _maps, _sight, averaging_layers, receptive_explorer, receptive_picture
 
+NOTEBOOK = "26_receptive"
 PARTS = ("kernel", "stride", "padding")
 
 
@@ -149,3 +151,14 @@ def test_it_fits_a_phone(browser: Browser, tmp_path: Path, digit: torch.Tensor) 
         page.get_by_role("img", name="layer 1, 28×28").click(position={"x": 1, "y": 1})
         says(page, words([(7, 1, 3)] * 6, layer=1))
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_it_answers_in_jupyterlab(notebook: Notebook) -> None:
+    """By key, as on the page."""
+    explorer = notebook.explorer("look at layer")
+    explorer.says(words(S6_STACK))
+    explorer.press("row", "ArrowRight")
+    explorer.says(words(S6_STACK, row=1))
+    explorer.press("look at layer", "Home")
+    explorer.says(words(S6_STACK, layer=1, row=1))
+    explorer.screenshot("receptive field")

@@ -1,0 +1,181 @@
+"""A ball on the loss: the front end makes the steps of torch.optim.SGD, and every control changes the words."""
+
+import random
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from front import Functions, opened
+from lab import Notebook
+from playwright.sync_api import Browser, Page, expect
+
+from mnist_s6.widgets.descent import LANDSCAPES, _way_words, descent_explorer, descent_loss, descent_path
+
+NOTEBOOK = "28_descent"
+WAYS = """cases.map(about => {
+    const path = s6.descend(about);
+    return [path, path.map(s6.LOSSES[about.loss].value), s6.wayWords(path, about)];
+})"""
+ABOUT = {"loss": "one weight", "start": [1.0], "rate": 0.05, "momentum": 0.0, "noise": 0.0, "seed": 0, "steps": 10}
+TOLD = ("loss", "rate", "momentum", "noise", "seed", "steps")
+
+
+def words(**other: object) -> str:
+    """Python's sentence, from the settings above, with others in their place."""
+    about = ABOUT | other
+    return _way_words(descent_path(**about), *(about[name] for name in TOLD))
+
+
+def says(page: Page, text: str | re.Pattern) -> None:
+    """Wait for this sentence."""
+    expect(page.locator(".s6-sentence")).to_have_text(text)
+
+
+@pytest.fixture
+def page(browser: Browser, tmp_path: Path) -> Iterator[Page]:
+    """The explorer with the weight of the lesson."""
+    with opened(browser, tmp_path, descent_explorer(start=1.0, rate=0.05)) as page:
+        yield page
+
+
+def thrown_about(about: dict, path: torch.Tensor) -> bool:
+    """Whether a tiny difference at the start grows so much that rounding decides where the ball is."""
+    other = descent_path(**about | {"start": [at + 1e-9 for at in about["start"]]})
+    return len(other) != len(path) or bool((other - path).abs().max() > 1e-6)
+
+
+def test_the_steps_are_pytorchs(browser: Browser) -> None:
+    """Without noise, and with it: where it is, how high, and the words; also those who leave."""
+    functions, chance, cases, paths = Functions(browser, "descent.js"), random.Random(0), [], []
+    while len(cases) < 120:
+        loss, weights = chance.choice(LANDSCAPES)
+        start = [round(chance.uniform(-1, 5), 1), round(chance.uniform(0, 4), 1)][:weights]
+        about = {"loss": loss, "start": start, "rate": round(chance.uniform(0.002, 0.2), 3)}
+        about |= {"momentum": chance.choice([0.0, 0.5, 0.9]), "noise": chance.choice([0.0, 0.0, 0.5, 5.0])}
+        about |= {"seed": chance.randint(0, 99), "steps": chance.randint(0, 60)}
+        path = descent_path(**about)
+        if loss != "two valleys" or not thrown_about(about, path):
+            cases.append(about)
+            paths.append(path)
+    texts = [_way_words(path, *(about[name] for name in TOLD)) for about, path in zip(cases, paths)]
+    for word in ("diverges", "arrived", "higher than", "of the height"):
+        assert sum(word in text for text in texts) > 3, word
+    for about, ours, text, found in zip(cases, paths, texts, functions(WAYS, cases=cases), strict=True):
+        path, heights, theirs = found
+        assert len(path) == len(ours), about
+        assert torch.allclose(torch.tensor(path, dtype=torch.double), ours, rtol=1e-9, atol=1e-9), about
+        high = torch.tensor(heights, dtype=torch.double)
+        assert torch.allclose(high, descent_loss(about["loss"], ours), rtol=1e-9, atol=1e-9), about
+        assert theirs == text
+    functions.page.close()
+
+
+def test_too_small_right_and_too_large(page: Page) -> None:
+    """As the lesson says it: below, at and above the border of 2/18."""
+    page.get_by_role("slider", name="steps", exact=True).fill("60")
+    rate = page.get_by_role("slider", name="learning rate", exact=True)
+    for value, end in (
+        ("0.001", "too small a learning rate, 11.3% of the height is left."),
+        ("0.05", "it has arrived, the learning rate is right."),
+        ("0.111", "turning back 59 times: 78.6% of the height is left."),
+        ("0.112", "it is higher than where it began, its steps are too large."),
+        ("0.12", "too large a learning rate, the next step leads beyond 100: it diverges."),
+    ):
+        rate.fill(value)
+        says(page, words(rate=float(value), steps=60))
+        assert page.locator(".s6-sentence").text_content().endswith(end)
+
+
+def test_every_slider_by_key(page: Page) -> None:
+    """Each changes the words, and they are Python's; the second start is there for two weights only."""
+    says(page, words())
+    now: dict[str, object] = {}
+    second = page.get_by_role("slider", name="start, second weight", exact=True)
+    expect(second).to_be_hidden()
+    for name, label, keys, value in (
+        ("start", "start", ["ArrowLeft"], [0.9]),
+        ("rate", "learning rate", ["ArrowRight"], 0.051),
+        ("momentum", "momentum", ["ArrowRight", "ArrowRight"], 0.1),
+        ("noise", "batch noise", ["ArrowRight"], 0.25),
+        ("seed", "seed of the noise", ["End"], 99),
+        ("steps", "steps", ["ArrowRight"], 11),
+    ):
+        page.get_by_role("slider", name=label, exact=True).focus()
+        for key in keys:
+            page.keyboard.press(key)
+        now[name] = value
+        says(page, words(**now))
+    page.get_by_label("loss", exact=True).select_option("two valleys")
+    says(page, words(**now | {"loss": "two valleys"}))
+    page.get_by_label("loss", exact=True).select_option("two weights")
+    says(page, words(**now | {"loss": "two weights", "start": [0.9, 1.0]}))
+    second.focus()
+    page.keyboard.press("ArrowRight")
+    says(page, words(**now | {"loss": "two weights", "start": [0.9, 1.1]}))
+
+
+def test_steps_and_play(page: Page) -> None:
+    """From the start, one step, and on to the last, where it stops; a pause keeps it. The clock is the test's."""
+    page.clock.install()
+    page.get_by_role("button", name="start again").click()
+    says(page, words(steps=0))
+    page.get_by_role("button", name="step", exact=True).click()
+    says(page, words(steps=1))
+    page.get_by_role("button", name="play").focus()
+    page.keyboard.press("Enter")
+    page.clock.run_for(650)
+    says(page, words(steps=3))
+    page.get_by_role("button", name="pause").click()
+    page.clock.run_for(3000)
+    says(page, words(steps=3))
+    page.get_by_role("button", name="play").click()
+    page.clock.run_for(60_000)
+    says(page, words(steps=60))
+    expect(page.get_by_role("button", name="play")).to_be_visible()  # it has stopped by itself
+
+
+def test_a_click_sets_the_start(page: Page) -> None:
+    """One weight, or both."""
+    box = page.get_by_role("img", name="The loss, and the way of the ball").bounding_box()
+    left, right = (box["x"] + x / 340 * box["width"] for x in (46, 332))  # the axis, from −1 to 5
+    page.mouse.click(left + 4 / 6 * (right - left), box["y"] + 60)
+    says(page, words(start=[3.0]))
+    page.get_by_label("loss", exact=True).select_option("two weights")
+    box = page.get_by_role("img", name="The loss from above: a line for each height").bounding_box()
+    top, bottom = (box["y"] + y / 240 * box["height"] for y in (8, 206))  # the axis, from 4 to 0
+    page.mouse.click(left + 1 / 6 * (right - left), (top + bottom) / 2 + (bottom - top) / 4)
+    says(page, words(loss="two weights", start=[0.0, 1.0]))
+    expect(page.locator(".s6-ball")).to_have_count(1)
+
+
+def test_a_fault_is_told(browser: Browser, tmp_path: Path) -> None:
+    """A landscape that isn't there, asked for by the address."""
+    failing = pytest.raises(AssertionError, match="loss is 'moon'; expected one of")
+    with failing, opened(browser, tmp_path, descent_explorer(start=1.0, rate=0.05)) as page:
+        page.goto(page.url + "#explorer?loss=moon")
+        page.reload()
+        message = "⚠ ValueError: loss is 'moon'; expected one of one weight, two valleys, two weights"
+        expect(page.get_by_role("alert")).to_have_text(message)
+        page.get_by_label("loss", exact=True).select_option("one weight")
+        says(page, words())
+        expect(page.locator(".s6-error")).to_have_text("")
+
+
+def test_it_fits_a_phone(browser: Browser, tmp_path: Path) -> None:
+    """390 pixels wide: nothing reaches over the edge."""
+    with opened(browser, tmp_path, descent_explorer(loss="two weights", rate=0.1), width=390) as page:
+        says(page, words(loss="two weights", start=[0.0, 1.0], rate=0.1))
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_it_answers_in_jupyterlab(notebook: Notebook) -> None:
+    """By key, as on the page."""
+    explorer = notebook.explorer("learning rate")
+    explorer.says(words())
+    explorer.press("learning rate", "ArrowRight")
+    explorer.says(words(rate=0.051))
+    explorer.choose("loss", "two valleys")
+    explorer.says(words(rate=0.051, loss="two valleys"))
+    explorer.screenshot("descent")
