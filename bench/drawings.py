@@ -212,7 +212,7 @@ def _table() -> dict[str, Condition]:
     rows |= {f"height {share:.0%}": usual._replace(height=share, stroke=max(2, round(12 * share))) for share in (0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1)}
     rows |= {f"light {name}": usual._replace(light=name, height=0.3, stroke=5) for name in LIGHTS if name != "even"}
     rows |= {f"light {name}, large": usual._replace(light=name, height=0.8) for name in LIGHTS if name != "even"}
-    rows |= {f"light {name}, faint": usual._replace(light=name, height=0.1, stroke=2, ink=50, paper=130, side=900) for name in LIGHTS}
+    rows |= {f"light {name}, faint": usual._replace(light=name, height=0.1, stroke=2, ink=50, paper=130, side=600) for name in LIGHTS}
     rows |= {f"grain {grain}": usual._replace(grain=grain) for grain in (4, 8, 16, 30)}
     rows |= {f"rim {name}": usual._replace(rim=rim) for name, rim in
              {"black": "ltrb0", "black left": "l0", "black corner": "lb0", "white": "ltrb255", "grey": "ltrb100"}.items()}

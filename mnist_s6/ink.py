@@ -191,8 +191,8 @@ def ink_on_black(
     if level < 0.1:
         most = max(level, missing.max().item() if not ink.any() else 0)
         raise ValueError('no ink that could be a digit: what differs from the background does so by '
-                         f'{most:.0%} at most (expected 10%), or is grain, a speck, a rim or an empty box. Is the '
-                         'image empty, or its background transparent (which counts as white)?')
+                         f'{most:.0%} at most (expected 10%), or is a speck, grain, a rim or an empty box. '
+                         'Is the image empty, or its background transparent (which counts as white)?')
     start = paper + 0.7*(floor - paper)
     return ((missing - start)/(level - start)).clamp(0, 1)*ink
 
