@@ -123,9 +123,7 @@ def _part(page: _Page, shape: tuple[int, ...]) -> Box: # In the pixels of the pi
                min(shape[0], math.ceil(down*(whole.bottom + margin))),
                min(shape[1], math.ceil(across*(whole.right + margin))))
 
-def _look(
-    grey: torch.Tensor, # (H, W), bytes, or 0 to 1
-) -> tuple[_Page, Box]: # The page, and which part of the picture it is
+def _look(grey: torch.Tensor) -> tuple[_Page, Box]: # Page, and where in the picture (H, W)
     "Find the ink of a picture, with a second look from near if the first one was from far."
     page = _page(grey)
     part = _part(page, grey.shape)
@@ -143,7 +141,7 @@ def _usual_height(boxes: Collection[Box]) -> float:
 def _straight_sides(mask: torch.Tensor) -> int: # (h, w) → 0 to 4
     "How many sides of its box a component follows, over at least 0.8 of their length; 0 if more hangs on it."
     deep = max(1, round(0.12*min(mask.shape)))   # pixels that count as the side
-    inner = ink_runs(mask[deep:-deep])[:, 0].bincount(minlength=1).float()   # strokes of each row but the outer ones
+    inner = ink_runs(mask[deep:-deep])[:, 0].bincount(minlength=1).float()   # strokes in each row inside
     if inner.mean() - inner.min() > 0.3: return 0
     sides = mask[:deep].any(0), mask[-deep:].any(0), mask[:, :deep].any(1), mask[:, -deep:].any(1)
     return sum(side.float().mean().item() >= 0.8 for side in sides)
