@@ -34,7 +34,7 @@ ONE_OF_EACH = """() => {
     }
 }"""
 STILL = re.compile(r'<div class="course-explorer" id="([^"]+)".*?<p>(.*?)</p>', re.DOTALL)  # its name, its sentence
-LOOK = {"resultTypes": ["violations"], "preload": False}  # axe would fetch style sheets, which a page from a file may not
+LOOK = {"resultTypes": ["violations"], "preload": False}  # no page of a file may fetch style sheets
 SEVEN = [(0.25, 0.2), (0.75, 0.2), (0.45, 0.8)]
 ONE = [(0.5, 0.15), (0.5, 0.85)]
 
