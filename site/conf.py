@@ -30,7 +30,6 @@ autodoc_inherit_docstrings = False
 autodoc_preserve_defaults = True
 autodoc_typehints_format = "short"
 python_use_unqualified_type_names = True
-maximum_signature_line_length = 70
 add_module_names = False
 toc_object_entries_show_parents = "hide"
 
