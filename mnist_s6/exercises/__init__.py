@@ -8,21 +8,20 @@ __all__ = ['EXERCISES', 'progress', 'reset', 'accuracy', 'add_bytes', 'batch_ind
            'read_the_curve', 'sgd_step', 'softmax', 'train_one_epoch', 'two_layer_gradients', 'batch_norm', 'convolve',
            'count_parameters', 'find_the_bug', 'max_pool', 'output_size', 'receptive_field']
 
-# %% ../../nbs/40_exercises.ipynb #3f75a715
+# %% ../../nbs/40_exercises.ipynb #6eb0c8eb
 from .data import accuracy, add_bytes, batch_indices, flip, normalise
 from .engine import Exercise
-from .loops import evaluate, order_of_training, read_the_curve, train_one_epoch
+from .loops import evaluate, find_the_bug, order_of_training, read_the_curve, train_one_epoch
 from .losses import cross_entropy, cross_entropy_gradient, softmax, two_layer_gradients
-from .network import batch_norm, convolve, count_parameters, find_the_bug, max_pool, output_size
-from .network import receptive_field
+from .network import batch_norm, convolve, count_parameters, max_pool, output_size, receptive_field
 from .record import Entry, Line, Progress, forget, read_record
 from .steps import early_stop, momentum_step, one_cycle, sgd_step
 
-# %% ../../nbs/40_exercises.ipynb #853f7d7e
+# %% ../../nbs/40_exercises.ipynb #7dab4af5
 _all_ = ['accuracy', 'add_bytes', 'batch_indices', 'flip', 'normalise', 'cross_entropy', 'cross_entropy_gradient',
-         'early_stop', 'evaluate', 'momentum_step', 'one_cycle', 'order_of_training', 'read_the_curve', 'sgd_step', 'softmax',
-         'train_one_epoch', 'two_layer_gradients', 'batch_norm', 'convolve', 'count_parameters', 'find_the_bug', 'max_pool',
-         'output_size', 'receptive_field']
+         'early_stop', 'evaluate', 'momentum_step', 'one_cycle', 'order_of_training', 'read_the_curve', 'sgd_step',
+         'softmax', 'train_one_epoch', 'two_layer_gradients', 'batch_norm', 'convolve', 'count_parameters',
+         'find_the_bug', 'max_pool', 'output_size', 'receptive_field']
 
 #: All exercises, in the order of the course
 EXERCISES: tuple[Exercise, ...] = (
@@ -31,11 +30,12 @@ EXERCISES: tuple[Exercise, ...] = (
     softmax, cross_entropy, cross_entropy_gradient, two_layer_gradients, sgd_step, momentum_step, train_one_epoch,
     order_of_training, evaluate, one_cycle, early_stop, read_the_curve)
 
-# %% ../../nbs/40_exercises.ipynb #5e1f0a28
+# %% ../../nbs/40_exercises.ipynb #831ebb42
 def progress() -> Progress:
     "What is done, and what comes next; `.csv(path)` writes it for a teacher."
     record = read_record()
-    return Progress(tuple(Line(exercise.name, exercise.lesson, *record.get(exercise.name, Entry())) for exercise in EXERCISES))
+    return Progress(tuple(Line(exercise.name, exercise.lesson, *record.get(exercise.name, Entry()))
+                          for exercise in EXERCISES))
 
 def reset() -> None:
     "Forget what was done."

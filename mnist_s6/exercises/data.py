@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['add_bytes', 'normalise', 'flip', 'batch_indices', 'accuracy']
 
-# %% ../../nbs/45_data.ipynb #fa5b3fd7
+# %% ../../nbs/45_data.ipynb #4869d60b
 from functools import partial
 
 import torch
@@ -14,7 +14,7 @@ from .engine import Prediction, exercise
 
 _exercise = partial(exercise, '01_datasets')
 
-# %% ../../nbs/45_data.ipynb #b8e40408
+# %% ../../nbs/45_data.ipynb #69cc2a80
 def _normalise_inputs(seed: int) -> list[tuple]:
     images = torch.rand(2, 1, 2, 3, generator=torch.Generator().manual_seed(seed))
     return [(torch.tensor([0., 1.]), 0.5, 0.25), (images, 0.13, 0.3)]
@@ -23,14 +23,15 @@ def _normalise_inputs(seed: int) -> list[tuple]:
     'After it, the pixels have mean 0 and standard deviation 1. What has to be taken away, and what divided by?',
     'With mean 0.5 and std 0.25, a pixel of 1 becomes 2: that is 0.5 away from the mean, or twice 0.25.',
     'return (images - ...)/...',
-), 'Arithmetic on a tensor works on all pixels at once and makes a new tensor, so the images themselves stay as they were.')
+), 'Arithmetic on a tensor works on all pixels at once and makes a new tensor, so the images themselves stay '
+   'as they were.')
 def normalise(images: torch.Tensor, mean: float, std: float) -> torch.Tensor:
     "Shift and scale images, floats from 0 to 1, by the mean and the standard deviation of all pixels."
     return (images - mean)/std
 @normalise.another
 def _(images, mean, std): return images.sub(mean).div(std)
 
-# %% ../../nbs/45_data.ipynb #9cc09834
+# %% ../../nbs/45_data.ipynb #2d3354fb
 @normalise.mistake('Division comes before subtraction: put brackets around the difference.')
 def _(images, mean, std): return images - mean/std
 @normalise.mistake('The mean is now 0, but the pixels are not yet scaled: what about `std`?')
@@ -48,7 +49,7 @@ def _(images, mean, std): return (images/255 - mean)/std
 @normalise.mistake('The result is right, but `-=` and `/=` work in place: the images themselves are changed now.')
 def _(images, mean, std): images -= mean; images /= std; return images
 
-# %% ../../nbs/45_data.ipynb #51ed465e
+# %% ../../nbs/45_data.ipynb #f6747669
 def _image_inputs(seed: int) -> list[tuple]:
     generator = torch.Generator().manual_seed(seed)
     random = [torch.rand(shape, generator=generator) for shape in ((2, 1, 2, 3), (3, 1, 4, 4))]
@@ -58,14 +59,15 @@ def _image_inputs(seed: int) -> list[tuple]:
     'A batch has four dimensions: (N, 1, H, W). Which of them says where in a row a pixel is?',
     'The row 1, 2, 3 becomes 3, 2, 1, in each row of each image. `images.flip(d)` reverses dimension d.',
     'return images.flip(...) with the number of the last dimension',
-), 'Dimensions are counted from 0, so the width is number 3. `flip` copies, so the batch that was given stays as it was.')
+), 'Dimensions are counted from 0, so the width is number 3. `flip` copies, so the batch that was given '
+   'stays as it was.')
 def flip(images: torch.Tensor) -> torch.Tensor:
     "Mirror each image of a batch (N, 1, H, W) left to right."
     return images.flip(3)
 @flip.another
 def _(images): return images[..., torch.arange(images.shape[-1] - 1, -1, -1)]
 
-# %% ../../nbs/45_data.ipynb #1b6c95fd
+# %% ../../nbs/45_data.ipynb #049d1fcb
 @flip.mistake('Upside down: you reversed the rows. Which dimension is the width?')
 def _(images): return images.flip(2)
 @flip.mistake('That is turned by half a circle: both rows and columns are reversed.')
@@ -83,16 +85,18 @@ def _(images): return torch.cat([images[:1].flip(3), images[1:]])
 @flip.mistake('The result is right, but the images that were given are changed too. Make a new tensor.')
 def _(images): images[:] = images.flip(3); return images
 
-# %% ../../nbs/45_data.ipynb #6492d356
+# %% ../../nbs/45_data.ipynb #b5acc406
 def _order_inputs(seed: int) -> list[tuple]:
     order = torch.randperm(11, generator=torch.Generator().manual_seed(seed)).tolist()
     return [([], 2), ([7, 5], 2), ([9, 4, 6], 2), (order[:9], 3), (order, 4), (order[:5], 8)]
 
 @_exercise(_order_inputs, (
-    'A batch begins at 0, the next one at `batch_size`, the next at twice that. What does `range` do with three numbers?',
+    'A batch begins at 0, the next one at `batch_size`, the next at twice that. What does `range` do with '
+    'three numbers?',
     'For 9, 4, 6 and a size of 2 it is [[9, 4], [6]]. A slice that reaches beyond the end just stops there.',
     'return [order[i:...] for i in range(0, len(order), ...)]',
-), 'A slice never fails at the end of a list, so the short last batch needs no case of its own, nor does an empty list.')
+), 'A slice never fails at the end of a list, so the short last batch needs no case of its own, nor does an '
+   'empty list.')
 def batch_indices(order: list[int], batch_size: int) -> list[list[int]]:
     "Cut a list into lists of `batch_size`, in the same order; the last may be short."
     return [order[i:i + batch_size] for i in range(0, len(order), batch_size)]
@@ -104,7 +108,7 @@ def _(order, batch_size):
         batches[-1].append(index)
     return batches
 
-# %% ../../nbs/45_data.ipynb #10a2043a
+# %% ../../nbs/45_data.ipynb #6a710856
 @batch_indices.mistake('The short batch at the end is missing, and its images would never be seen.')
 def _(order, n): return [order[i:i + n] for i in range(0, len(order) - n + 1, n)]
 @batch_indices.mistake('There is an empty batch at the end. How many batches are there if it comes out even?')
@@ -115,7 +119,8 @@ def _(order, n): return [(order[i:i + n] + order)[:n] for i in range(0, len(orde
 def _(order, n): return [order[i:i + n] for i in range(len(order))]
 @batch_indices.mistake('One is missing in each batch: the end of a slice is not part of it.')
 def _(order, n): return [order[i:i + n - 1] for i in range(0, len(order), n)]
-@batch_indices.mistake('These are the places in the list. The batches should hold what stands there: `order` is shuffled.')
+@batch_indices.mistake('These are the places in the list. The batches should hold what stands there: '
+                       '`order` is shuffled.')
 def _(order, n): return [list(range(i, min(i + n, len(order)))) for i in range(0, len(order), n)]
 @batch_indices.mistake('You made `batch_size` batches. It is how many images there are in each.')
 def _(order, n): return [part.tolist() for part in torch.tensor(order).chunk(n)]
@@ -124,13 +129,14 @@ def _(order, n): return [order[i::-(-len(order)//n)] for i in range(-(-len(order
 @batch_indices.mistake('The order is lost: keep it as it is, since it was shuffled on purpose.')
 def _(order, n): return [sorted(order)[i:i + n] for i in range(0, len(order), n)]
 
-# %% ../../nbs/45_data.ipynb #d1dcf632
+# %% ../../nbs/45_data.ipynb #8bbc1e94
 def _score_inputs(seed: int) -> list[tuple]:
     generator = torch.Generator().manual_seed(seed)
     logits, labels = torch.randn(40, 3, generator=generator), torch.randint(3, (40,), generator=generator)
     few = torch.tensor([[2., 1., 0.], [0., 3., 4.], [5., 0., 1.]])
     two_classes = torch.tensor([[9., 0.], [1., 2.], [0., 3.]])
-    return [(few[:1], torch.tensor([0])), (two_classes, torch.tensor([0, 1, 1])), (few, torch.tensor([0, 2, 2])), (logits, labels)]
+    return [(few[:1], torch.tensor([0])), (two_classes, torch.tensor([0, 1, 1])), (few, torch.tensor([0, 2, 2])),
+            (logits, labels)]
 
 @_exercise(_score_inputs, (
     'The network\'s answer is the class with the largest score. How often is that the label?',
@@ -146,7 +152,7 @@ def _(logits, labels):
     for scores, label in zip(logits.tolist(), labels.tolist()): right += scores.index(max(scores)) == label
     return right/len(labels)
 
-# %% ../../nbs/45_data.ipynb #10a6b0f5
+# %% ../../nbs/45_data.ipynb #64745da7
 @accuracy.mistake('That is how many are right; the share divides it by how many there are.')
 def _(logits, labels): return (logits.argmax(1) == labels).sum().item()
 @accuracy.mistake('That is in percent. The share lies between 0 and 1.')
@@ -164,8 +170,8 @@ def _(logits, labels): return (logits.argmax(1) == labels).sum().item()/logits.s
 @accuracy.mistake('`//` rounds down to a whole number; use `/`.')
 def _(logits, labels): return (logits.argmax(1) == labels).sum().item()//len(labels)
 
-# %% ../../nbs/45_data.ipynb #b1670e2b
-add_bytes = Prediction('01_datasets', 'add_bytes', 'What number will this give? Guess first, and run it afterwards.', answer=4,
+# %% ../../nbs/45_data.ipynb #861dbfa0
+add_bytes = Prediction('01_datasets', 'add_bytes', 'What will this give? Guess first, and run it afterwards.', answer=4,
     code='pixels = torch.tensor([250], dtype=torch.uint8)\n(pixels + 10).item()', hints=(
         'How large can a number of type uint8 be?', 'After 255 it starts again at 0: 255 + 1 is 0, and 255 + 2 is 1.',
         'It is 250 + 10 − 256.'),

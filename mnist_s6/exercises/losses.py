@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['softmax', 'cross_entropy', 'cross_entropy_gradient', 'two_layer_gradients']
 
-# %% ../../nbs/47_losses.ipynb #dbe269d5
+# %% ../../nbs/47_losses.ipynb #ddd330a1
 import math
 from functools import partial
 
@@ -16,7 +16,7 @@ from .engine import exercise
 
 _exercise = partial(exercise, '03_util')
 
-# %% ../../nbs/47_losses.ipynb #d544b018
+# %% ../../nbs/47_losses.ipynb #ca24ebf7
 def _softmax_inputs(seed: int) -> list[tuple]:
     generator = torch.Generator().manual_seed(seed)
     return [(torch.tensor([[1., 0.]]),), (torch.randn(3, 4, generator=generator),),
@@ -34,8 +34,9 @@ def softmax(scores: torch.Tensor) -> torch.Tensor:
 @softmax.another
 def _(scores): return (scores - scores.logsumexp(1, keepdim=True)).exp()
 
-# %% ../../nbs/47_losses.ipynb #b094c176
-@softmax.mistake('It is right for small scores. For those of 1000 it is not a number: first subtract the row\'s largest score.')
+# %% ../../nbs/47_losses.ipynb #9d011dd0
+@softmax.mistake('It is right for small scores. For those of 1000 it is not a number: first subtract '
+                 'the row\'s largest score.')
 def _(scores): return scores.exp()/scores.exp().sum(1, keepdim=True)
 @softmax.mistake('Subtract the largest score of each row: that of the whole batch leaves only zeros in the other rows.')
 def _(scores): powers = (scores - scores.max()).exp(); return powers/powers.sum(1, keepdim=True)
@@ -54,7 +55,7 @@ def _(scores): return scores/scores.sum(1, keepdim=True)
 @softmax.mistake('The powers are right, but they are not yet divided by the sum of their row.')
 def _(scores): return (scores - scores.max(1, keepdim=True).values).exp()
 
-# %% ../../nbs/47_losses.ipynb #72ab7546
+# %% ../../nbs/47_losses.ipynb #9e973436
 def _loss_inputs(seed: int) -> list[tuple]:
     generator = torch.Generator().manual_seed(seed)
     return [(torch.tensor([[2., 0.]]), torch.tensor([1])),
@@ -72,8 +73,9 @@ def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
 @cross_entropy.another
 def _(logits, labels): return (logits.logsumexp(1) - logits.gather(1, labels[:, None])[:, 0]).mean()
 
-# %% ../../nbs/47_losses.ipynb #03b812c9
-@cross_entropy.mistake('That is the sum over images; we always take the mean, so that batches of any size can be compared.')
+# %% ../../nbs/47_losses.ipynb #50737df8
+@cross_entropy.mistake('That is the sum over images; we always take the mean, so that batches of any '
+                       'size can be compared.')
 def _(logits, labels): return F.cross_entropy(logits, labels, reduction='sum')
 @cross_entropy.mistake('The minus is missing: the logarithm of a probability is negative, and a loss isn\'t.')
 def _(logits, labels): return -F.cross_entropy(logits, labels)
@@ -81,7 +83,8 @@ def _(logits, labels): return -F.cross_entropy(logits, labels)
 def _(logits, labels): return F.cross_entropy(logits.softmax(1), labels)
 @cross_entropy.mistake('You took the scores themselves. Make probabilities of them first, with a softmax.')
 def _(logits, labels): return -logits[torch.arange(len(labels)), labels].mean()
-@cross_entropy.mistake('`[:, labels]` takes all these columns of every row. Pair each row with its label: `[arange(N), labels]`.')
+@cross_entropy.mistake('`[:, labels]` takes all these columns of every row. Pair each row with its '
+                       'label: `[arange(N), labels]`.')
 def _(logits, labels): return -logits.log_softmax(1)[:, labels].mean()
 @cross_entropy.mistake('You take the class with the largest score. It is the label\'s probability that counts.')
 def _(logits, labels): return -logits.log_softmax(1).amax(1).mean()
@@ -94,12 +97,14 @@ def _(logits, labels): return F.cross_entropy(logits, labels)/math.log(10)
 @cross_entropy.mistake('Your softmax goes over the images. It has to go over the classes, dimension 1.')
 def _(logits, labels): return -logits.log_softmax(0)[torch.arange(len(labels)), labels].mean()
 
-# %% ../../nbs/47_losses.ipynb #c20379f6
+# %% ../../nbs/47_losses.ipynb #27dc7ed7
 @_exercise(_loss_inputs, (
     'By how much does the loss change if one score grows a little? The answer is short: probabilities and labels.',
-    'With the probabilities 0.7, 0.2, 0.1 and label 0 the slopes are −0.3, 0.2, 0.1. In a batch of 4, a quarter of that.',
+    'With the probabilities 0.7, 0.2, 0.1 and label 0 the slopes are −0.3, 0.2, 0.1. In a batch of 4, a '
+    'quarter of that.',
     'return (logits.softmax(1) - F.one_hot(labels, logits.shape[1]))/...',
-), 'The right score should grow, so its slope p − 1 is negative; the others should shrink, and theirs is p. The mean divides by N.')
+), 'The right score should grow, so its slope p − 1 is negative; the others should shrink, and theirs is p. '
+   'The mean divides by N.')
 def cross_entropy_gradient(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     "The slope of the mean cross-entropy for each score: (p − y)/N, where y is 1 at the label and else 0."
     return (logits.softmax(1) - F.one_hot(labels, logits.shape[1]))/len(labels)
@@ -108,7 +113,7 @@ def _(logits, labels):
     logits = logits.clone().requires_grad_()
     return torch.autograd.grad(F.cross_entropy(logits, labels), logits)[0]
 
-# %% ../../nbs/47_losses.ipynb #bd297adc
+# %% ../../nbs/47_losses.ipynb #2c1c9b51
 def _slopes(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     "(p − y), not yet divided."
     return logits.softmax(1) - F.one_hot(labels, logits.shape[1])
@@ -124,22 +129,26 @@ def _(logits, labels): return _slopes(logits, labels)/logits.numel()
 @cross_entropy_gradient.mistake('You divide by the number of classes; divide by that of the images.')
 def _(logits, labels): return _slopes(logits, labels)/logits.shape[1]
 
-# %% ../../nbs/47_losses.ipynb #6cd229bc
-@cross_entropy_gradient.mistake('You subtract y from the scores. It has to come from their probabilities: softmax first.')
+# %% ../../nbs/47_losses.ipynb #c38b1a12
+@cross_entropy_gradient.mistake('You subtract y from the scores. It has to come from their '
+                                'probabilities: softmax first.')
 def _(logits, labels): return (logits - F.one_hot(labels, logits.shape[1]))/len(labels)
 @cross_entropy_gradient.mistake('Your softmax goes over the images. It has to go over the classes, dimension 1.')
 def _(logits, labels): return (logits.softmax(0) - F.one_hot(labels, logits.shape[1]))/len(labels)
-@cross_entropy_gradient.mistake('`[:, labels] -= 1` changes these columns in every row. Pair rows and labels: `[arange(N), labels]`.')
+@cross_entropy_gradient.mistake('`[:, labels] -= 1` changes these columns in every row. Pair rows '
+                                'and labels: `[arange(N), labels]`.')
 def _(logits, labels): p = logits.softmax(1); p[:, labels] -= 1; return p/len(labels)
-@cross_entropy_gradient.mistake('p·(1 − p) is the slope of a probability. With the logarithm after it, it becomes p − y.')
+@cross_entropy_gradient.mistake('p·(1 − p) is the slope of a probability. With the logarithm after '
+                                'it, it becomes p − y.')
 def _(logits, labels): p = logits.softmax(1); return p*(1 - p)/len(labels)
-@cross_entropy_gradient.mistake('That is the slope of the sum of squares. For −ln p, the softmax\'s own slope cancels: p − y.')
+@cross_entropy_gradient.mistake('That is the slope of the sum of squares. For −ln p, the softmax\'s '
+                                'own slope cancels: p − y.')
 def _(logits, labels):
     logits = logits.clone().requires_grad_()
     squares = _slopes(logits, labels).square().sum(1).mean()
     return torch.autograd.grad(squares, logits)[0]
 
-# %% ../../nbs/47_losses.ipynb #34af5473
+# %% ../../nbs/47_losses.ipynb #73d6e7df
 def _two_layer_inputs(seed: int) -> list[tuple]:
     generator = torch.Generator().manual_seed(seed)
     def random(*shape: int) -> torch.Tensor: return torch.randn(shape, generator=generator)
@@ -148,10 +157,12 @@ def _two_layer_inputs(seed: int) -> list[tuple]:
             (random(6, 2), random(2, 4), random(4, 3), torch.tensor([0, 1, 2, 0, 1, 2]))]
 
 @_exercise(_two_layer_inputs, (
-    'Go forward and keep what each layer gave. Then go back: the slopes of the scores, of w2, of the hidden numbers, of w1.',
+    'Go forward and keep what each layer gave. Then go back: the slopes of the scores, of w2, of the hidden '
+    'numbers, of w1.',
     'If h = [[2]] and the slopes of the scores are [[−0.02, 0.02]], then those of w2 are hᵀ @ them: [[−0.04, 0.04]].',
     'd_hidden = (d_scores @ w2.T) * (hidden > 0); return x.T @ d_hidden, hidden.T @ ...',
-), 'Each matrix gets (what went into it)ᵀ @ (the slopes of what came out). The ReLU lets slopes through where it let numbers through.')
+), 'Each matrix gets (what went into it)ᵀ @ (the slopes of what came out). The ReLU lets slopes through '
+   'where it let numbers through.')
 def two_layer_gradients(x: torch.Tensor, w1: torch.Tensor, w2: torch.Tensor,
                         labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     "The slopes of the mean cross-entropy of relu(x @ w1) @ w2 for w1 and w2; x is (N, D), w1 (D, H), w2 (H, C)."
@@ -164,7 +175,7 @@ def _(x, w1, w2, labels):
     w1, w2 = w1.clone().requires_grad_(), w2.clone().requires_grad_()
     return torch.autograd.grad(F.cross_entropy((x @ w1).relu() @ w2, labels), (w1, w2))
 
-# %% ../../nbs/47_losses.ipynb #aeb8e347
+# %% ../../nbs/47_losses.ipynb #f8ba1719
 def _parts(x: torch.Tensor, w1: torch.Tensor, w2: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, ...]:
     "What comes before the ReLU and after it, and the slopes of the scores and of the hidden numbers after it."
     before = x @ w1
@@ -188,7 +199,7 @@ def _(x, w1, w2, labels):
     before, hidden, d_scores, d_hidden = _parts(x, w1, w2, labels)
     return x.T @ (d_hidden*(before > 0)), before.T @ d_scores
 
-# %% ../../nbs/47_losses.ipynb #4f843b3c
+# %% ../../nbs/47_losses.ipynb #83235dc6
 @two_layer_gradients.mistake('The loss is a mean, so divide by the number of images.')
 def _(x, w1, w2, labels): return [len(labels)*slopes for slopes in two_layer_gradients.answer(x, w1, w2, labels)]
 @two_layer_gradients.mistake('The order is w1, then w2.')

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['record_path', 'Entry', 'read_record', 'note', 'forget', 'Line', 'Progress']
 
-# %% ../../nbs/44_record.ipynb #8e730d93
+# %% ../../nbs/44_record.ipynb #430ccf23
 import csv, html, io, json, os
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,14 +14,14 @@ from typing import NamedTuple
 
 from ..files import cache_folder, write_atomically
 
-# %% ../../nbs/44_record.ipynb #375e0825
+# %% ../../nbs/44_record.ipynb #d19ff5d3
 def record_path() -> Path | None: # None: nothing is remembered
     "The file with what was done; the environment variable `MNIST_S6_PROGRESS` names another, or is `off`."
     chosen = os.environ.get('MNIST_S6_PROGRESS')
     if chosen == 'off': return None
     return Path(chosen) if chosen else cache_folder()/'exercises.json'
 
-# %% ../../nbs/44_record.ipynb #94b966f6
+# %% ../../nbs/44_record.ipynb #d023582c
 class Entry(NamedTuple):
     "What is remembered of one exercise."
     tries: int = 0 # How often it was checked
@@ -36,7 +36,7 @@ def read_record() -> dict[str, Entry]:
     return {name: Entry(*entry) for name, entry in entries
             if isinstance(entry, list) and [type(part) for part in entry] == [int, str, str]}
 
-# %% ../../nbs/44_record.ipynb #a19263d3
+# %% ../../nbs/44_record.ipynb #3a855809
 def note(
     name: str, # Of the exercise
     passed: bool, # Whether the answer was right
@@ -59,7 +59,7 @@ def forget() -> None:
     try: path = record_path(); path and path.unlink(missing_ok=True)
     except (OSError, ValueError): pass
 
-# %% ../../nbs/44_record.ipynb #064eddf9
+# %% ../../nbs/44_record.ipynb #d60410da
 class Line(NamedTuple):
     "One exercise in the table."
     name: str # As in `exercises.flip`
@@ -68,11 +68,11 @@ class Line(NamedTuple):
     done: str = '' # When it was first right; empty if it never was
     guess: str = '' # The first prediction, as text
 
-# %% ../../nbs/44_record.ipynb #2e60f181
+# %% ../../nbs/44_record.ipynb #9046a744
 def _as_text(progress: 'Progress') -> str:
     "See `Progress`, as text."
-    return '\n'.join([progress.summary, *(f'{"✓" if line.done else "·"} {line.name:24} {line.lesson:14} {line.done}'.rstrip()
-                                          for line in progress.lines)])
+    lines = (f'{"✓" if line.done else "·"} {line.name:24} {line.lesson}  {line.done}' for line in progress.lines)
+    return '\n'.join([progress.summary, *map(str.rstrip, lines)])
 
 def _as_table(progress: 'Progress') -> str:
     "See `Progress`, as a table."
@@ -81,7 +81,7 @@ def _as_table(progress: 'Progress') -> str:
     header = '<th></th><th>exercise</th><th>lesson</th><th>tries</th><th>done</th>'
     return f'<p>{progress.summary}</p><table><thead><tr>{header}</tr></thead><tbody>{lines}</tbody></table>'
 
-# %% ../../nbs/44_record.ipynb #6853d1cb
+# %% ../../nbs/44_record.ipynb #1140a03b
 @dataclass(frozen=True)
 class Progress:
     "What is done and what comes next; prints as text, and shows as a table in a notebook."

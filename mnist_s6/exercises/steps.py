@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['sgd_step', 'momentum_step', 'one_cycle', 'early_stop']
 
-# %% ../../nbs/48_steps.ipynb #8a7a08f2
+# %% ../../nbs/48_steps.ipynb #3c51abc4
 import math
 from collections.abc import Sequence
 from functools import partial
@@ -16,7 +16,7 @@ from .engine import exercise
 
 _exercise = partial(exercise, '03_util')
 
-# %% ../../nbs/48_steps.ipynb #3c7ba5d9
+# %% ../../nbs/48_steps.ipynb #796beedf
 def _step_inputs(seed: int) -> list[tuple]:
     generator = torch.Generator().manual_seed(seed)
     def random(*shape: int) -> torch.Tensor: return torch.randn(shape, generator=generator)
@@ -38,7 +38,7 @@ def _(parameters, gradients, lr):
     torch.optim.SGD(new, lr=lr).step()
     return tuple(new)
 
-# %% ../../nbs/48_steps.ipynb #9986453e
+# %% ../../nbs/48_steps.ipynb #fc5eafb7
 @sgd_step.mistake('That goes uphill: a slope tells where the loss grows, so subtract it.')
 def _(parameters, gradients, lr): return [p + lr*g for p, g in zip(parameters, gradients)]
 @sgd_step.mistake('And the learning rate? It says how far one step goes.')
@@ -58,7 +58,7 @@ def _(parameters, gradients, lr): return [p - lr*g.sign() for p, g in zip(parame
 @sgd_step.mistake('Only the first parameter is there; a list of all of them is asked for.')
 def _(parameters, gradients, lr): return [parameters[0] - lr*gradients[0]]
 
-# %% ../../nbs/48_steps.ipynb #d44f78aa
+# %% ../../nbs/48_steps.ipynb #dcea66dc
 def _momentum_inputs(seed: int) -> list[tuple]:
     generator = torch.Generator().manual_seed(seed)
     def random(*shape: int) -> torch.Tensor: return torch.randn(shape, generator=generator)
@@ -70,10 +70,11 @@ def _momentum_inputs(seed: int) -> list[tuple]:
     'The velocity remembers earlier slopes. First the new velocity, then a step with it.',
     'Parameter 3, slope 2, velocity 1, momentum 0.9: the new velocity is 0.9·1 + 2 = 2.9. With lr 0.5, 3 becomes 1.55.',
     'velocity = momentum*velocity + ...; return parameter - lr*velocity, velocity',
-), 'The learning rate stands outside of the velocity, so it can change from step to step without falsifying the memory.')
+), 'The learning rate stands outside of the velocity, so it can change from step to step without falsifying '
+   'the memory.')
 def momentum_step(parameter: torch.Tensor, gradient: torch.Tensor, velocity: torch.Tensor, lr: float,
                   momentum: float) -> tuple[torch.Tensor, torch.Tensor]:
-    "The new parameter and the new velocity, in PyTorch's form: momentum·velocity + gradient, and a step of lr times it."
+    "New parameter and velocity, in PyTorch's form: momentum·velocity + gradient, and a step of lr times it."
     velocity = momentum*velocity + gradient
     return parameter - lr*velocity, velocity
 @momentum_step.another
@@ -84,21 +85,24 @@ def _(parameter, gradient, velocity, lr, momentum):
     optimizer.step()
     return new, optimizer.state[new]['momentum_buffer']
 
-# %% ../../nbs/48_steps.ipynb #3466f793
-@momentum_step.mistake('That is Nesterov\'s form, which looks one step ahead. Plain momentum steps by the velocity alone.')
+# %% ../../nbs/48_steps.ipynb #2a287e1a
+@momentum_step.mistake('That is Nesterov\'s form, which looks one step ahead. Plain momentum steps '
+                       'by the velocity alone.')
 def _(p, g, v, lr, m): v = m*v + g; return p - lr*(g + m*v), v
-@momentum_step.mistake('The slope is damped by 1 − momentum, as in a running mean. In PyTorch\'s form it is added whole.')
+@momentum_step.mistake('The slope is damped by 1 − momentum, as in a running mean. In PyTorch\'s '
+                       'form it is added whole.')
 def _(p, g, v, lr, m): v = m*v + (1 - m)*g; return p - lr*v, v
 @momentum_step.mistake('The learning rate is inside of the velocity. In PyTorch\'s form it only scales the step.')
 def _(p, g, v, lr, m): v = m*v + lr*g; return p - v, v
-@momentum_step.mistake('That is the form in which the velocity points downhill and is added. In PyTorch\'s, it is subtracted.')
+@momentum_step.mistake('That is the form in which the velocity points downhill and is added. In '
+                       'PyTorch\'s, it is subtracted.')
 def _(p, g, v, lr, m): v = m*v - lr*g; return p + v, v
 @momentum_step.mistake('The step uses the old velocity; take the new one.')
 def _(p, g, v, lr, m): return p - lr*v, m*v + g
 @momentum_step.mistake('The order is parameter, then velocity.')
 def _(p, g, v, lr, m): v = m*v + g; return v, p - lr*v
 
-# %% ../../nbs/48_steps.ipynb #09c5deb3
+# %% ../../nbs/48_steps.ipynb #67313936
 @momentum_step.mistake('That goes uphill: subtract the step.')
 def _(p, g, v, lr, m): v = m*v + g; return p + lr*v, v
 @momentum_step.mistake('The velocity is right, but the step was made with the slope alone.')
@@ -112,18 +116,20 @@ def _(p, g, v, lr, m): v.mul_(m).add_(g); return p - lr*v, v
 @momentum_step.mistake('The new velocity has to come back too, for the next step.')
 def _(p, g, v, lr, m): return p - lr*(m*v + g)
 
-# %% ../../nbs/48_steps.ipynb #6fe33e6a
+# %% ../../nbs/48_steps.ipynb #e8c63272
 def _cycle_inputs(seed: int) -> list[tuple]:
     return [(0, 4, 1., 0.5), (1, 4, 1., 0.5), (2, 4, 1., 0.5), (3, 4, 1., 0.5), (3, 20, 2., 0.25), (5, 20, 2., 0.25),
             (9, 20, 2., 0.25), (19, 20, 2., 0.25), (6 + seed, 100, 0.5, 0.2), (21 + seed, 100, 0.5, 0.2)]
 
 @_exercise(_cycle_inputs, (
     'Two cases: before step warm_up·steps, a straight line; after it, half a wave of a cosine.',
-    'Of 4 steps with warm_up 0.5 and max_lr 1: 0, 0.5, 1, 0.5. The line ends at step 2; one half of the fall is step 3.',
+    'Of 4 steps with warm_up 0.5 and max_lr 1: 0, 0.5, 1, 0.5. The line ends at step 2; one half of the fall '
+    'is step 3.',
     'return max_lr*(1 + math.cos(math.pi*(step - rise)/(...)))/2',
-), 'The cosine falls from 1 to −1 between 0 and π; adding 1 and halving makes that 1 to 0. The fall takes steps − rise steps.')
+), 'The cosine falls from 1 to −1 between 0 and π; adding 1 and halving makes that 1 to 0. The fall takes '
+   'steps − rise steps.')
 def one_cycle(step: int, steps: int, max_lr: float, warm_up: float) -> float:
-    "The learning rate at a step, counted from 0: linear from 0 to max_lr in warm_up·steps, then a cosine to 0 at `steps`."
+    "The rate at a step, counted from 0: linear from 0 to max_lr in warm_up·steps, then a cosine to 0 at `steps`."
     rise = warm_up*steps
     if step < rise: return max_lr*step/rise
     return max_lr*(1 + math.cos(math.pi*(step - rise)/(steps - rise)))/2
@@ -132,7 +138,7 @@ def _(step, steps, max_lr, warm_up):
     left = (steps - step)/(steps - warm_up*steps)   # 1 at the top, 0 at the end
     return min(max_lr*step/(warm_up*steps), max_lr) if left >= 1 else max_lr*math.sin(math.pi/2*left)**2
 
-# %% ../../nbs/48_steps.ipynb #660b9d97
+# %% ../../nbs/48_steps.ipynb #53f608a2
 def _cycle(step: float, rise: float, fall: float, max_lr: float) -> float:
     "The cycle, with the numbers of steps of its two parts."
     return max_lr*step/rise if step < rise else max_lr*(1 + math.cos(math.pi*(step - rise)/fall))/2
@@ -152,7 +158,7 @@ def _(step, steps, max_lr, warm_up):
     rise = warm_up*steps
     return max_lr*(1 - math.cos(math.pi*step/rise))/2 if step < rise else _cycle(step, rise, steps - rise, max_lr)
 
-# %% ../../nbs/48_steps.ipynb #98887199
+# %% ../../nbs/48_steps.ipynb #d83afb98
 @one_cycle.mistake('The rate has to start at 0. (PyTorch starts at a 25th of the maximum, as you did.)')
 def _(step, steps, max_lr, warm_up):
     rise = warm_up*steps
@@ -175,7 +181,7 @@ def _(step, steps, max_lr, warm_up): return _cycle(step, warm_up*steps, (1 - war
 @one_cycle.mistake('The rate reaches 0 at the last step already. It would be 0 one step after it, at `steps`.')
 def _(step, steps, max_lr, warm_up): return _cycle(step, warm_up*steps, steps - 1 - warm_up*steps, max_lr)
 
-# %% ../../nbs/48_steps.ipynb #5489f357
+# %% ../../nbs/48_steps.ipynb #89c554a9
 def _loss_lists(seed: int) -> list[tuple]:
     random = torch.rand(12, generator=torch.Generator().manual_seed(seed)).tolist()
     return [([0.5], 2), ([3., 2., 1.], 2), ([3., 1., 2.], 2), ([3., 1., 2., 2.5, 0.5], 2), ([3., 1., 2., 2.5, 0.5], 3),
@@ -186,7 +192,8 @@ def _loss_lists(seed: int) -> list[tuple]:
     'Go through the losses. Remember the best epoch so far, and how many epochs ago that was.',
     'With 3, 1, 2, 2.5, 0.5 and patience 2: epochs 2 and 3 bring nothing better, so it stops there. The best is 1.',
     'if loss < losses[best]: best = epoch, and elif epoch - best >= ...: break',
-), 'How long nothing better came is `epoch - best`, so nothing has to be counted. What comes after the stop is never seen.')
+), 'How long nothing better came is `epoch - best`, so nothing has to be counted. What comes after the stop '
+   'is never seen.')
 def early_stop(losses: Sequence[float], patience: int) -> int:
     "The best epoch, from 0, of a training that stops when `patience` epochs in a row brought no smaller loss."
     best = 0
@@ -203,7 +210,7 @@ def _(losses, patience):
         if waited == patience: break
     return best
 
-# %% ../../nbs/48_steps.ipynb #74b0a19d
+# %% ../../nbs/48_steps.ipynb #5491f70f
 def _stop(losses: Sequence[float], patience: int, equal: bool = False, back: bool = False,
           reset: bool = True) -> tuple[int, int]: # The best epoch, and the one where it stopped
     "Stop early, with something amiss."
@@ -225,7 +232,7 @@ def _(losses, patience): return _stop(losses, patience + 1)[0]
 @early_stop.mistake('You stop one epoch too early: `patience` epochs have to bring nothing better.')
 def _(losses, patience): return _stop(losses, patience - 1)[0]
 
-# %% ../../nbs/48_steps.ipynb #eb9b539f
+# %% ../../nbs/48_steps.ipynb #697cb29e
 @early_stop.mistake('An equal loss is not better: compare with `<`.')
 def _(losses, patience): return _stop(losses, patience, equal=True)[0]
 @early_stop.mistake('"In a row" means that counting starts again at 0 after each better epoch.')
