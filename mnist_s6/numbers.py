@@ -268,7 +268,8 @@ def _cut_out(page: _Page, mark: _Mark) -> torch.Tensor: # (h, w), 0 to 1, white 
     place = slice(max(top - 2, 0), bottom + 2), slice(max(left - 2, 0), right + 2)
     labels = page.labels[place]
     own = torch.isin(labels, torch.tensor(mark.pieces))
-    return F.pad(page.ink[place]*_spread(own, 2)*(own | (labels == 0)), (4, 4, 4, 4))
+    margin = max(mark.box.height, mark.box.width)//2
+    return F.pad(page.ink[place]*_spread(own, 2)*(own | (labels == 0)), (margin,)*4)
 
 # %% ../nbs/08_numbers.ipynb #b2a01176
 @dataclass(frozen=True, eq=False, repr=False)
