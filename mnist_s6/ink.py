@@ -65,31 +65,32 @@ def _is_light(grey: torch.Tensor) -> bool: # (H, W), 0 to 1
     return bool(paper - low >= high - paper)
 
 # %% ../nbs/08_ink.ipynb #db969785
-def _bowl(grey: torch.Tensor) -> torch.Tensor: # (H, W)
-    "The surface of second degree that lies on the paper (asymmetric least squares, Eilers and Boelens 2005)."
-    y, x = (torch.linspace(-1, 1, side) for side in grey.shape)
-    powers = (0, 0), (0, 1), (1, 0), (0, 2), (1, 1), (2, 0)
-    terms = torch.stack([y[:, None]**i*x**j for i, j in powers], -1)   # (H, W, 6)
-    terms, pixels, weights = terms.flatten(0, 1), grey.flatten(), torch.ones(grey.numel())
-    for _ in range(6):
-        weighted = terms*weights[:, None]
-        surface = terms @ torch.linalg.solve(weighted.T @ terms + 1e-4*torch.eye(6), weighted.T @ pixels)
-        weights = torch.where(pixels >= surface, 1, 0.1)
-    return surface.view_as(grey).clamp(min=0.05)
-
 def _largest(image: torch.Tensor, reach: int) -> torch.Tensor: # (H, W)
     "The largest value within reach of each place: along the columns, then along the rows, which is faster."
     tall = F.max_pool2d(image[None, None], (2*reach + 1, 1), 1, (reach, 0))
     return F.max_pool2d(tall, (1, 2*reach + 1), 1, (0, reach))[0, 0]
 
+def _closed(image: torch.Tensor, reach: int) -> torch.Tensor: # (H, W)
+    "All dark places filled in that a square of 2·reach + 1 pixels doesn't fit into."
+    return -_largest(-_largest(image, reach), reach)
+
+def _continued(rows: torch.Tensor, by: int) -> torch.Tensor: # (H, W) → (H, W + 2·by)
+    "Rows that go on at both ends as they came: a slope goes on as a slope."
+    return torch.cat([2*rows[:, :1] - rows[:, 1:by + 1].flip(1), rows, 2*rows[:, -1:] - rows[:, -by - 1:-1].flip(1)], 1)
+
+# %% ../nbs/08_ink.ipynb #c0d5f412
 def paper_light(
     grey: torch.Tensor, # (H, W), dark ink on light paper, 0 to 1
 ) -> torch.Tensor: # (H, W)
     "How bright the paper is at each place, with its strokes filled in (a grey closing, Serra 1982)."
     longest = max(grey.shape)
     small = _resized(grey, [min(1, 64/longest)*side for side in grey.shape])
-    bowl, reach = _bowl(small), max(1, round(0.2*max(small.shape)))
-    closed = -_largest(-_largest(small/bowl, reach), reach)*bowl
+    reach = max(1, round(0.15*max(small.shape)))
+    ink = _closed(small, reach)   # all that is dark at an edge is filled in, as ink
+    by = [min(2*reach, side - 1) for side in small.shape]
+    around = _closed(_continued(_continued(small, by[1]).T, by[0]).T, reach)
+    shadow = around[by[0]:by[0] + small.shape[0], by[1]:by[1] + small.shape[1]]   # or is left, as a shadow
+    closed = torch.where(shadow > ink/2, shadow, ink)
     return F.interpolate(closed[None, None], grey.shape, mode='bilinear')[0, 0]
 
 # %% ../nbs/08_ink.ipynb #6c90e717
@@ -164,9 +165,17 @@ def _paper_level(missing: torch.Tensor) -> tuple[float, float]: # (H, W) → the
     return quartile, quartile - low
 
 # %% ../nbs/08_ink.ipynb #7fcddc14
+def _sides(ink: torch.Tensor) -> list[int]: # (H, W), bool, not empty
+    "Height and width of the box around ink."
+    return [int(places.max() - places.min()) + 1 for places in ink.nonzero().unbind(1)]
+
+def _at_edge(ink: torch.Tensor) -> bool: # (H, W), bool
+    "Whether ink reaches the picture's edge."
+    return any(bool(edge.any()) for edge in (ink[0], ink[-1], ink[:, 0], ink[:, -1]))
+
 def _is_blot(ink: torch.Tensor) -> bool: # (H, W), bool, not empty
     "Whether ink is a dot: below a tenth of the picture, and solid, and about as wide as high."
-    sides = [int(places.max() - places.min()) + 1 for places in ink.nonzero().unbind(1)]
+    sides = _sides(ink)
     return max(sides) < 0.1*max(ink.shape) and max(sides) < 2*min(sides) and bool(ink.sum() > 0.7*sides[0]*sides[1])
 
 # %% ../nbs/08_ink.ipynb #63e9b96e
@@ -184,9 +193,9 @@ def ink_on_black(
     ink = strong = digit_pieces(missing > floor)
     if ink.any():
         strong = ink & (missing > otsu_threshold(missing[ink].clamp(0, 1)))
-        if ink[0].any() or ink[-1].any() or ink[:, 0].any() or ink[:, -1].any():   # lines may hang on it
-            strong = digit_pieces(strong)
-            ink = ink & (_spread(strong, 1 + max(grey.shape)//100) > 0)
+        core = digit_pieces(strong)
+        if not core.any() or max(_sides(core)) < max(_sides(ink))/2 or _at_edge(ink):   # lines or shadows hang on it
+            strong, ink = core, ink & (_spread(core, 1 + max(grey.shape)//100) > 0)
     level = missing[strong].median().item() if strong.any() and not _is_blot(strong) else 0
     if level < 0.1:
         most = max(level, missing.max().item() if not ink.any() else 0)
