@@ -64,6 +64,7 @@ def _is_light(grey: torch.Tensor) -> bool: # (H, W), 0 to 1
     low, high = inner.aminmax()
     return bool(paper - low >= high - paper)
 
+<<<<<<< HEAD
 # %% ../nbs/09_ink.ipynb #db969785
 def _bowl(grey: torch.Tensor) -> torch.Tensor: # (H, W)
     "The surface of second degree that lies on the paper (asymmetric least squares, Eilers and Boelens 2005)."
@@ -77,19 +78,35 @@ def _bowl(grey: torch.Tensor) -> torch.Tensor: # (H, W)
         weights = 0.1 + 0.9*(pixels >= surface)
     return surface.view_as(grey).clamp(min=0.05)
 
+=======
+# %% ../nbs/08_ink.ipynb #db969785
+>>>>>>> pictures
 def _largest(image: torch.Tensor, reach: int) -> torch.Tensor: # (H, W)
     "The largest value within reach of each place: along the columns, then along the rows, which is faster."
     tall = F.max_pool2d(image[None, None], (2*reach + 1, 1), 1, (reach, 0))
     return F.max_pool2d(tall, (1, 2*reach + 1), 1, (0, reach))[0, 0]
 
+def _closed(image: torch.Tensor, reach: int) -> torch.Tensor: # (H, W)
+    "All dark places filled in that a square of 2·reach + 1 pixels doesn't fit into."
+    return -_largest(-_largest(image, reach), reach)
+
+def _continued(rows: torch.Tensor, by: int) -> torch.Tensor: # (H, W) → (H, W + 2·by)
+    "Rows that go on at both ends as they came: a slope goes on as a slope."
+    return torch.cat([2*rows[:, :1] - rows[:, 1:by + 1].flip(1), rows, 2*rows[:, -1:] - rows[:, -by - 1:-1].flip(1)], 1)
+
+# %% ../nbs/08_ink.ipynb #c0d5f412
 def paper_light(
     grey: torch.Tensor, # (H, W), dark ink on light paper, 0 to 1
 ) -> torch.Tensor: # (H, W)
     "How bright the paper is at each place, with its strokes filled in (a grey closing, Serra 1982)."
     longest = max(grey.shape)
     small = _resized(grey, [min(1, 64/longest)*side for side in grey.shape])
-    bowl, reach = _bowl(small), max(1, round(0.2*max(small.shape)))
-    closed = -_largest(-_largest(small/bowl, reach), reach)*bowl
+    reach = max(1, round(0.15*max(small.shape)))
+    ink = _closed(small, reach)   # all that is dark at an edge is filled in, as ink
+    by = [min(2*reach, side - 1) for side in small.shape]
+    around = _closed(_continued(_continued(small, by[1]).T, by[0]).T, reach)
+    shadow = around[by[0]:by[0] + small.shape[0], by[1]:by[1] + small.shape[1]]   # or is left, as a shadow
+    closed = torch.where(shadow > ink/2, shadow, ink)
     return F.interpolate(closed[None, None], grey.shape, mode='bilinear')[0, 0]
 
 # %% ../nbs/09_ink.ipynb #6c90e717
@@ -163,10 +180,22 @@ def _paper_level(missing: torch.Tensor) -> tuple[float, float]: # (H, W) → the
     low, quartile = _inner(missing)[::some, ::some].flatten().quantile(missing.new_tensor([0.05, 0.25])).tolist()
     return quartile, quartile - low
 
+<<<<<<< HEAD
 # %% ../nbs/09_ink.ipynb #7fcddc14
+=======
+# %% ../nbs/08_ink.ipynb #7fcddc14
+def _sides(ink: torch.Tensor) -> list[int]: # (H, W), bool, not empty
+    "Height and width of the box around ink."
+    return [int(places.max() - places.min()) + 1 for places in ink.nonzero().unbind(1)]
+
+def _at_edge(ink: torch.Tensor) -> bool: # (H, W), bool
+    "Whether ink reaches the picture's edge."
+    return any(bool(edge.any()) for edge in (ink[0], ink[-1], ink[:, 0], ink[:, -1]))
+
+>>>>>>> pictures
 def _is_blot(ink: torch.Tensor) -> bool: # (H, W), bool, not empty
     "Whether ink is a dot: below a tenth of the picture, and solid, and about as wide as high."
-    sides = [int(places.max() - places.min()) + 1 for places in ink.nonzero().unbind(1)]
+    sides = _sides(ink)
     return max(sides) < 0.1*max(ink.shape) and max(sides) < 2*min(sides) and bool(ink.sum() > 0.7*sides[0]*sides[1])
 
 # %% ../nbs/09_ink.ipynb #63e9b96e
@@ -184,10 +213,16 @@ def ink_on_black(
     ink = strong = digit_pieces(missing > floor)
     if ink.any():
         strong = ink & (missing > otsu_threshold(missing[ink].clamp(0, 1)))
+<<<<<<< HEAD
         if not strong.any(): strong = ink   # all of one level
         if ink[0].any() or ink[-1].any() or ink[:, 0].any() or ink[:, -1].any():   # lines may hang on it
             strong = digit_pieces(strong)
             ink = ink & (_spread(strong, 1 + max(grey.shape)//100) > 0)
+=======
+        core = digit_pieces(strong)
+        if not core.any() or max(_sides(core)) < max(_sides(ink))/2 or _at_edge(ink):   # lines or shadows hang on it
+            strong, ink = core, ink & (_spread(core, 1 + max(grey.shape)//100) > 0)
+>>>>>>> pictures
     level = missing[strong].median().item() if strong.any() and not _is_blot(strong) else 0
     if level < 0.1:
         most = max(level, missing.max().item() if not ink.any() else 0)
