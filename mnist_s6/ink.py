@@ -64,23 +64,7 @@ def _is_light(grey: torch.Tensor) -> bool: # (H, W), 0 to 1
     low, high = inner.aminmax()
     return bool(paper - low >= high - paper)
 
-<<<<<<< HEAD
 # %% ../nbs/09_ink.ipynb #db969785
-def _bowl(grey: torch.Tensor) -> torch.Tensor: # (H, W)
-    "The surface of second degree that lies on the paper (asymmetric least squares, Eilers and Boelens 2005)."
-    y, x = (torch.linspace(-1, 1, side, dtype=grey.dtype) for side in grey.shape)
-    powers = (0, 0), (0, 1), (1, 0), (0, 2), (1, 1), (2, 0)
-    terms = torch.stack([y[:, None]**i*x**j for i, j in powers], -1)   # (H, W, 6)
-    terms, pixels, weights = terms.flatten(0, 1), grey.flatten(), torch.ones_like(grey).flatten()
-    for _ in range(6):
-        weighted = terms*weights[:, None]
-        surface = terms @ torch.linalg.solve(weighted.T @ terms + 1e-4*torch.eye(6, dtype=grey.dtype), weighted.T @ pixels)
-        weights = 0.1 + 0.9*(pixels >= surface)
-    return surface.view_as(grey).clamp(min=0.05)
-
-=======
-# %% ../nbs/08_ink.ipynb #db969785
->>>>>>> pictures
 def _largest(image: torch.Tensor, reach: int) -> torch.Tensor: # (H, W)
     "The largest value within reach of each place: along the columns, then along the rows, which is faster."
     tall = F.max_pool2d(image[None, None], (2*reach + 1, 1), 1, (reach, 0))
@@ -94,7 +78,7 @@ def _continued(rows: torch.Tensor, by: int) -> torch.Tensor: # (H, W) → (H, W 
     "Rows that go on at both ends as they came: a slope goes on as a slope."
     return torch.cat([2*rows[:, :1] - rows[:, 1:by + 1].flip(1), rows, 2*rows[:, -1:] - rows[:, -by - 1:-1].flip(1)], 1)
 
-# %% ../nbs/08_ink.ipynb #c0d5f412
+# %% ../nbs/09_ink.ipynb #c0d5f412
 def paper_light(
     grey: torch.Tensor, # (H, W), dark ink on light paper, 0 to 1
 ) -> torch.Tensor: # (H, W)
@@ -180,10 +164,7 @@ def _paper_level(missing: torch.Tensor) -> tuple[float, float]: # (H, W) → the
     low, quartile = _inner(missing)[::some, ::some].flatten().quantile(missing.new_tensor([0.05, 0.25])).tolist()
     return quartile, quartile - low
 
-<<<<<<< HEAD
 # %% ../nbs/09_ink.ipynb #7fcddc14
-=======
-# %% ../nbs/08_ink.ipynb #7fcddc14
 def _sides(ink: torch.Tensor) -> list[int]: # (H, W), bool, not empty
     "Height and width of the box around ink."
     return [int(places.max() - places.min()) + 1 for places in ink.nonzero().unbind(1)]
@@ -192,7 +173,6 @@ def _at_edge(ink: torch.Tensor) -> bool: # (H, W), bool
     "Whether ink reaches the picture's edge."
     return any(bool(edge.any()) for edge in (ink[0], ink[-1], ink[:, 0], ink[:, -1]))
 
->>>>>>> pictures
 def _is_blot(ink: torch.Tensor) -> bool: # (H, W), bool, not empty
     "Whether ink is a dot: below a tenth of the picture, and solid, and about as wide as high."
     sides = _sides(ink)
@@ -213,16 +193,10 @@ def ink_on_black(
     ink = strong = digit_pieces(missing > floor)
     if ink.any():
         strong = ink & (missing > otsu_threshold(missing[ink].clamp(0, 1)))
-<<<<<<< HEAD
         if not strong.any(): strong = ink   # all of one level
-        if ink[0].any() or ink[-1].any() or ink[:, 0].any() or ink[:, -1].any():   # lines may hang on it
-            strong = digit_pieces(strong)
-            ink = ink & (_spread(strong, 1 + max(grey.shape)//100) > 0)
-=======
         core = digit_pieces(strong)
         if not core.any() or max(_sides(core)) < max(_sides(ink))/2 or _at_edge(ink):   # lines or shadows hang on it
             strong, ink = core, ink & (_spread(core, 1 + max(grey.shape)//100) > 0)
->>>>>>> pictures
     level = missing[strong].median().item() if strong.any() and not _is_blot(strong) else 0
     if level < 0.1:
         most = max(level, missing.max().item() if not ink.any() else 0)
@@ -266,7 +240,7 @@ def with_stroke(
     if 0 < 20/longest*stroke_width(digit) < THINNEST:
         digit = _resized(F.pad(digit, (1, 1, 1, 1)), [100/longest*(side + 2) for side in digit.shape])
         digit = _grown(digit/digit.max(), max(0, round((5*USUAL - stroke_width(digit/digit.max()))/2)))
-        rows, columns = ((digit.amax(along) > 0.02).nonzero()[:, 0] for along in (1, 0))
-        digit = digit[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]
+        rows, columns = ((digit.amax(along) > 0.02) for along in (1, 0))
+        digit = digit[rows][:, columns]
     scaled = _resized(digit, [20/max(digit.shape)*side for side in digit.shape])
     return scaled/scaled.max() if 0 < scaled.max() < 0.99 else scaled
