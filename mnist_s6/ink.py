@@ -67,14 +67,14 @@ def _is_light(grey: torch.Tensor) -> bool: # (H, W), 0 to 1
 # %% ../nbs/09_ink.ipynb #db969785
 def _bowl(grey: torch.Tensor) -> torch.Tensor: # (H, W)
     "The surface of second degree that lies on the paper (asymmetric least squares, Eilers and Boelens 2005)."
-    y, x = (torch.linspace(-1, 1, side) for side in grey.shape)
+    y, x = (torch.linspace(-1, 1, side, dtype=grey.dtype) for side in grey.shape)
     powers = (0, 0), (0, 1), (1, 0), (0, 2), (1, 1), (2, 0)
     terms = torch.stack([y[:, None]**i*x**j for i, j in powers], -1)   # (H, W, 6)
-    terms, pixels, weights = terms.flatten(0, 1), grey.flatten(), torch.ones(grey.numel())
+    terms, pixels, weights = terms.flatten(0, 1), grey.flatten(), torch.ones_like(grey).flatten()
     for _ in range(6):
         weighted = terms*weights[:, None]
-        surface = terms @ torch.linalg.solve(weighted.T @ terms + 1e-4*torch.eye(6), weighted.T @ pixels)
-        weights = torch.where(pixels >= surface, 1, 0.1)
+        surface = terms @ torch.linalg.solve(weighted.T @ terms + 1e-4*torch.eye(6, dtype=grey.dtype), weighted.T @ pixels)
+        weights = 0.1 + 0.9*(pixels >= surface)
     return surface.view_as(grey).clamp(min=0.05)
 
 def _largest(image: torch.Tensor, reach: int) -> torch.Tensor: # (H, W)
@@ -107,10 +107,10 @@ def pieces(
     ink: torch.Tensor, # (H, W), bool
 ) -> torch.Tensor: # (H, W), long: the same number all over a piece, 0 where there is no ink
     "Number the pieces of ink that hang together."
-    numbers = torch.arange(1., ink.numel() + 1).view_as(ink)*ink
+    numbers = torch.arange(1., ink.numel() + 1, dtype=torch.float).view_as(ink)*ink
     while True:
         spread = _largest(numbers, 1)*ink
-        ahead = torch.cat([torch.zeros(1), spread.flatten()])
+        ahead = F.pad(spread.flatten(), (1, 0))
         for _ in range(3): ahead = ahead[ahead.long()]
         if torch.equal(ahead[1:].view_as(ink), numbers): return numbers.long()
         numbers = ahead[1:].view_as(ink)
@@ -160,7 +160,7 @@ def _spread(ink: torch.Tensor, reach: int) -> torch.Tensor: # (H, W), 1 where th
 def _paper_level(missing: torch.Tensor) -> tuple[float, float]: # (H, W) → the paper's level, and its noise
     "The first quartile, and how far it lies above the lowest twentieth; of some pixels, without the rim."
     some = max(1, max(missing.shape)//150)
-    low, quartile = _inner(missing)[::some, ::some].flatten().quantile(torch.tensor([0.05, 0.25])).tolist()
+    low, quartile = _inner(missing)[::some, ::some].flatten().quantile(missing.new_tensor([0.05, 0.25])).tolist()
     return quartile, quartile - low
 
 # %% ../nbs/09_ink.ipynb #7fcddc14
@@ -184,6 +184,7 @@ def ink_on_black(
     ink = strong = digit_pieces(missing > floor)
     if ink.any():
         strong = ink & (missing > otsu_threshold(missing[ink].clamp(0, 1)))
+        if not strong.any(): strong = ink   # all of one level
         if ink[0].any() or ink[-1].any() or ink[:, 0].any() or ink[:, -1].any():   # lines may hang on it
             strong = digit_pieces(strong)
             ink = ink & (_spread(strong, 1 + max(grey.shape)//100) > 0)

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['TimeUp', 'Outcome', 'run', 'within_time', 'undisturbed']
 
-# %% ../../nbs/43_attempts.ipynb #66f386d9
+# %% ../../nbs/43_attempts.ipynb #434ccd6e
 import ctypes, os, random, threading, time, warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-# %% ../../nbs/43_attempts.ipynb #f929ebef
+# %% ../../nbs/43_attempts.ipynb #2274f8ae
 class TimeUp(BaseException):
     "Raised within an answer whose time is over."
 
@@ -34,7 +34,7 @@ def run(
     except TimeUp: raise
     except BaseException as error: return Outcome(None, arguments, error)
 
-# %% ../../nbs/43_attempts.ipynb #17964e18
+# %% ../../nbs/43_attempts.ipynb #41978864
 class _Attempt(threading.Thread):
     "Some work in a thread that doesn't keep the program from ending."
 
@@ -54,7 +54,7 @@ class _Attempt(threading.Thread):
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.ident or 0), ctypes.py_object(TimeUp))
             time.sleep(0.05)
 
-# %% ../../nbs/43_attempts.ipynb #e49d764b
+# %% ../../nbs/43_attempts.ipynb #6bcf945a
 def within_time(
     work: Callable[[], object], # Called without arguments, in a thread of its own
     seconds: float, # How long it may take
@@ -69,7 +69,7 @@ def within_time(
     attempt.join(0.3)   # seconds to end in; whoever doesn't is left alone
     return attempt.outcome
 
-# %% ../../nbs/43_attempts.ipynb #a2397561
+# %% ../../nbs/43_attempts.ipynb #1d611c27
 @contextmanager
 def undisturbed() -> Iterator[None]:
     "Show nothing that is printed or warned of; afterwards random numbers and the default type are as they were."

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['as_numbers', 'show', 'difference', 'outcome_difference']
 
-# %% ../../nbs/42_differences.ipynb #031c777d
+# %% ../../nbs/42_differences.ipynb #b7047c24
 import numbers, textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -15,7 +15,7 @@ from torch import nn
 
 from .attempts import Outcome
 
-# %% ../../nbs/42_differences.ipynb #9999c64c
+# %% ../../nbs/42_differences.ipynb #166376c3
 def as_numbers(
     value: object, # Anything
     depth: int = 6, # How deep lists may be nested
@@ -31,7 +31,7 @@ def as_numbers(
     same_shape = all(part is not None and part.shape == parts[0].shape for part in parts)
     return torch.stack([part.double() for part in parts]) if same_shape else None
 
-# %% ../../nbs/42_differences.ipynb #1e59f13a
+# %% ../../nbs/42_differences.ipynb #fd23a994
 def show(
     value: object, # Anything
 ) -> str:
@@ -43,7 +43,7 @@ def show(
     if type(value) in (list, tuple) and len(value) <= 12: return f'[{", ".join(map(show, value))}]'
     return f'of type {type(value).__name__}'
 
-# %% ../../nbs/42_differences.ipynb #41c9c98a
+# %% ../../nbs/42_differences.ipynb #21e4919a
 def difference(
     right: object, # What it should be
     found: object, # What it is: anything
@@ -66,7 +66,7 @@ def _state(model: nn.Module) -> dict[str, object]:
     modes = {f'{name or "the model"}.training': module.training for name, module in model.named_modules()}
     return {**model.state_dict(), **modes}
 
-# %% ../../nbs/42_differences.ipynb #f4488edb
+# %% ../../nbs/42_differences.ipynb #4ea93222
 def _part_difference(right: Sequence, found: object, tolerance: float) -> str:
     "See `difference`, for a list or a tuple."
     some = isinstance(found, (Sequence, torch.Tensor, np.ndarray)) and not isinstance(found, str)
@@ -88,7 +88,7 @@ def _number_difference(right: torch.Tensor, numbers: torch.Tensor | None, found:
     where = f'at {place} ' if place else ''
     return f'{where}it is {show(numbers[tuple(place)].item())}, and should be {show(right[tuple(place)].item())}'
 
-# %% ../../nbs/42_differences.ipynb #512afb02
+# %% ../../nbs/42_differences.ipynb #35071649
 def outcome_difference(
     right: Outcome,
     found: Outcome,

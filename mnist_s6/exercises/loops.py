@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['order_of_training', 'find_the_bug', 'read_the_curve', 'train_one_epoch', 'evaluate', 'curves']
 
-# %% ../../nbs/49_loops.ipynb #03a28b56
+# %% ../../nbs/49_loops.ipynb #0e491155
 from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ if TYPE_CHECKING: from matplotlib.figure import Figure
 
 _exercise = partial(exercise, '03_util')
 
-# %% ../../nbs/49_loops.ipynb #557773e8
+# %% ../../nbs/49_loops.ipynb #2ba4fea9
 def _network(seed: int, norm: bool) -> tuple[nn.Module, DataLoader]:
     "A network of few numbers for images of 2×2 and three classes, and ten images; it reads the last two wrong."
     generator = torch.Generator().manual_seed(seed)
@@ -38,7 +38,7 @@ def _training_inputs(seed: int) -> list[tuple]:
     networks[1][0].eval()
     return [(model, loader, torch.optim.SGD(model.parameters(), lr=0.3)) for model, loader in networks]
 
-# %% ../../nbs/49_loops.ipynb #400cd936
+# %% ../../nbs/49_loops.ipynb #81ccce8e
 @_exercise(_training_inputs, (
     'Switch to training mode. Then for each batch: scores, loss, slopes, step, clear. And count, to get the '
     'mean in the end.',
@@ -66,7 +66,7 @@ def _(model, loader, optimizer):
         losses[-1].mean().backward(); optimizer.step(); optimizer.zero_grad()
     return torch.cat(losses).mean()
 
-# %% ../../nbs/49_loops.ipynb #3f3c3eef
+# %% ../../nbs/49_loops.ipynb #b37162e6
 def _epoch(model: nn.Module, loader: Iterable, optimizer: torch.optim.Optimizer, order: str = 'clear backward step',
            softmax: bool = False) -> Iterator[tuple[float, int]]: # The loss and the size of each batch
     "Train, with something amiss."
@@ -82,7 +82,7 @@ def _per_image(batches: Iterable[tuple[float, int]]) -> float:
     losses, sizes = zip(*batches)
     return sum(loss*size for loss, size in zip(losses, sizes))/sum(sizes)
 
-# %% ../../nbs/49_loops.ipynb #cdcade1d
+# %% ../../nbs/49_loops.ipynb #ad9f8886
 @train_one_epoch.mistake('The slopes are never cleared, so each step repeats all earlier ones: call '
                          '`zero_grad()` for each batch.')
 def _(model, loader, optimizer): return _per_image(_epoch(model.train(), loader, optimizer, 'backward step'))
@@ -107,7 +107,7 @@ def _(model, loader, optimizer):
     whole = [batch for batch in loader if len(batch[1]) == 4]
     return _per_image(_epoch(model.train(), whole, optimizer))
 
-# %% ../../nbs/49_loops.ipynb #e1294823
+# %% ../../nbs/49_loops.ipynb #f35a37dc
 def _losses(*arguments: object) -> list[float]:
     "The loss of each batch of a training with nothing amiss."
     return [loss for loss, size in _epoch(arguments[0].train(), *arguments[1:])]
@@ -130,7 +130,7 @@ def _(model, loader, optimizer):
     _losses(model, loader, optimizer)
     with torch.no_grad(): return F.cross_entropy(model.eval()(loader.dataset.tensors[0]), loader.dataset.tensors[1])
 
-# %% ../../nbs/49_loops.ipynb #1a65e4e6
+# %% ../../nbs/49_loops.ipynb #c491d4b1
 def _evaluation_inputs(seed: int) -> list[tuple]:
     networks = [_network(seed, norm=True) for _ in range(2)]
     networks[1][0].eval()
@@ -157,7 +157,7 @@ def _(model, loader):
     from mnist_s6.util import evaluate
     return evaluate(model, loader).accuracy
 
-# %% ../../nbs/49_loops.ipynb #9f1b0cdc
+# %% ../../nbs/49_loops.ipynb #f0521ab7
 def _hits(model: nn.Module, loader: Iterable) -> list[tuple[int, int]]:
     "How many are right in each batch, and how many there are; in the mode that the model is in."
     with torch.no_grad():
@@ -174,7 +174,7 @@ def _share(hits: Iterable[tuple[int, int]]) -> float:
     right, sizes = zip(*hits)
     return sum(right)/sum(sizes)
 
-# %% ../../nbs/49_loops.ipynb #8ac4c33c
+# %% ../../nbs/49_loops.ipynb #bb5df076
 @evaluate.mistake('The model is left in evaluation mode, also where it came in training mode. Put '
                   'back the mode it had.')
 def _(model, loader): return _share(_hits(model.eval(), loader))
@@ -204,8 +204,8 @@ def _(model, loader): return _share(hit for hit in _evaluating(model, loader) if
 @evaluate.mistake('That is the share of mistakes; accuracy is 1 minus it.')
 def _(model, loader): return 1 - _share(_evaluating(model, loader))
 
-# %% ../../nbs/49_loops.ipynb #3e3a6fc3
-order_of_training = LineOrder('03_util', 'order_of_training', 'Which lines, in which order, train it? Two are not needed.',
+# %% ../../nbs/49_loops.ipynb #0a033751
+order_of_training = LineOrder('03_util', 'order_of_training', 'Which lines train it, in which order? Two don\'t.',
     program='import torch.nn.functional as F\n\ndef program(model, loader, optimizer):\n    model.train()\n'
             '    for images, labels in loader:\n        ...',
     lines=['optimizer.step()', 'loss.backward()', 'labels = model(images).argmax(1)',
@@ -224,7 +224,7 @@ order_of_training.mistake('No weight moves: `step` has to come after `backward`,
 order_of_training.mistake('`cross_entropy` makes its own softmax, and yours is the second one.')('fgdbae')
 order_of_training.mistake('The network learns its own answers, and not those of the loader.')('cfdbae')
 
-# %% ../../nbs/49_loops.ipynb #600a04af
+# %% ../../nbs/49_loops.ipynb #496a511e
 find_the_bug = Question('02_model', 'find_the_bug', 'Which line keeps this network from learning well? Its number?',
     answer=5, code='\n'.join([
         '1  def forward(self, images):                # (N, 1, 28, 28)',
@@ -243,7 +243,7 @@ find_the_bug.mistake('That ReLU stands between two layers, where it belongs.')(2
 find_the_bug.mistake('Pooling after a ReLU is fine, and so is the other way round.')(3)
 find_the_bug.mistake('`flatten(1)` keeps the images apart and makes one row of each, as the linear layer wants it.')(4)
 
-# %% ../../nbs/49_loops.ipynb #b10d0249
+# %% ../../nbs/49_loops.ipynb #fabbf9e2
 def curves() -> tuple[list[float], list[float]]: # Training loss and validation loss of epochs 1 to 12
     "A training that learns its images by heart, drawn by a formula."
     validation = [0.3 + (0.02 if epoch < 6 else 0.012)*(epoch - 6)**2 for epoch in range(1, 13)]
@@ -260,7 +260,7 @@ def _curve_picture() -> 'Figure':
     axes.grid(alpha=0.3); axes.legend()
     return figure
 
-# %% ../../nbs/49_loops.ipynb #0ee869bf
+# %% ../../nbs/49_loops.ipynb #ae596393
 read_the_curve = Question('03_util', 'read_the_curve', 'After which epoch should it stop? Look at `picture()`.',
     answer=6, picture=_curve_picture, hints=(
         'Which of the two curves tells how new images will be read?',
