@@ -192,7 +192,7 @@ def outcomes(style: Style, lengths: Iterable[int], times: int, seed: int, mnist:
     return found
 
 
-def measure_lines(times: int = 2, seed: int = 0) -> dict:
+def measure_lines(times: int = 5, seed: int = 0) -> dict:
     """How many lines of 2 to 10 digits are read from end to end, by condition and by length; and those that touch."""
     folder = unpack_data(data_folder())
     mnist = read_idx(folder / "train-images-idx3-ubyte")[55000:], read_idx(folder / "train-labels-idx1-ubyte")[55000:]
