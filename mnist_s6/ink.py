@@ -240,7 +240,7 @@ def with_stroke(
     if 0 < 20/longest*stroke_width(digit) < THINNEST:
         digit = _resized(F.pad(digit, (1, 1, 1, 1)), [100/longest*(side + 2) for side in digit.shape])
         digit = _grown(digit/digit.max(), max(0, round((5*USUAL - stroke_width(digit/digit.max()))/2)))
-        rows, columns = ((digit.amax(along) > 0.02) for along in (1, 0))
-        digit = digit[rows][:, columns]
+        rows, columns = ((digit.amax(along) > 0.02).nonzero()[:, 0] for along in (1, 0))
+        digit = digit[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]
     scaled = _resized(digit, [20/max(digit.shape)*side for side in digit.shape])
     return scaled/scaled.max() if 0 < scaled.max() < 0.99 else scaled

@@ -1,6 +1,6 @@
 // Crop and turn a digit as torchvision does with Pillow's images, byte for byte, with the numbers that PyTorch draws.
 
-import { cut, roundHalfEven, triangles, weigh } from "./digits.js";
+import { cut, roundHalfEven, triangles, weigh } from "./resample.js";
 
 /** PyTorch's source of random numbers on the CPU, the Mersenne Twister: each call gives one from 0 to 1. */
 export function randomSource(seed) {
