@@ -12,6 +12,7 @@ import pytest
 import torch
 from safetensors.torch import save
 from torch import nn
+from torch.nn.functional import pad
 from torch.optim.swa_utils import AveragedModel
 
 from mnist_s6.files import read_idx, unpack_data
@@ -24,6 +25,11 @@ from mnist_s6.weights import NETWORKS, export_onnx, load_network, load_weights, 
 
 ROOT = Path(__file__).resolve().parent.parent
 WEIGHTS = next((ROOT / "mnist_s6" / "weights").glob("*.safetensors"))
+
+
+def in_place(count: int) -> torch.Tensor:
+    """Random pixels where MNIST has its digits, so that nothing has to be prepared: (count, 28, 28)."""
+    return pad(torch.rand(count, 20, 20), (4, 4, 4, 4))
 
 
 @pytest.fixture
@@ -143,7 +149,7 @@ WRAPPERS = {
 def test_wrapped_networks_are_what_is_inside(wrapper: str, tmp_path: Path) -> None:
     """Written, read, asked, evaluated and exported."""
     torch.manual_seed(0)
-    net, wrap, images = S6Net(), WRAPPERS[wrapper], torch.rand(3, 28, 28)
+    net, wrap, images = S6Net(), WRAPPERS[wrapper], in_place(3)
     save_weights(net, tmp_path / "plain")
     save_weights(wrap(net), tmp_path / "wrapped")
     assert (tmp_path / "wrapped").read_bytes() == (tmp_path / "plain").read_bytes()
@@ -163,7 +169,7 @@ def test_wrapped_networks_are_what_is_inside(wrapper: str, tmp_path: Path) -> No
 @pytest.mark.parametrize("network", [S6Net, FastNet, TinyNet])
 def test_networks_of_any_precision_are_kept(precision: torch.dtype, network: type[nn.Module], tmp_path: Path) -> None:
     torch.manual_seed(0)
-    net, images = network().to(precision), torch.rand(3, 28, 28)
+    net, images = network().to(precision), in_place(3)
     save_weights(net, tmp_path / "w")
     found = load_network(tmp_path / "w")
     assert {p.dtype for p in found.parameters()} == {precision}
@@ -177,7 +183,7 @@ def test_networks_of_any_precision_are_kept(precision: torch.dtype, network: typ
 
 def test_a_default_of_double_precision(saved: tuple[nn.Module, Path], request: pytest.FixtureRequest, tmp_path: Path) -> None:
     net, path = saved
-    images = torch.rand(3, 28, 28)
+    images = in_place(3)
     expected = predict(images, net).probabilities
     request.addfinalizer(lambda: torch.set_default_dtype(torch.float))
     torch.set_default_dtype(torch.double)
@@ -206,7 +212,7 @@ def test_the_same_network_is_the_same_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("given", [S6Net, None, "w"])
 def test_what_is_no_network_is_told(given: object, saved: tuple[nn.Module, Path]) -> None:
-    for use in lambda: save_weights(given, saved[1]), lambda: load_weights(given, saved[1]), lambda: predict(torch.rand(28, 28), given or "no"):
+    for use in lambda: save_weights(given, saved[1]), lambda: load_weights(given, saved[1]), lambda: predict(in_place(1), given or "no"):
         with pytest.raises(TypeError, match="expected a network, such as S6Net"):
             use()
 

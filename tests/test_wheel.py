@@ -118,7 +118,7 @@ def test_help_leads_on(installed):
     for path in sorted((installed / "mnist_s6").rglob("*.py")):
         if path.name.startswith("_") and path.name != "__init__.py":
             continue
-        name = ".".join(path.relative_to(installed / "mnist_s6").with_suffix("").parts).removesuffix("__init__").rstrip(".")
+        name = path.relative_to(installed / "mnist_s6").with_suffix("").parts[0].removesuffix("__init__")  # or its package's
         assert name in shown and (path.stem == "__init__" or ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))), path
 
 
