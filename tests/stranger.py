@@ -59,24 +59,24 @@ slow_train, _ = load_data(128, batched=False)  # through torchvision
 assert next(iter(slow_train))[0].shape == (128, 1, 28, 28)
 
 # Predicting.
-images, labels = test_loader.images[:1000, 0], test_loader.labels[:1000]
-few = BatchedLoader(Subset(test_loader.dataset, range(1000)), 500)
+images, labels = test_loader.images[:, 0], test_loader.labels
 assert (predict(images).digits == labels).float().mean() > 0.99
 with tempfile.TemporaryDirectory() as folder:
     picture = Path(folder) / "seven.png"
     Image.fromarray(255 - images[0].numpy()).resize((200, 200)).save(picture)
     assert predict(picture).digit == 7
+    found = json.loads(call("mnist_s6_predict", "--json", picture)[0])
+    assert found["digit"] == 7 and len(found["probabilities"]) == 10
 
     # Training, from Python and from the shell; the command's weights are good for the other command.
     set_seed(0)
     net = S6Net()
-    fit(net, BatchedLoader(Subset(train_loader.dataset, range(3200)), 128, Augmentation()), few, epochs=1)
-    assert evaluate(net, few).accuracy > 0.5
+    fit(net, BatchedLoader(Subset(train_loader.dataset, range(3200)), 128, Augmentation()), test_loader, epochs=1)
+    assert evaluate(net, test_loader).accuracy > 0.5
     last = call("mnist_s6_train", "quick", "--output", Path(folder) / "run")[-1]
     assert last.startswith("test accuracy 9"), last
     weights = Path(folder) / "run" / "weights.safetensors"
-    found = json.loads(call("mnist_s6_predict", "--json", "--weights", weights, picture)[0])
-    assert found["digit"] == 7 and len(found["probabilities"]) == 10
+    assert call("mnist_s6_predict", "--weights", weights, picture)[1].split()[0] == "7"
 
     # What else requires a package of its own.
     from mnist_s6.weights import export_onnx
