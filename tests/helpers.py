@@ -16,6 +16,7 @@ from torch.utils.data import Subset
 from torchvision.datasets import MNIST
 
 from mnist_s6.datasets import BatchedLoader
+from mnist_s6.files import unpack_data
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "data"
@@ -31,8 +32,8 @@ def free_port() -> int:
 
 @functools.cache
 def mnist(train: bool) -> MNIST:
-    """All images, read once, also for all processes that a test forks."""
-    return MNIST(str(DATA), train=train)
+    """All images, unpacked if they have to be, and read once, also for all processes that a test forks."""
+    return MNIST(unpack_data(DATA).parent.parent, train=train)
 
 
 def few_images(training: int, testing: int) -> Callable[..., tuple[BatchedLoader, BatchedLoader]]:

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from helpers import free_port
 from PIL import Image
 from playwright.sync_api import Locator, Page, Request, expect
+from strokes import draw
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SCREENSHOTS = ROOT / "_out/screenshots"
@@ -313,16 +314,7 @@ class ExplorerOnPage:
 
     def stroke(self, *points: tuple[float, float]) -> None:
         """Draw a line on the canvas with the mouse, through points given as fractions from its upper left."""
-        canvas = self.output.get_by_role("application")
-        canvas.hover()  # waits until it neither moves nor is covered
-        size = box(canvas)
-        places = [(size["x"] + x * size["width"], size["y"] + y * size["height"]) for x, y in points]
-        self.page.mouse.move(*places[0])
-        self.page.mouse.down()
-        expect(canvas).to_be_focused()  # it has the pen
-        for place in places[1:]:
-            self.page.mouse.move(*place, steps=4)
-        self.page.mouse.up()
+        draw(self.output.get_by_role("application"), [list(points)])
         self.settle()
 
     def button(self, text: str) -> Locator:

@@ -2,6 +2,8 @@
 
 import math
 
+from playwright.sync_api import Locator, expect
+
 Line = list[tuple[float, float]]
 
 
@@ -23,3 +25,17 @@ STROKES: dict[int, list[Line]] = {
     8: [[*arc(0.5, 0.34, 0.15, 0.15, 90, -270), *arc(0.5, 0.66, 0.18, 0.17, -90, 270)]],
     9: [[*arc(0.5, 0.36, 0.16, 0.16, 0, -360), (0.64, 0.6), (0.58, 0.84)]],
 }
+
+
+def draw(canvas: Locator, lines: list[Line]) -> None:
+    """Draw lines on a sheet with the mouse."""
+    canvas.hover()  # waits until it neither moves nor is covered
+    box, mouse = canvas.bounding_box(), canvas.page.mouse
+    for line in lines:
+        places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in line]
+        mouse.move(*places[0])
+        mouse.down()
+        expect(canvas).to_be_focused()  # it has the pen
+        for place in places[1:]:
+            mouse.move(*place, steps=4)
+        mouse.up()

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from front import Functions, opened
-from helpers import DATA
+from helpers import mnist
 from playwright.sync_api import Browser, Page, expect
 from torchvision.datasets import MNIST
 
@@ -23,7 +23,7 @@ SAYS = """(() => {
 @pytest.fixture(scope="module")
 def digits() -> MNIST:
     """The training images."""
-    return MNIST(str(DATA))
+    return mnist(train=True)
 
 
 def test_the_sentence_is_pythons(browser: Browser, digits: MNIST) -> None:

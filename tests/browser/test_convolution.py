@@ -9,10 +9,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 from front import Functions, opened
-from helpers import DATA
+from helpers import mnist
 from lab import Notebook
 from playwright.sync_api import Browser, Page, expect
-from torchvision.datasets import MNIST
 
 from mnist_s6.widgets.convolution import _step_words, convolution_explorer, parse_kernel, shrunk_digit
 
@@ -40,7 +39,7 @@ def functions(browser: Browser) -> Iterator[Functions]:
 @pytest.fixture(scope="module")
 def digit() -> torch.Tensor:
     """The first test image, a 7."""
-    return MNIST(str(DATA), train=False).data[0]
+    return mnist(train=False).data[0]
 
 
 @pytest.fixture

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 from front import Functions, opened
-from helpers import DATA
-from playwright.sync_api import Browser, Page, expect
-from strokes import STROKES, Line
-from torchvision.datasets import MNIST
+from helpers import mnist
+from playwright.sync_api import Browser, Locator, Page, expect
+from strokes import STROKES, draw
 
 from mnist_s6.model import S6Net
 from mnist_s6.weights import pretrained
@@ -22,7 +21,7 @@ NOTHING = "Nothing is drawn yet."
 @pytest.fixture(scope="module")
 def page(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     """The explorer with the course's network and ten examples, from a file."""
-    dataset = MNIST(str(DATA), train=False)
+    dataset = mnist(train=False)
     with opened(browser, tmp_path_factory.mktemp("page"), draw_explorer(pretrained(), dataset)) as page:
         yield page
 
@@ -42,18 +41,9 @@ def says(page: Page, text: str) -> None:
     expect(page.locator(".s6-sentence")).to_have_text(text)
 
 
-def draw(page: Page, lines: list[Line]) -> None:
-    """Draw lines with the mouse."""
-    canvas = page.get_by_role("application")
-    canvas.scroll_into_view_if_needed()
-    box = canvas.bounding_box()
-    for line in lines:
-        places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in line]
-        page.mouse.move(*places[0])
-        page.mouse.down()
-        for place in places[1:]:
-            page.mouse.move(*place, steps=3)
-        page.mouse.up()
+def canvas_of(page: Page) -> Locator:
+    """The sheet to draw on."""
+    return page.get_by_role("application")
 
 
 def reads(page: Page, digit: int, but: str = "") -> None:
@@ -64,7 +54,7 @@ def reads(page: Page, digit: int, but: str = "") -> None:
 @pytest.mark.parametrize("digit", STROKES)
 def test_a_digit_drawn_with_the_mouse_is_read(sheet: Page, digit: int) -> None:
     """The right answer comes first, and stands in the bars too."""
-    draw(sheet, STROKES[digit])
+    draw(canvas_of(sheet), STROKES[digit])
     reads(sheet, digit)
     expect(sheet.locator(".s6-best span").first).to_have_text(str(digit))
 
@@ -93,7 +83,7 @@ def test_a_digit_drawn_with_the_keys_is_read(sheet: Page) -> None:
 )
 def test_each_step_can_be_left_out(sheet: Page, label: str, but: str) -> None:
     """A small 7 in a corner: by mouse and by key, and back."""
-    draw(sheet, [[(0.02 + x / 3, 0.02 + y / 3) for x, y in STROKES[7][0]]])
+    draw(canvas_of(sheet), [[(0.02 + x / 3, 0.02 + y / 3) for x, y in STROKES[7][0]]])
     reads(sheet, 7)
     before = sheet.locator(".s6-sentence").text_content()
     sheet.get_by_label(label).click()
@@ -106,14 +96,14 @@ def test_each_step_can_be_left_out(sheet: Page, label: str, but: str) -> None:
 
 def test_stored_digits_are_read_as_python_reads_them(sheet: Page) -> None:
     """To the tenth of a percent; to draw on makes it no example any more."""
-    data, select = MNIST(str(DATA), train=False).data, sheet.get_by_label("example")
+    data, select = mnist(train=False).data, sheet.get_by_label("example")
     names = select.locator("option").all_text_contents()
     assert names[0] == "none" and [name[:4] for name in names[1:]] == [f"a {digit} " for digit in range(10)]
     for name in names[1:]:
         select.select_option(name)
         image = sheet_image(sheet_bytes(data[int(re.search(r"image (\d+)", name)[1])]))
         says(sheet, draw_picture(pretrained(), image).text)
-    draw(sheet, [[(0.1, 0.9), (0.2, 0.9)]])
+    draw(canvas_of(sheet), [[(0.1, 0.9), (0.2, 0.9)]])
     expect(select).to_have_value("none")
 
 
@@ -136,7 +126,7 @@ def test_a_network_that_cannot_answer_is_told(browser: Browser, tmp_path: Path) 
     with pytest.raises(AssertionError, match="returned scores"), opened(browser, tmp_path, draw_explorer(broken)) as page:
         says(page, NOTHING)
         expect(page.get_by_label("example")).to_have_count(0)
-        draw(page, STROKES[7])
+        draw(canvas_of(page), STROKES[7])
         message = re.compile(r"^⚠ ValueError: the network returned scores of shape \(1, 10\): .*, all finite$")
         expect(page.get_by_role("alert")).to_have_text(message)
         page.get_by_role("button", name="clear").click()
@@ -146,11 +136,11 @@ def test_a_network_that_cannot_answer_is_told(browser: Browser, tmp_path: Path) 
 
 def test_a_finger_draws_on_a_phone(browser: Browser, tmp_path: Path) -> None:
     """390 pixels wide: nothing reaches over the edge, and the page doesn't scroll under the finger."""
-    with opened(browser, tmp_path, draw_explorer(pretrained(), MNIST(str(DATA), train=False)), width=390) as page:
+    with opened(browser, tmp_path, draw_explorer(pretrained(), mnist(train=False)), width=390) as page:
         says(page, NOTHING)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         assert page.get_by_role("application").evaluate("canvas => getComputedStyle(canvas).touchAction") == "none"
-        draw(page, STROKES[3])
+        draw(canvas_of(page), STROKES[3])
         reads(page, 3)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
 

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 import pytest
 import torch
 from front import Functions, opened
-from helpers import DATA
+from helpers import mnist
 from playwright.sync_api import Browser, Page, expect
 from torch import nn
-from torchvision.datasets import MNIST
 
 from mnist_s6.datasets import MEAN, STD
 from mnist_s6.model import FastNet, S6Net
@@ -29,7 +28,7 @@ EXPLAIN = """(() => {
 @pytest.fixture(scope="module")
 def digits() -> torch.Tensor:
     """Ten test images, normalised."""
-    return (MNIST(str(DATA), train=False).data[:10, None] / 255 - MEAN) / STD
+    return (mnist(train=False).data[:10, None] / 255 - MEAN) / STD
 
 
 def alike(ours: str, theirs: str) -> bool:

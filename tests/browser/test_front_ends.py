@@ -8,12 +8,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 from front import Functions
-from helpers import DATA
+from helpers import mnist
 from PIL import Image
 from playwright.sync_api import Browser
 from safetensors.torch import save
 from torch import nn
-from torchvision.datasets import MNIST
 from torchvision.transforms.functional import center_crop, resize, rotate
 
 from mnist_s6.augment import Augmentation
@@ -34,7 +33,7 @@ def s6(browser: Browser) -> Iterator[Functions]:
 @pytest.fixture(scope="module")
 def digits() -> torch.Tensor:
     """The first 200 test images, bytes."""
-    return MNIST(str(DATA), train=False).data[:200]
+    return mnist(train=False).data[:200]
 
 
 def unsettled(network: type[nn.Module], widths: tuple[int, ...]) -> nn.Module:

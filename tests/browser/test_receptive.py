@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 from front import Functions, opened
-from helpers import DATA
+from helpers import mnist
 from lab import Notebook
 from playwright.sync_api import Browser, Page, expect
-from torchvision.datasets import MNIST
 
 from mnist_s6.model import receptive_field
 from mnist_s6.widgets.receptive import S6_STACK, _maps, _sight, averaging_layers, receptive_explorer, receptive_picture
@@ -23,7 +22,7 @@ PARTS = ("kernel", "stride", "padding")
 @pytest.fixture(scope="module")
 def digit() -> torch.Tensor:
     """The first test image, a 7."""
-    return MNIST(str(DATA), train=False).data[0]
+    return mnist(train=False).data[0]
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from helpers import ROOT, built_site
 from playwright.sync_api import Browser, Page, Route, expect
+from strokes import STROKES, draw
 
 PHONE, ENLARGED, DESK = (390, 844), (640, 512), (1280, 1024)  # a window of 1280×1024, enlarged to 200%, has 640×512
 PAGES = [path.stem for path in sorted((ROOT / "nbs").glob("*.ipynb"))]
@@ -35,8 +36,6 @@ ONE_OF_EACH = """() => {
 }"""
 STILL = re.compile(r'<div class="course-explorer" id="([^"]+)".*?<p>(.*?)</p>', re.DOTALL)  # its name, its sentence
 LOOK = {"resultTypes": ["violations"], "preload": False}  # no page of a file may fetch style sheets
-SEVEN = [(0.25, 0.2), (0.75, 0.2), (0.45, 0.8)]
-ONE = [(0.5, 0.15), (0.5, 0.85)]
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -158,26 +157,13 @@ def test_a_formula_is_drawn(visitor: Visitor) -> None:
     assert formula.bounding_box()["height"] > 10
 
 
-def draw(page: Page, points: list[tuple[float, float]]) -> None:
-    """Draw a line on the first page's sheet with the mouse, through points given as fractions from its upper left."""
-    sheet = page.locator("#front canvas[role=application]")
-    sheet.hover()
-    box = sheet.bounding_box()
-    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
-    page.mouse.move(*places[0])
-    page.mouse.down()
-    for place in places[1:]:
-        page.mouse.move(*place, steps=6)
-    page.mouse.up()
-
-
 @pytest.mark.parametrize("size", [DESK, PHONE])
 def test_the_first_page_reads_what_is_drawn(size: tuple[int, int], visitor: Visitor) -> None:
     visitor.size(*size)
     page = visitor.open("index")
     sentence = page.locator("#front .s6-sentence")
-    for strokes, digit in ((SEVEN, 7), (ONE, 1)):
-        draw(page, strokes)
+    for digit, lines in STROKES.items():
+        draw(page.locator("#front canvas[role=application]"), lines)
         expect(sentence).to_have_text(re.compile(f"^The drawing reads as {digit} with "))
         assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
         page.get_by_role("button", name="clear").click()
