@@ -31,7 +31,6 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbconvert import HTMLExporter
-from nbdev.clean import nbdev_clean
 from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -249,6 +248,8 @@ def run(path: Path, report: Path | None, way: Way) -> bool:
         page = f"report {write_report(nb, path, report)}"
         lines = [*lines[:-1], f"{lines[-1]} · {page}"] if lines else [page]
     elif ok:
+        from nbdev.clean import nbdev_clean  # a learner, who only reads reports, has no nbdev
+
         nbformat.write(nb, path)
         nbdev_clean(str(path))
         lines.append(f"saved {path} ({time.perf_counter() - start:.0f} s)")
