@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['read_shape', 'broadcast_shape', 'order_of_means', 'first_loss', 'step_too_far', 'scores_shape', 'one_step',
-           'blind_guess', 'half_the_maps', 'without_augmentation', 'read_a_letter', 'brightness', 'nearest', 'linear',
-           'slope', 'misread']
+           'blind_guess', 'batch_bytes', 'half_the_maps', 'without_augmentation', 'read_a_letter', 'brightness',
+           'nearest', 'linear', 'slope', 'misread']
 
-# %% ../../nbs/50_first.ipynb #f4489773
+# %% ../../nbs/50_first.ipynb #efbf5f99
 import math
 from collections.abc import Callable
 from functools import partial
@@ -18,7 +18,7 @@ from .engine import LineOrder, Prediction, Question, exercise
 
 _exercise = partial(exercise, '00_start')
 
-# %% ../../nbs/50_first.ipynb #19496c77
+# %% ../../nbs/50_first.ipynb #3db48823
 read_shape = Question('00_start', 'read_shape', 'Which shape has the last line?', answer=(10, 28),
     code='images = torch.zeros(100, 28, 28)\nimages[:10, 14]', hints=(
         'What stands first in the brackets is for dimension 0, what stands second for dimension 1.',
@@ -33,7 +33,7 @@ read_shape.mistake('And what is the 14 for? It picks one row of each image.')((1
 read_shape.mistake('`:10` is a slice: ten images are left.')((28,))
 read_shape.mistake('`:10` takes the places 0 to 9, and the end is not among them: how many are that?')((11, 28))
 
-# %% ../../nbs/50_first.ipynb #3eb0b58c
+# %% ../../nbs/50_first.ipynb #13d6e9a6
 broadcast_shape = Question('00_start', 'broadcast_shape', 'Which shape has the last line?', answer=(3, 4),
     code='a = torch.zeros(3)\nb = torch.zeros(4)\na[:, None] + b', hints=(
         'First write down the shape of `a[:, None]`. Then write the two shapes below each other, flush right.',
@@ -49,7 +49,7 @@ broadcast_shape.mistake('Nothing is put behind each other: each number of a meet
 broadcast_shape.mistake('So many numbers they are, but they stay in rows and columns.')((12,))
 broadcast_shape.mistake('`a + b` would fail, as 3 and 4 differ. `[:, None]` makes a column, and that goes.')('error')
 
-# %% ../../nbs/50_first.ipynb #ea5d6bda
+# %% ../../nbs/50_first.ipynb #183c9f89
 def _brightness_inputs(seed: int) -> list[tuple]:
     random = torch.rand(4, 2, 3, generator=torch.Generator().manual_seed(seed))
     return [(torch.tensor([[[1., 2.], [3., 6.]]]),), (random,)]
@@ -65,7 +65,7 @@ def brightness(images: torch.Tensor) -> torch.Tensor:
 @brightness.another
 def _(images): return torch.stack([image.sum()/image.numel() for image in images])
 
-# %% ../../nbs/50_first.ipynb #ef815880
+# %% ../../nbs/50_first.ipynb #a9eddb2b
 @brightness.mistake('That is one number for all of them. Each image should have its own.')
 def _(images): return images.mean()
 @brightness.mistake('Dimension 0 is which image: you have mixed the images with each other.')
@@ -81,7 +81,7 @@ def _(images): return images.sum(dim=(1, 2))/len(images)
 @brightness.mistake('You divide by the number of rows alone; an image has rows times columns pixels.')
 def _(images): return images.sum(dim=(1, 2))/images.shape[1]
 
-# %% ../../nbs/50_first.ipynb #900a29d5
+# %% ../../nbs/50_first.ipynb #36c2fdd2
 def _digit_inputs(seed: int) -> list[tuple]:
     images = torch.rand(15, 3, generator=torch.Generator().manual_seed(seed))
     return [(images, torch.arange(15) % 10)]
@@ -102,7 +102,7 @@ order_of_means.mistake('`images[digit]` is a single image, number 0, 1, 2 and so
 order_of_means.mistake('`chosen.mean()` is one number for all pixels; the mean image has one for each pixel.')('dfa')
 order_of_means.mistake('`means = [mean]` begins a new list each time, so only the last digit is left.')('dce')
 
-# %% ../../nbs/50_first.ipynb #6f0bf5fe
+# %% ../../nbs/50_first.ipynb #c47837f2
 def _nearest_inputs(seed: int) -> list[tuple]:
     generator = torch.Generator().manual_seed(seed)
     def random(*shape: int) -> torch.Tensor: return torch.rand(shape, generator=generator)
@@ -122,7 +122,7 @@ def nearest(images: torch.Tensor, means: torch.Tensor) -> torch.Tensor:
 @nearest.another
 def _(images, means): return [min(range(len(means)), key=lambda i: ((image - means[i])**2).sum()) for image in images]
 
-# %% ../../nbs/50_first.ipynb #a323783d
+# %% ../../nbs/50_first.ipynb #67e25840
 def _squares(images: torch.Tensor, means: torch.Tensor) -> torch.Tensor: # (N, C, P)
     return (images[:, None] - means)**2
 
@@ -142,7 +142,7 @@ def _(images, means): return (images[:, None] - means).abs().sum(dim=2).argmin(d
 @nearest.mistake('The largest product is not the smallest distance: a mean with large numbers would always win.')
 def _(images, means): return (images@means.T).argmax(dim=1)
 
-# %% ../../nbs/50_first.ipynb #08ad53f9
+# %% ../../nbs/50_first.ipynb #28114d5d
 def _linear_inputs(seed: int) -> list[tuple]:
     generator = torch.Generator().manual_seed(seed)
     def random(*shape: int) -> torch.Tensor: return torch.randn(shape, generator=generator)
@@ -161,7 +161,7 @@ def linear(images: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> to
 def _(images, weight, bias):
     return torch.stack([(images*column).sum(dim=1) + b for column, b in zip(weight.T, bias)], dim=1)
 
-# %% ../../nbs/50_first.ipynb #7685d8c3
+# %% ../../nbs/50_first.ipynb #66d2acad
 @linear.mistake('And the bias? Each class has one, and it is added to its score.')
 def _(images, weight, bias): return images@weight
 @linear.mistake('The bias is added, not taken away.')
@@ -179,7 +179,7 @@ def _(images, weight, bias): return images@weight + bias[:, None]
 @linear.mistake('`*` multiplies what stands in the same place. Weighted sums are `@`.')
 def _(images, weight, bias): return images*weight + bias
 
-# %% ../../nbs/50_first.ipynb #e3172c88
+# %% ../../nbs/50_first.ipynb #92076e18
 first_loss = Prediction('00_start', 'first_loss', 'A classifier that knows nothing gives each of ten digits the '
     'probability 0.1. What is its loss? (Two decimals will do.)', answer=math.log(10), tolerance=0.005, hints=(
         'The loss is minus the logarithm of the probability that the right digit was given.',
@@ -193,7 +193,7 @@ first_loss.mistake('It is the logarithm that counts, not 1 divided by the probab
 first_loss.mistake('That would be a classifier that is sure, and right.')(0)
 first_loss.mistake('The logarithm of 0.1 is below 0, and the loss is minus that.')(-math.log(10))
 
-# %% ../../nbs/50_first.ipynb #8aef3368
+# %% ../../nbs/50_first.ipynb #e51967b0
 def _slope_inputs(seed: int) -> list[tuple]:
     return [(lambda x: x*x, 3., 0.5), (lambda x: 5 - 2*x, 1., 0.25), (lambda x: x**3 + seed, 2., 0.1)]
 
@@ -208,7 +208,7 @@ def slope(function: Callable[[float], float], at: float, step: float) -> float:
 @slope.another
 def _(function, at, step): before, after = function(at), function(at + step); return after/step - before/step
 
-# %% ../../nbs/50_first.ipynb #cc779dfd
+# %% ../../nbs/50_first.ipynb #798776c6
 @slope.mistake('That is how much it grows in all; divide it by the step.')
 def _(function, at, step): return function(at + step) - function(at)
 @slope.mistake('The sign is wrong: later minus earlier, so that it is above 0 where the function grows.')
@@ -224,7 +224,7 @@ def _(function, at, step): return (function(at + step) - function(at))*step
 @slope.mistake('You looked in both directions, which is even more exact. Here, only the step forwards is asked for.')
 def _(function, at, step): return (function(at + step) - function(at - step))/(2*step)
 
-# %% ../../nbs/50_first.ipynb #feb38fbe
+# %% ../../nbs/50_first.ipynb #995ed98d
 step_too_far = Prediction('00_start', 'step_too_far', 'The loss is w·w, and its slope 2·w. You stand at w = 1. With '
     'a learning rate of 1.5, where is w after one step?', answer=-2, hints=(
         'New w = old w minus learning rate times slope.', 'With a learning rate of 0.1 it would be 1 − 0.1·2 = 0.8.',
@@ -236,7 +236,7 @@ step_too_far.mistake('You took away the learning rate alone. It is multiplied by
 step_too_far.mistake('That is how long the step is. Where does it lead to?')(3)
 step_too_far.mistake('That is the best place. A learning rate of 0.5 would lead right there.')(0)
 
-# %% ../../nbs/50_first.ipynb #6c9ed612
+# %% ../../nbs/50_first.ipynb #eda7833e
 def _misread_inputs(seed: int) -> list[tuple]:
     generator = torch.Generator().manual_seed(seed)
     labels, others = (torch.randint(3, (20,), generator=generator) for _ in range(2))
@@ -255,7 +255,7 @@ def misread(predictions: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
 @misread.another
 def _(predictions, labels): return [i for i in range(len(labels)) if predictions[i] != labels[i]]
 
-# %% ../../nbs/50_first.ipynb #bfc8ebce
+# %% ../../nbs/50_first.ipynb #55cd66b4
 @misread.mistake('Those are the places where it is right. Turn the comparison around.')
 def _(predictions, labels): return (predictions == labels).nonzero()[:, 0]
 @misread.mistake('True and False for each; now find the places that are True.')
@@ -269,7 +269,7 @@ def _(predictions, labels): return labels[predictions != labels]
 @misread.mistake('Almost: `nonzero()` is a table with one column, (M, 1). Take its column 0.')
 def _(predictions, labels): return (predictions != labels).nonzero()
 
-# %% ../../nbs/50_first.ipynb #5a0533df
+# %% ../../nbs/50_first.ipynb #8cf8e5d0
 scores_shape = Question('01_datasets', 'scores_shape', 'Which shape has `images@weight`?', answer=(100, 10),
     code='images = torch.zeros(100, 784)\nweight = torch.zeros(784, 10)', hints=(
         'Each image is one row. How many scores does it get?',
@@ -291,7 +291,7 @@ one_step.mistake('That goes uphill. With a slope below 0, the loss sinks if the 
 one_step.mistake('And the learning rate? It makes the step shorter.')(5)
 one_step.mistake('That is only the step; it starts at 2.')(0.3)
 
-# %% ../../nbs/50_first.ipynb #713d648b
+# %% ../../nbs/50_first.ipynb #fc97c4fd
 blind_guess = Question('01_datasets', 'blind_guess', 'Ten digits, equally frequent. Somebody always says 7. Which '
     'accuracy is that, as a share from 0 to 1?', answer=0.1, hints=(
         'How many of 100 images are a 7?', 'With two classes, equally frequent, it would be 0.5.', 'One of ten.'),
@@ -302,7 +302,19 @@ blind_guess.mistake('That is in percent; the share lies between 0 and 1.')(10)
 blind_guess.mistake('That is the share that is wrong.')(0.9)
 blind_guess.mistake('So it would be with two classes.')(0.5)
 
-# %% ../../nbs/50_first.ipynb #46a78aa3
+# %% ../../nbs/50_first.ipynb #3ab5b673
+batch_bytes = Question('01_datasets', 'batch_bytes', 'How many bytes does a batch of 64 normalised images take, '
+    'without the labels?', answer=200_704, hints=(
+        'How many numbers are in it, and how many bytes does one take?',
+        'Two images of 28×28 pixels are 1,568 numbers, and at 4 bytes each that makes 6,272 bytes.',
+        'It is 64·28·28·…'),
+    why='A batch (64, 1, 28, 28) holds 50,176 numbers. Each is a `float32`, which takes 4 bytes.')
+batch_bytes.another(200_704.)
+batch_bytes.mistake('So many numbers there are. Each of them takes several bytes.')(50_176)
+batch_bytes.mistake('That is one image; a batch has 64 of them.')(3_136)
+batch_bytes.mistake('That would be with 8 bytes for each number. PyTorch takes 4, if nothing else is said.')(401_408)
+
+# %% ../../nbs/50_first.ipynb #4f4c36b6
 half_the_maps = Prediction('S6', 'half_the_maps', 'Each of the four convolutions gets half as many feature maps. How '
     'many parameters are left?\na) as many as before   b) about a half   c) about a quarter   d) about a tenth',
     answer='c', hints=(
@@ -314,7 +326,7 @@ half_the_maps.mistake('Fewer maps need fewer kernels.')('a')
 half_the_maps.mistake('It would be, if only the maps that go out were halved. Those that come in are halved too.')('b')
 half_the_maps.mistake('So few are left if the maps are cut to about a third.')('d')
 
-# %% ../../nbs/50_first.ipynb #d0ca692a
+# %% ../../nbs/50_first.ipynb #9bb26236
 without_augmentation = Prediction('S6', 'without_augmentation', 'The same training on 1,000 images, without '
     'augmentation. What happens?\na) better on the training images and on new ones   b) worse on both\n'
     'c) better on the training images, worse on new ones   d) worse on the training images, better on new ones',
