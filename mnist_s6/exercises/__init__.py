@@ -29,12 +29,13 @@ _all_ = ['accuracy', 'add_bytes', 'batch_indices', 'flip', 'normalise', 'cross_e
          'softmax', 'train_one_epoch', 'two_layer_gradients', 'batch_norm', 'convolve', 'count_parameters',
          'find_the_bug', 'max_pool', 'output_size', 'receptive_field', 'batch_bytes', 'blind_guess', 'brightness',
          'broadcast_shape', 'first_loss', 'half_the_maps', 'linear', 'misread', 'nearest', 'one_step',
-         'order_of_means', 'read_a_letter', 'read_shape', 'scores_shape', 'slope', 'step_too_far', 'without_augmentation']
+         'order_of_means', 'read_a_letter', 'read_shape', 'scores_shape', 'slope', 'step_too_far',
+         'without_augmentation']
 
 #: All exercises, in the order of the course
 EXERCISES: tuple[Exercise, ...] = (
-    read_shape, brightness, broadcast_shape, order_of_means, nearest, linear, first_loss, slope, step_too_far, misread,
-    half_the_maps, read_a_letter, without_augmentation, scores_shape, one_step, blind_guess,
+    read_shape, brightness, broadcast_shape, order_of_means, nearest, linear, first_loss, slope, step_too_far,
+    misread, half_the_maps, read_a_letter, without_augmentation, scores_shape, one_step, blind_guess,
     add_bytes, normalise, flip, batch_indices, batch_bytes, accuracy,
     convolve, max_pool, output_size, count_parameters, receptive_field, batch_norm, find_the_bug,
     softmax, cross_entropy, cross_entropy_gradient, two_layer_gradients, sgd_step, momentum_step, train_one_epoch,
