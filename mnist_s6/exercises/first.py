@@ -17,6 +17,7 @@ import torch
 from .engine import LineOrder, Prediction, Question, exercise
 
 _exercise = partial(exercise, '00_start')
+_QUOTED = 'The numbers are right, but they are a text. Leave the quotes away, so that it is a tuple.'
 
 # %% ../../nbs/50_first.ipynb #3db48823
 read_shape = Question('00_start', 'read_shape', 'Which shape has the last line?', answer=(10, 28),
@@ -27,6 +28,7 @@ read_shape = Question('00_start', 'read_shape', 'Which shape has the last line?'
     why='`:10` keeps ten of the images. 14 picks one row of each, so the dimension of the rows is gone, and 28 columns '
         'are left.')
 read_shape.another([10, 28])
+read_shape.mistake(_QUOTED)('(10, 28)')
 read_shape.mistake('A single number in the brackets takes its dimension away; only a slice keeps it.')((10, 1, 28))
 read_shape.mistake('14 says which row it is, and not how many there are.')((10, 14))
 read_shape.mistake('And what is the 14 for? It picks one row of each image.')((10, 28, 28))
@@ -42,6 +44,7 @@ broadcast_shape = Question('00_start', 'broadcast_shape', 'Which shape has the l
     why='`a[:, None]` is a column (3, 1). It is repeated four times to the right, and the row b (4,) three times '
         'downwards.')
 broadcast_shape.another([3, 4])
+broadcast_shape.mistake(_QUOTED)('(3, 4)')
 broadcast_shape.mistake('That is the shape of `a[:, None]` alone; it is repeated for each number of b.')((3, 1))
 broadcast_shape.mistake('That is the shape of b alone; it is repeated for each row of the column.')((4,))
 broadcast_shape.mistake('Turned around: the numbers of a go downwards, so there are as many rows as a is long.')((4, 3))
@@ -203,7 +206,7 @@ def _slope_inputs(seed: int) -> list[tuple]:
     'return (function(at + step) - function(…))/…',
 ), 'The growth divided by the step. The smaller the step, the nearer it comes to the slope at the point itself.')
 def slope(function: Callable[[float], float], at: float, step: float) -> float:
-    "How much a function grows from `at` to `at + step`, divided by the step."
+    "How much a function grows from `at` to `at + step`, divided by the step. It is first tried with x·x."
     return (function(at + step) - function(at))/step
 @slope.another
 def _(function, at, step): before, after = function(at), function(at + step); return after/step - before/step
@@ -277,6 +280,7 @@ scores_shape = Question('01_datasets', 'scores_shape', 'Which shape has `images@
         'The two 784 meet and are gone.'),
     why='For each image, the 784 pixels are weighed and summed up, once for each of ten classes.')
 scores_shape.another([100, 10])
+scores_shape.mistake(_QUOTED)('(100, 10)')
 scores_shape.mistake('The pixels are summed up, so the 784 is gone.')((100, 784))
 scores_shape.mistake('That is the shape of the weights, which stays the same for any number of images.')((784, 10))
 scores_shape.mistake('Turned around: the images stay in the rows.')((10, 100))
@@ -286,7 +290,7 @@ one_step = Question('01_datasets', 'one_step', 'A weight is 2, the slope of the 
     'rate is 0.1. What is the weight after one step?', answer=2.3, hints=(
         'A step goes against the slope.', 'With slope 1 it would be 2 − 0.1·1 = 1.9.', 'Minus times minus is plus.'),
     why='2 − 0.1·(−3) = 2.3. Where the slope is below 0, a larger weight makes the loss smaller.')
-one_step.another(2.3001)
+one_step.another(torch.tensor(2.3))
 one_step.mistake('That goes uphill. With a slope below 0, the loss sinks if the weight grows.')(1.7)
 one_step.mistake('And the learning rate? It makes the step shorter.')(5)
 one_step.mistake('That is only the step; it starts at 2.')(0.3)
@@ -296,7 +300,7 @@ blind_guess = Question('01_datasets', 'blind_guess', 'Ten digits, equally freque
     'accuracy is that, as a share from 0 to 1?', answer=0.1, hints=(
         'How many of 100 images are a 7?', 'With two classes, equally frequent, it would be 0.5.', 'One of ten.'),
     why='One in ten is a 7. An accuracy says little before you know what comes without any learning.')
-blind_guess.another(0.1001)
+blind_guess.another(torch.tensor(0.1))
 blind_guess.mistake('The sevens are right.')(0)
 blind_guess.mistake('That is in percent; the share lies between 0 and 1.')(10)
 blind_guess.mistake('That is the share that is wrong.')(0.9)
@@ -321,7 +325,7 @@ half_the_maps = Prediction('S6', 'half_the_maps', 'Each of the four convolutions
         'A convolution has weights for each pair of a map that comes in and a map that goes out.',
         'From 16 maps to 24 there are 16·24 kernels; from 8 to 12 there are 8·12.', '384 and 96: compare them.'),
     why='Half as many maps come in, and half as many go out: a half of a half.')
-half_the_maps.another('C')
+half_the_maps.another(' C) ')
 half_the_maps.mistake('Fewer maps need fewer kernels.')('a')
 half_the_maps.mistake('It would be, if only the maps that go out were halved. Those that come in are halved too.')('b')
 half_the_maps.mistake('So few are left if the maps are cut to about a third.')('d')
