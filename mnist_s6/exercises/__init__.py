@@ -6,11 +6,17 @@
 __all__ = ['EXERCISES', 'progress', 'reset', 'accuracy', 'add_bytes', 'batch_indices', 'flip', 'normalise', 'cross_entropy',
            'cross_entropy_gradient', 'early_stop', 'evaluate', 'momentum_step', 'one_cycle', 'order_of_training',
            'read_the_curve', 'sgd_step', 'softmax', 'train_one_epoch', 'two_layer_gradients', 'batch_norm', 'convolve',
-           'count_parameters', 'find_the_bug', 'max_pool', 'output_size', 'receptive_field']
+           'count_parameters', 'find_the_bug', 'max_pool', 'output_size', 'receptive_field', 'batch_bytes',
+           'blind_guess', 'brightness', 'broadcast_shape', 'first_loss', 'half_the_maps', 'linear', 'misread',
+           'nearest', 'one_step', 'order_of_means', 'read_a_letter', 'read_shape', 'scores_shape', 'slope',
+           'step_too_far', 'without_augmentation']
 
 # %% ../../nbs/40_exercises.ipynb #6eb0c8eb
 from .data import accuracy, add_bytes, batch_indices, flip, normalise
 from .engine import Exercise
+from .first import batch_bytes, blind_guess, brightness, broadcast_shape, first_loss, half_the_maps
+from .first import linear, misread, nearest, one_step, order_of_means, read_a_letter, read_shape
+from .first import scores_shape, slope, step_too_far, without_augmentation
 from .loops import evaluate, find_the_bug, order_of_training, read_the_curve, train_one_epoch
 from .losses import cross_entropy, cross_entropy_gradient, softmax, two_layer_gradients
 from .network import batch_norm, convolve, count_parameters, max_pool, output_size, receptive_field
@@ -21,11 +27,16 @@ from .steps import early_stop, momentum_step, one_cycle, sgd_step
 _all_ = ['accuracy', 'add_bytes', 'batch_indices', 'flip', 'normalise', 'cross_entropy', 'cross_entropy_gradient',
          'early_stop', 'evaluate', 'momentum_step', 'one_cycle', 'order_of_training', 'read_the_curve', 'sgd_step',
          'softmax', 'train_one_epoch', 'two_layer_gradients', 'batch_norm', 'convolve', 'count_parameters',
-         'find_the_bug', 'max_pool', 'output_size', 'receptive_field']
+         'find_the_bug', 'max_pool', 'output_size', 'receptive_field', 'batch_bytes', 'blind_guess', 'brightness',
+         'broadcast_shape', 'first_loss', 'half_the_maps', 'linear', 'misread', 'nearest', 'one_step',
+         'order_of_means', 'read_a_letter', 'read_shape', 'scores_shape', 'slope', 'step_too_far',
+         'without_augmentation']
 
 #: All exercises, in the order of the course
 EXERCISES: tuple[Exercise, ...] = (
-    add_bytes, normalise, flip, batch_indices, accuracy,
+    read_shape, brightness, broadcast_shape, order_of_means, nearest, linear, first_loss, slope, step_too_far,
+    misread, half_the_maps, read_a_letter, without_augmentation, scores_shape, one_step, blind_guess,
+    add_bytes, normalise, flip, batch_indices, batch_bytes, accuracy,
     convolve, max_pool, output_size, count_parameters, receptive_field, batch_norm, find_the_bug,
     softmax, cross_entropy, cross_entropy_gradient, two_layer_gradients, sgd_step, momentum_step, train_one_epoch,
     order_of_training, evaluate, one_cycle, early_stop, read_the_curve)
