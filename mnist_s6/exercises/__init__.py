@@ -6,14 +6,21 @@
 __all__ = ['EXERCISES', 'progress', 'reset', 'accuracy', 'add_bytes', 'batch_indices', 'flip', 'normalise', 'cross_entropy',
            'cross_entropy_gradient', 'early_stop', 'evaluate', 'momentum_step', 'one_cycle', 'order_of_training',
            'read_the_curve', 'sgd_step', 'softmax', 'train_one_epoch', 'two_layer_gradients', 'batch_norm', 'convolve',
-           'count_parameters', 'find_the_bug', 'max_pool', 'output_size', 'receptive_field']
+           'count_parameters', 'find_the_bug', 'max_pool', 'output_size', 'receptive_field', 'batch_norm_gradient',
+           'convolve_gradient', 'kaiming_deviation', 'linear_gradients', 'max_pool_gradient', 'numerical_gradient',
+           'relu_gradient', 'black_pixel', 'depends_on_others', 'last_batch', 'loss_of_four', 'same_size',
+           'score_slope', 'slopes_twice', 'step_downhill', 'ten_layers', 'zero_start']
 
 # %% ../../nbs/40_exercises.ipynb #6eb0c8eb
 from .data import accuracy, add_bytes, batch_indices, flip, normalise
 from .engine import Exercise
+from .gradients import (batch_norm_gradient, convolve_gradient, kaiming_deviation, linear_gradients,
+                                          max_pool_gradient, numerical_gradient, relu_gradient)
 from .loops import evaluate, find_the_bug, order_of_training, read_the_curve, train_one_epoch
 from .losses import cross_entropy, cross_entropy_gradient, softmax, two_layer_gradients
 from .network import batch_norm, convolve, count_parameters, max_pool, output_size, receptive_field
+from .questions import (black_pixel, depends_on_others, last_batch, loss_of_four, same_size,
+                                          score_slope, slopes_twice, step_downhill, ten_layers, zero_start)
 from .record import Entry, Line, Progress, forget, read_record
 from .steps import early_stop, momentum_step, one_cycle, sgd_step
 
@@ -21,14 +28,23 @@ from .steps import early_stop, momentum_step, one_cycle, sgd_step
 _all_ = ['accuracy', 'add_bytes', 'batch_indices', 'flip', 'normalise', 'cross_entropy', 'cross_entropy_gradient',
          'early_stop', 'evaluate', 'momentum_step', 'one_cycle', 'order_of_training', 'read_the_curve', 'sgd_step',
          'softmax', 'train_one_epoch', 'two_layer_gradients', 'batch_norm', 'convolve', 'count_parameters',
-         'find_the_bug', 'max_pool', 'output_size', 'receptive_field']
+         'find_the_bug', 'max_pool', 'output_size', 'receptive_field',
+         'batch_norm_gradient', 'convolve_gradient', 'kaiming_deviation', 'linear_gradients', 'max_pool_gradient',
+         'numerical_gradient', 'relu_gradient',
+         'black_pixel', 'depends_on_others', 'last_batch', 'loss_of_four', 'same_size', 'score_slope', 'slopes_twice',
+         'step_downhill', 'ten_layers', 'zero_start']
 
 #: All exercises, in the order of the course
 EXERCISES: tuple[Exercise, ...] = (
-    add_bytes, normalise, flip, batch_indices, accuracy,
-    convolve, max_pool, output_size, count_parameters, receptive_field, batch_norm, find_the_bug,
-    softmax, cross_entropy, cross_entropy_gradient, two_layer_gradients, sgd_step, momentum_step, train_one_epoch,
-    order_of_training, evaluate, one_cycle, early_stop, read_the_curve)
+    add_bytes, normalise, flip, batch_indices,
+    black_pixel, last_batch, convolve, output_size, count_parameters, max_pool, batch_norm, receptive_field,
+    find_the_bug,
+    same_size, depends_on_others, softmax, cross_entropy, sgd_step, order_of_training, accuracy, evaluate,
+    train_one_epoch, read_the_curve,
+    loss_of_four, step_downhill, slopes_twice, relu_gradient, score_slope, cross_entropy_gradient, linear_gradients,
+    two_layer_gradients, convolve_gradient, max_pool_gradient, batch_norm_gradient, numerical_gradient, zero_start,
+    ten_layers, kaiming_deviation,
+    momentum_step, one_cycle, early_stop)
 
 # %% ../../nbs/40_exercises.ipynb #831ebb42
 def progress() -> Progress:
