@@ -8,7 +8,7 @@ __all__ = ['relu_gradient', 'linear_gradients', 'max_pool_gradient', 'convolve_g
 
 # %% ../../nbs/51_gradients.ipynb #79b7cef4
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -258,7 +258,7 @@ def _function_inputs(seed: int) -> list[tuple]:
     'ahead = x.clone(); ahead[i] += h; ...; slopes[i] = (function(ahead) - function(behind))/(2*h)',
 ), 'Looking both ways, the bends of the curve cancel, and the error shrinks with h² and not with h. `clone` keeps x as '
    'it was.')
-def numerical_gradient(function: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor, h: float) -> torch.Tensor:
+def numerical_gradient(function: 'Callable[[torch.Tensor], torch.Tensor]', x: torch.Tensor, h: float) -> torch.Tensor:
     "The slope of function(x), one number, for each number of x (N,): move it by h to both sides; x stays as it was."
     slopes = torch.zeros_like(x)
     for i in range(len(x)):
@@ -306,7 +306,7 @@ def _shape_inputs(seed: int) -> list[tuple]:
     'fan_in = math.prod(shape[1:]); return (2/...)**0.5',
 ), 'One output adds up fan_in products, so the variance of a weight is 2/fan_in: the 2 makes good for the half that '
    'the ReLU takes away.')
-def kaiming_deviation(shape: Sequence[int]) -> float:
+def kaiming_deviation(shape: tuple[int, ...]) -> float:
     "Kaiming's standard deviation for a weight of shape (out, in) or (out, in, k, k), with a ReLU after it."
     return (2/math.prod(shape[1:]))**0.5
 @kaiming_deviation.another
