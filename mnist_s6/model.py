@@ -95,7 +95,7 @@ class S6Net(nn.Module):
         check_images(images)
         return self.classifier(self.features(images).flatten(1))
 
-# %% ../nbs/36_costs.ipynb #4abec7b7
+# %% ../nbs/38_costs.ipynb #4abec7b7
 @dataclass(frozen=True)
 class ReceptiveField:
     "Which input pixels the values of a layer see."
@@ -111,7 +111,7 @@ class ReceptiveField:
         top, left = self.start + row*self.step, self.start + column*self.step
         return top, left, top + self.size, left + self.size
 
-# %% ../nbs/36_costs.ipynb #3eb6df58
+# %% ../nbs/38_costs.ipynb #3eb6df58
 def receptive_field(
     layers: nn.Module | Iterable[nn.Module], # One layer, or several in the order they run; may hold `nn.Sequential`
 ) -> ReceptiveField: # Of the values after the last layer
@@ -126,7 +126,7 @@ def receptive_field(
                                found.start - padding*found.step)
     return found
 
-# %% ../nbs/36_costs.ipynb #7b55bf3e
+# %% ../nbs/38_costs.ipynb #7b55bf3e
 #: Layers in which a value sees only its own place
 POINTWISE = (nn.BatchNorm2d, nn.ReLU, nn.Dropout, nn.Dropout2d, nn.Identity, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU,
              nn.Hardswish, nn.Sigmoid, nn.Tanh)
@@ -151,7 +151,7 @@ def _flat(layers: nn.Module | Iterable[nn.Module]) -> list[nn.Module]:
     if isinstance(layers, nn.Module) and not isinstance(layers, nn.Sequential): return [layers]
     return [leaf for layer in layers for leaf in _flat(layer)]
 
-# %% ../nbs/36_costs.ipynb #87de1740
+# %% ../nbs/38_costs.ipynb #87de1740
 def multiply_adds(
     layer: nn.Module, # One layer
     output: torch.Tensor, # What it puts out for one image, (1, …)
@@ -160,7 +160,7 @@ def multiply_adds(
     if isinstance(layer, nn.Conv2d): return layer.weight[0].numel()*output[0].numel()
     return layer.in_features*output[0].numel() if isinstance(layer, nn.Linear) else 0
 
-# %% ../nbs/36_costs.ipynb #f1112c21
+# %% ../nbs/38_costs.ipynb #f1112c21
 @dataclass(frozen=True)
 class LayerSummary:
     "One row of the table: a layer and what it costs for one image."
@@ -187,7 +187,7 @@ def _row(name: str, layers: list[nn.Module], output: torch.Tensor) -> LayerSumma
     return LayerSummary(name, type(layer).__name__, tuple(output.shape[1:]), '×'.join(map(str, kernel)),
                         sum(p.numel() for p in layer.parameters()), multiply_adds(layer, output), size)
 
-# %% ../nbs/36_costs.ipynb #7c3ccee2
+# %% ../nbs/38_costs.ipynb #7c3ccee2
 @dataclass(frozen=True)
 class ModelSummary:
     "The table of a network; prints as text, and shows as a table in a notebook."
@@ -218,7 +218,7 @@ class ModelSummary:
         return (f"<table><thead><tr>{header.replace('td>', 'th>')}</tr></thead>"
                 f"<tbody>{''.join(f'<tr>{line}</tr>' for line in lines)}</tbody></table>")
 
-# %% ../nbs/36_costs.ipynb #201ac6bd
+# %% ../nbs/38_costs.ipynb #201ac6bd
 def _listen(model: nn.Module, input_shape: tuple[int, ...]) -> list[tuple[str, nn.Module, torch.Tensor]]:
     "Each layer's name, the layer and its output for an image of zeros; raises `ValueError` where it doesn't fit."
     check_network(model)
@@ -245,7 +245,7 @@ def model_summary(
     rows = tuple(_row(name, layers[:i + 1], output) for i, (name, _, output) in enumerate(ran))
     return ModelSummary(rows, sum(p.numel() for p in model.parameters()))
 
-# %% ../nbs/36_costs.ipynb #6a7d25e6
+# %% ../nbs/38_costs.ipynb #6a7d25e6
 class FastNet(nn.Module):
     "Three convolutions over the middle 24×24 pixels and a linear layer; returns logits."
 

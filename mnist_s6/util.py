@@ -246,7 +246,7 @@ def plot_confusion(
     axes.set(title='Confusion matrix', xlabel='prediction', ylabel='label', xticks=ticks, yticks=ticks)
     return figure
 
-# %% ../nbs/37_fit.ipynb #0ecyc1e0
+# %% ../nbs/39_fit.ipynb #0ecyc1e0
 @dataclass(frozen=True)
 class OneCycle:
     "AdamW (Loshchilov and Hutter 2019) in one cycle (Smith 2018); raises `ValueError` or `TypeError` on bad numbers."
@@ -271,7 +271,7 @@ class OneCycle:
         return optimizer, torch.optim.lr_scheduler.OneCycleLR(
             optimizer, self.max_lr, total_steps=steps, pct_start=rise, cycle_momentum=False)
 
-# %% ../nbs/37_fit.ipynb #3cff24f6
+# %% ../nbs/39_fit.ipynb #3cff24f6
 @contextmanager
 def _show_progress(training: 'Training', epochs: int) -> Iterator[Callable[[Score], None]]:
     "A bar over all steps of a training, and the function that moves it on."
@@ -285,7 +285,7 @@ def _show_progress(training: 'Training', epochs: int) -> Iterator[Callable[[Scor
             if bar.n % steps == 0: bar.clear()   # room for the line that is printed after the epoch
         yield show
 
-# %% ../nbs/37_fit.ipynb #0c52b98b
+# %% ../nbs/39_fit.ipynb #0c52b98b
 @contextmanager
 def _keeping(training: 'Training', epochs: int) -> Iterator[None]:
     "Leave the network evaluating; an error that ends the block gets `training` as its attribute."
@@ -304,7 +304,7 @@ def _check_precision(model: nn.Module) -> None:
         raise ValueError('the network is in half precision (torch.float16), in which small steps vanish. '
                          'Train model.float(), and make it model.half() afterwards')
 
-# %% ../nbs/37_fit.ipynb #7a110000
+# %% ../nbs/39_fit.ipynb #7a110000
 class Training(NamedTuple):
     "A training under way: all that decides how it goes on."
     model: nn.Module
@@ -313,7 +313,7 @@ class Training(NamedTuple):
     scheduler: torch.optim.lr_scheduler.LRScheduler
     history: History # Of the epochs so far
 
-# %% ../nbs/37_fit.ipynb #d31e44af
+# %% ../nbs/39_fit.ipynb #d31e44af
 def fit(
     model: nn.Module, # Returns logits (N, 10); trained in place, where its parameters are
     train_loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # Has a length, as a `DataLoader` or a list

@@ -30,7 +30,7 @@ from mnist_s6.util import (
 )
 from mnist_s6.widgets import record_layers
 
-ROOMS = [Path(__file__).parent.parent / "nbs" / name for name in ("03_util.ipynb", "37_fit.ipynb")]
+ROOMS = [Path(__file__).parent.parent / "nbs" / name for name in ("03_util.ipynb", "39_fit.ipynb")]
 EYE = (torch.eye(3), torch.arange(3))  # three images that `nn.Identity` gets right
 
 
