@@ -6,14 +6,19 @@
 __all__ = ['EXERCISES', 'progress', 'reset', 'accuracy', 'add_bytes', 'batch_indices', 'flip', 'normalise', 'cross_entropy',
            'cross_entropy_gradient', 'early_stop', 'evaluate', 'momentum_step', 'one_cycle', 'order_of_training',
            'read_the_curve', 'sgd_step', 'softmax', 'train_one_epoch', 'two_layer_gradients', 'batch_norm', 'convolve',
-           'count_parameters', 'find_the_bug', 'max_pool', 'output_size', 'receptive_field']
+           'count_parameters', 'find_the_bug', 'max_pool', 'output_size', 'receptive_field', 'adamw_step', 'best_cure',
+           'dropout', 'interval', 'larger_batches', 'linear_scaling', 'mean_and_spread', 'split', 'too_high',
+           'velocity_limit', 'weight_decay_step', 'which_underfits']
 
 # %% ../../nbs/40_exercises.ipynb #6eb0c8eb
+from .choices import (adamw_step, interval, larger_batches, linear_scaling, mean_and_spread, split,
+                                        too_high, velocity_limit)
 from .data import accuracy, add_bytes, batch_indices, flip, normalise
 from .engine import Exercise
 from .loops import evaluate, find_the_bug, order_of_training, read_the_curve, train_one_epoch
 from .losses import cross_entropy, cross_entropy_gradient, softmax, two_layer_gradients
 from .network import batch_norm, convolve, count_parameters, max_pool, output_size, receptive_field
+from .overfitting import best_cure, dropout, weight_decay_step, which_underfits
 from .record import Entry, Line, Progress, forget, read_record
 from .steps import early_stop, momentum_step, one_cycle, sgd_step
 
@@ -21,14 +26,18 @@ from .steps import early_stop, momentum_step, one_cycle, sgd_step
 _all_ = ['accuracy', 'add_bytes', 'batch_indices', 'flip', 'normalise', 'cross_entropy', 'cross_entropy_gradient',
          'early_stop', 'evaluate', 'momentum_step', 'one_cycle', 'order_of_training', 'read_the_curve', 'sgd_step',
          'softmax', 'train_one_epoch', 'two_layer_gradients', 'batch_norm', 'convolve', 'count_parameters',
-         'find_the_bug', 'max_pool', 'output_size', 'receptive_field']
+         'find_the_bug', 'max_pool', 'output_size', 'receptive_field', 'adamw_step', 'best_cure', 'dropout', 'interval',
+         'larger_batches', 'linear_scaling', 'mean_and_spread', 'split', 'too_high', 'velocity_limit',
+         'weight_decay_step', 'which_underfits']
 
 #: All exercises, in the order of the course
 EXERCISES: tuple[Exercise, ...] = (
     add_bytes, normalise, flip, batch_indices, accuracy,
     convolve, max_pool, output_size, count_parameters, receptive_field, batch_norm, find_the_bug,
-    softmax, cross_entropy, cross_entropy_gradient, two_layer_gradients, sgd_step, momentum_step, train_one_epoch,
-    order_of_training, evaluate, one_cycle, early_stop, read_the_curve)
+    softmax, cross_entropy, cross_entropy_gradient, two_layer_gradients, sgd_step, train_one_epoch,
+    order_of_training, evaluate, read_the_curve,
+    split, mean_and_spread, too_high, velocity_limit, momentum_step, weight_decay_step, adamw_step, interval,
+    larger_batches, linear_scaling, one_cycle, best_cure, dropout, early_stop, which_underfits)
 
 # %% ../../nbs/40_exercises.ipynb #831ebb42
 def progress() -> Progress:
