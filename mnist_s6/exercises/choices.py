@@ -6,7 +6,7 @@
 __all__ = ['velocity_limit', 'larger_batches', 'FIVE_RATES', 'too_high', 'split', 'mean_and_spread', 'interval', 'linear_scaling',
            'adamw_step', 'five_losses']
 
-# %% ../../nbs/52_choices.ipynb #e18d64f2
+# %% ../../nbs/52_choices.ipynb #2ec2c23c
 import statistics
 from collections.abc import Sequence
 from functools import partial
@@ -20,7 +20,7 @@ if TYPE_CHECKING: from matplotlib.figure import Figure
 
 _exercise = partial(exercise, '05_choices')
 
-# %% ../../nbs/52_choices.ipynb #e62cc30d
+# %% ../../nbs/52_choices.ipynb #312f760c
 def _split_inputs(seed: int) -> list[tuple]:
     order = torch.randperm(10, generator=torch.Generator().manual_seed(seed)).tolist()
     return [([2, 0, 1], 1), (order, 3), (order, 7), ([3, 1, 2, 0], 0)]
@@ -40,7 +40,7 @@ def _(order, held_out):
     chosen = [left.pop() for _ in range(held_out)][::-1]
     return left, chosen
 
-# %% ../../nbs/52_choices.ipynb #decc794c
+# %% ../../nbs/52_choices.ipynb #a858c1bc
 @split.mistake('Some are in both parts: images that are trained on can\'t validate anything.')
 def _(order, held_out): return order, order[len(order) - held_out:]
 @split.mistake('Nearly. Try it with `held_out = 0`: −0 is 0, so `order[:-0]` is empty.')
@@ -58,7 +58,7 @@ def _(order, held_out):
 @split.mistake('One image is lost at the cut: both slices take the same number.')
 def _(order, held_out): return order[:len(order) - held_out - 1], order[len(order) - held_out:]
 
-# %% ../../nbs/52_choices.ipynb #020f6344
+# %% ../../nbs/52_choices.ipynb #a436bda9
 def _value_lists(seed: int) -> list[tuple]:
     random = torch.randn(6, generator=torch.Generator().manual_seed(seed)).tolist()
     return [([1., 3.],), ([2., 4., 9.],), ([5., 5., 5.],), (random,)]
@@ -77,7 +77,7 @@ def mean_and_spread(values: Sequence[float]) -> tuple[float, float]:
 @mean_and_spread.another
 def _(values): return statistics.mean(values), statistics.stdev(values)
 
-# %% ../../nbs/52_choices.ipynb #9011c99a
+# %% ../../nbs/52_choices.ipynb #ab68c2d5
 @mean_and_spread.mistake('You divide by n. For a sample it is n − 1. (`np.std` needs `ddof=1`.)')
 def _(values): return statistics.mean(values), statistics.pstdev(values)
 @mean_and_spread.mistake('That is the variance; take its square root.')
@@ -93,7 +93,7 @@ def _(values): return statistics.stdev(values), statistics.mean(values)
 @mean_and_spread.mistake('You took the mean distance. The squares are missing.')
 def _(values): mean = sum(values)/len(values); return mean, sum(abs(value - mean) for value in values)/len(values)
 
-# %% ../../nbs/52_choices.ipynb #16c53fac
+# %% ../../nbs/52_choices.ipynb #f8f0185a
 def _interval_inputs(seed: int) -> list[tuple]:
     random = torch.randn(8, generator=torch.Generator().manual_seed(seed)).tolist()
     return [([1., 3.], 12.7), ([2., 4., 9.], 4.3), (random, 2.36)]
@@ -113,7 +113,7 @@ def _(values, t):
     values = torch.tensor(values, dtype=torch.double)
     return tuple((values.mean() + sign*t*(values.var()/len(values)).sqrt()).item() for sign in (-1, 1))
 
-# %% ../../nbs/52_choices.ipynb #3fe1ada6
+# %% ../../nbs/52_choices.ipynb #052831c9
 def _around(values: Sequence[float], half: float) -> tuple[float, float]:
     "The mean, less and plus something."
     return statistics.mean(values) - half, statistics.mean(values) + half
@@ -133,7 +133,7 @@ def _(values, t): return statistics.mean(values), t*statistics.stdev(values)/len
 @interval.mistake('The lower end comes first.')
 def _(values, t): return _around(values, t*statistics.stdev(values)/len(values)**0.5)[::-1]
 
-# %% ../../nbs/52_choices.ipynb #67746ddb
+# %% ../../nbs/52_choices.ipynb #ceda578d
 def _scaling_inputs(seed: int) -> list[tuple]:
     return [(0.1, 50, 100), (0.1, 50, 25), (0.2, 64, 64), (0.4, 32, 8*(seed + 1))]
 
@@ -149,7 +149,7 @@ def linear_scaling(lr: float, batch_size: int, new_batch_size: int) -> float:
 @linear_scaling.another
 def _(lr, batch_size, new_batch_size): return new_batch_size*(lr/batch_size)
 
-# %% ../../nbs/52_choices.ipynb #9af0e7e9
+# %% ../../nbs/52_choices.ipynb #b6e4e05c
 @linear_scaling.mistake('The wrong way round: a larger batch makes fewer steps, so each has to go further.')
 def _(lr, batch_size, new_batch_size): return lr*batch_size/new_batch_size
 @linear_scaling.mistake('`//` drops what is behind the point; 25//50 is 0.')
@@ -161,7 +161,7 @@ def _(lr, batch_size, new_batch_size): return new_batch_size/batch_size
 @linear_scaling.mistake('That is the old rate, whatever the batch.')
 def _(lr, batch_size, new_batch_size): return lr
 
-# %% ../../nbs/52_choices.ipynb #f0416d82
+# %% ../../nbs/52_choices.ipynb #e5c512a0
 def _adamw_inputs(seed: int) -> list[tuple]:
     generator = torch.Generator().manual_seed(seed)
     def random(*shape: int) -> torch.Tensor: return torch.randn(shape, generator=generator)
@@ -192,7 +192,7 @@ def _(parameter, gradient, m, v, step, lr, beta1, beta2, eps, weight_decay):
     optimizer.step()
     return new, *(optimizer.state[new][name] for name in ('exp_avg', 'exp_avg_sq'))
 
-# %% ../../nbs/52_choices.ipynb #c030e6f8
+# %% ../../nbs/52_choices.ipynb #8750a22a
 def _adamw(p: torch.Tensor, g: torch.Tensor, m: torch.Tensor, v: torch.Tensor, step: int, lr: float, b1: float,
            b2: float, eps: float, decay: float) -> tuple[torch.Tensor, ...]:
     "AdamW, to be spoilt."
@@ -214,7 +214,7 @@ def _(p, g, m, v, step, lr, b1, b2, eps, decay):
     new, m, v = _adamw(p, g, m, v, step, lr, b1, b2, eps, decay)
     return new, m/(1 - b1**step), v/(1 - b2**step)
 
-# %% ../../nbs/52_choices.ipynb #ed69d5f6
+# %% ../../nbs/52_choices.ipynb #45427874
 @adamw_step.mistake('The decay is added to the slope. That is Adam with L2; in AdamW it stands apart from both means.')
 def _(p, g, m, v, step, lr, b1, b2, eps, decay): return _adamw(p, g + decay*p, m, v, step, lr, b1, b2, eps, 0.)
 @adamw_step.mistake('And the weight decay? That is Adam, without the W.')
@@ -232,12 +232,13 @@ def _(p, g, m, v, step, lr, b1, b2, *others): return _adamw(p, g, m, v, step, lr
 @adamw_step.mistake('Old and new are exchanged: the old mean keeps the share beta, and the new slope gets 1 − beta.')
 def _(p, g, m, v, step, lr, b1, b2, *others): return _adamw(p, g, m, v, step, lr, 1 - b1, 1 - b2, *others)
 
-# %% ../../nbs/52_choices.ipynb #8de1d039
+# %% ../../nbs/52_choices.ipynb #89caa1f3
 velocity_limit = Prediction('05_choices', 'velocity_limit',
     'The slope is 1 at every step, and the momentum 0.9. How large does the velocity become in the end?', answer=10,
     hints=('In the end the velocity is the same before a step and after it.', 'v = 0.9·v + 1. With 0.5 it would be 2.',
-           'v − 0.9·v = 1, so v = 1/...'), why='v = 0.9·v + 1 holds for 10 alone. So momentum 0.9 makes steps up to ten '
-    'times as long, and wants a rate about a tenth as large.', tolerance=0.01)
+           'v − 0.9·v = 1, so v = 1/...'), tolerance=0.01,
+    why='v = 0.9·v + 1 holds for 10 alone. So momentum 0.9 makes steps up to ten times as long, and wants a rate about '
+        'a tenth as large.')
 velocity_limit.another(1/(1 - 0.9))
 velocity_limit.mistake('That is the first step alone; the velocity goes on growing.')(1)
 velocity_limit.mistake('That is after the second step: 0.9·1 + 1.')(1.9)
@@ -254,7 +255,7 @@ larger_batches.mistake('Its slopes are better, indeed. But how many steps are ma
 larger_batches.mistake('The network sees as many images, indeed. But how many steps does it make?')('the same')
 larger_batches.mistake("One of the three, please: 'lower', 'the same' or 'higher'.")('smaller')
 
-# %% ../../nbs/52_choices.ipynb #186ba9b7
+# %% ../../nbs/52_choices.ipynb #b74f4d6c
 #: The learning rates of five trainings, by their letters
 FIVE_RATES = {'a': 0.03, 'b': 0.001, 'c': 0.113, 'd': 0.01, 'e': 0.107}
 
@@ -273,7 +274,7 @@ def _five_picture() -> 'Figure':
     axes.grid(alpha=0.3); axes.legend()
     return figure
 
-# %% ../../nbs/52_choices.ipynb #c520aabe
+# %% ../../nbs/52_choices.ipynb #8a883aa0
 too_high = Question('05_choices', 'too_high', "Which run's learning rate is too high? Its letter. Look at `picture()`.",
     answer='c', picture=_five_picture, hints=(
         'A step that is too long jumps over the valley, and lands higher than it was.',

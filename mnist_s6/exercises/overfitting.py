@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['best_cure', 'which_underfits', 'weight_decay_step', 'dropout']
 
-# %% ../../nbs/57_overfitting.ipynb #975adf9c
+# %% ../../nbs/57_overfitting.ipynb #56f2aeb1
 from functools import partial
 
 import torch
@@ -14,7 +14,7 @@ from .engine import Prediction, Question, exercise
 
 _exercise = partial(exercise, '05_choices')
 
-# %% ../../nbs/57_overfitting.ipynb #a86e2137
+# %% ../../nbs/57_overfitting.ipynb #07ef9c9f
 def _decay_inputs(seed: int) -> list[tuple]:
     generator = torch.Generator().manual_seed(seed)
     def random(*shape: int) -> torch.Tensor: return torch.randn(shape, generator=generator)
@@ -36,7 +36,7 @@ def _(parameter, gradient, lr, weight_decay):
     torch.optim.SGD([new], lr=lr, weight_decay=weight_decay).step()
     return new
 
-# %% ../../nbs/57_overfitting.ipynb #0aab1b66
+# %% ../../nbs/57_overfitting.ipynb #7b431f93
 @weight_decay_step.mistake('That makes weights grow: the share is taken away, not added.')
 def _(p, g, lr, decay): return p - lr*g + lr*decay*p
 @weight_decay_step.mistake('And the learning rate? The share that is lost is lr·weight_decay.')
@@ -45,7 +45,7 @@ def _(p, g, lr, decay): return p - lr*g - decay*p
 def _(p, g, lr, decay): return p - lr*g
 @weight_decay_step.mistake('That shrinks the slope. It is the weight that shrinks.')
 def _(p, g, lr, decay): return p - lr*(1 - decay)*g
-@weight_decay_step.mistake('Each weight loses the same, and a small one would be pushed through 0. A share of itself is asked.')
+@weight_decay_step.mistake('Each weight loses the same, so a small one is pushed through 0. Take a share of itself.')
 def _(p, g, lr, decay): return p - lr*g - lr*decay*p.sign()
 @weight_decay_step.mistake('The share is of the old parameter, and you took it of the new one.')
 def _(p, g, lr, decay): return (p - lr*g)*(1 - lr*decay)
@@ -54,7 +54,7 @@ def _(p, g, lr, decay): return p - lr*g - lr*decay*p*p
 @weight_decay_step.mistake('The numbers are right, but the parameter that was given has changed. Make a new one.')
 def _(p, g, lr, decay): return p.sub_(lr*g + lr*decay*p)
 
-# %% ../../nbs/57_overfitting.ipynb #2561483e
+# %% ../../nbs/57_overfitting.ipynb #6e7d7c68
 def _dropout_inputs(seed: int) -> list[tuple]:
     generator = torch.Generator().manual_seed(seed)
     x, chance = (torch.randn(3, 4, generator=generator) for _ in range(2))
@@ -65,14 +65,14 @@ def _dropout_inputs(seed: int) -> list[tuple]:
     'Drop what the mask says. What is left has to make up for what is missing, on average.',
     'With p = 0.5 half is dropped, so what is kept is doubled: 3 and 5 with the mask 1 and 0 become 6 and 0.',
     'return x*mask/(1 - ...)',
-), 'On average the share 1 − p is kept. Divided by it, the mean stays as it was, and nothing is to be done when evaluating.')
+), 'On average the share 1 − p is kept. Divided by it, the mean stays, and nothing is to be done when evaluating.')
 def dropout(x: torch.Tensor, mask: torch.Tensor, p: float) -> torch.Tensor:
     "Keep the values where mask is 1, and scale them so that the mean stays; a value is dropped with probability p."
     return x*mask/(1 - p)
 @dropout.another
 def _(x, mask, p): return torch.where(mask.bool(), x/(1 - p), torch.zeros(()))
 
-# %% ../../nbs/57_overfitting.ipynb #fba59365
+# %% ../../nbs/57_overfitting.ipynb #05cf2434
 @dropout.mistake('Dropped they are, but on average the sum is now too small: scale up what is kept.')
 def _(x, mask, p): return x*mask
 @dropout.mistake('The wrong way round: 1 in the mask is kept, and 0 is dropped.')
@@ -81,26 +81,27 @@ def _(x, mask, p): return x*(1 - mask)/(1 - p)
 def _(x, mask, p): return x*mask/p
 @dropout.mistake('That makes it smaller still. It has to become larger, so divide by 1 − p.')
 def _(x, mask, p): return x*mask*(1 - p)
-@dropout.mistake('You divide by the share that this mask keeps. What counts is the probability, the same for each batch.')
+@dropout.mistake('You divide by the share that this mask keeps. Take the probability, the same for each batch.')
 def _(x, mask, p): return x*mask/mask.mean()
 @dropout.mistake('The mask is forgotten: nothing was dropped.')
 def _(x, mask, p): return x/(1 - p)
 @dropout.mistake('The numbers are right, but the input has changed. Make a new tensor.')
 def _(x, mask, p): return x.mul_(mask).div_(1 - p)
 
-# %% ../../nbs/57_overfitting.ipynb #20ad2ad6
-best_cure = Prediction('05_choices', 'best_cure', 'Which cure raises the validation accuracy most, on 500 images? '
-    "'augmentation', 'weight decay', 'dropout', 'stopping early' or 'a smaller network'?", answer='augmentation', hints=(
+# %% ../../nbs/57_overfitting.ipynb #e2446178
+best_cure = Prediction('05_choices', 'best_cure', 'Which cure raises the validation accuracy most, on 500 '
+    "images? 'augmentation', 'weight decay', 'dropout', 'stopping early' or 'a smaller network'?",
+    answer='augmentation', hints=(
         'What is the illness: too many weights, or too few images?', 'The best cure of all would be 2,000 images.',
         'Which of the five makes more images out of few?'),
     why='It is the only one that adds what was missing: images. The others keep the network from using what it has.')
 best_cure.another('Augmentation')
-best_cure.mistake('It makes the network less sure of its mistakes, but adds nothing that it could learn from.')('weight decay')
+best_cure.mistake('It makes the network less sure of its mistakes, but adds nothing to learn from.')('weight decay')
 best_cure.mistake('It may help, but the same 500 images come again and again.')('dropout')
 best_cure.mistake('It keeps what was good already. Another cure makes it better than it ever was.')('stopping early')
 best_cure.mistake('500 images can be learned by heart by a small network too, and it reads worse.')('a smaller network')
 
-# %% ../../nbs/57_overfitting.ipynb #ee5408c3
+# %% ../../nbs/57_overfitting.ipynb #10d08f13
 which_underfits = Question('05_choices', 'which_underfits', 'Four trainings on the same images, and their losses at '
     'the end. Which network has learned something, but is too small? Its letter.', answer='b', code='\n'.join([
         '   training  validation', 'a      0.01        0.61', 'b      0.93        0.98', 'c      0.11        0.14',
