@@ -6,29 +6,42 @@
 __all__ = ['EXERCISES', 'progress', 'reset', 'accuracy', 'add_bytes', 'batch_indices', 'flip', 'normalise', 'cross_entropy',
            'cross_entropy_gradient', 'early_stop', 'evaluate', 'momentum_step', 'one_cycle', 'order_of_training',
            'read_the_curve', 'sgd_step', 'softmax', 'train_one_epoch', 'two_layer_gradients', 'batch_norm', 'convolve',
-           'count_parameters', 'find_the_bug', 'max_pool', 'output_size', 'receptive_field']
+           'count_parameters', 'find_the_bug', 'max_pool', 'output_size', 'receptive_field', 'alone_and_in_company',
+           'bug_in_forward', 'bug_in_loop', 'bug_in_regression', 'bug_in_schedule', 'bug_in_split', 'fits',
+           'loss_at_start', 'order_of_checks', 'room_1', 'room_2', 'room_3', 'room_4', 'room_5', 'room_6', 'room_7',
+           'room_8', 'room_9', 'room_10', 'room_11', 'room_12', 'unmoved', 'unregistered']
 
 # %% ../../nbs/40_exercises.ipynb #6eb0c8eb
+from .bugs import alone_and_in_company, fits, loss_at_start, order_of_checks, unmoved, unregistered
 from .data import accuracy, add_bytes, batch_indices, flip, normalise
 from .engine import Exercise
 from .loops import evaluate, find_the_bug, order_of_training, read_the_curve, train_one_epoch
 from .losses import cross_entropy, cross_entropy_gradient, softmax, two_layer_gradients
 from .network import batch_norm, convolve, count_parameters, max_pool, output_size, receptive_field
 from .record import Entry, Line, Progress, forget, read_record
+from .rooms import (bug_in_forward, bug_in_loop, bug_in_regression, bug_in_schedule, bug_in_split,
+                                      room_1, room_2, room_3, room_4, room_5, room_6, room_7, room_8, room_9, room_10,
+                                      room_11, room_12)
 from .steps import early_stop, momentum_step, one_cycle, sgd_step
 
 # %% ../../nbs/40_exercises.ipynb #7dab4af5
 _all_ = ['accuracy', 'add_bytes', 'batch_indices', 'flip', 'normalise', 'cross_entropy', 'cross_entropy_gradient',
          'early_stop', 'evaluate', 'momentum_step', 'one_cycle', 'order_of_training', 'read_the_curve', 'sgd_step',
          'softmax', 'train_one_epoch', 'two_layer_gradients', 'batch_norm', 'convolve', 'count_parameters',
-         'find_the_bug', 'max_pool', 'output_size', 'receptive_field']
+         'find_the_bug', 'max_pool', 'output_size', 'receptive_field',
+         'alone_and_in_company', 'bug_in_forward', 'bug_in_loop', 'bug_in_regression', 'bug_in_schedule', 'bug_in_split',
+         'fits', 'loss_at_start', 'order_of_checks', 'room_1', 'room_2', 'room_3', 'room_4', 'room_5', 'room_6', 'room_7',
+         'room_8', 'room_9', 'room_10', 'room_11', 'room_12', 'unmoved', 'unregistered']
 
 #: All exercises, in the order of the course
 EXERCISES: tuple[Exercise, ...] = (
     add_bytes, normalise, flip, batch_indices, accuracy,
     convolve, max_pool, output_size, count_parameters, receptive_field, batch_norm, find_the_bug,
     softmax, cross_entropy, cross_entropy_gradient, two_layer_gradients, sgd_step, momentum_step, train_one_epoch,
-    order_of_training, evaluate, one_cycle, early_stop, read_the_curve)
+    order_of_training, evaluate, one_cycle, early_stop, read_the_curve,
+    loss_at_start, room_1, room_2, room_3, fits, room_4, room_5, room_6, room_7, unregistered, room_8,
+    alone_and_in_company, room_9, room_10, room_11, room_12, unmoved, order_of_checks,
+    bug_in_loop, bug_in_regression, bug_in_forward, bug_in_split, bug_in_schedule)
 
 # %% ../../nbs/40_exercises.ipynb #831ebb42
 def progress() -> Progress:
