@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['order_of_checks', 'loss_at_start', 'fits', 'alone_and_in_company', 'unregistered', 'unmoved']
 
-# %% ../../nbs/53_bugs.ipynb #655547ed
+# %% ../../nbs/53_bugs.ipynb #ea837066
 import copy, math
 from collections.abc import Callable
 from functools import partial
@@ -18,7 +18,7 @@ from .engine import LineOrder, exercise
 
 _exercise = partial(exercise, '06_bugs')
 
-# %% ../../nbs/53_bugs.ipynb #2ffa8f82
+# %% ../../nbs/53_bugs.ipynb #6a6b9052
 def _class_inputs(seed: int) -> list[tuple]: return [(1,), (2,), (10,), (11 + seed,)]
 
 @_exercise(_class_inputs, (
@@ -32,7 +32,7 @@ def loss_at_start(classes: int) -> float:
 @loss_at_start.another
 def _(classes): return F.cross_entropy(torch.zeros(1, classes), torch.tensor([0]))
 
-# %% ../../nbs/53_bugs.ipynb #b0153911
+# %% ../../nbs/53_bugs.ipynb #ab7f966b
 @loss_at_start.mistake('A loss is not below 0: it is *minus* the logarithm of the probability.')
 def _(classes): return math.log(1/classes)
 @loss_at_start.mistake('That is the logarithm to base 10. `cross_entropy` takes the natural one, `math.log`.')
@@ -46,7 +46,7 @@ def _(classes): return 1 - 1/classes
 @loss_at_start.mistake('That is right for ten classes; it should hold for any number of them.')
 def _(classes): return math.log(10)
 
-# %% ../../nbs/53_bugs.ipynb #8e765c60
+# %% ../../nbs/53_bugs.ipynb #0fb9e069
 def _few_images(seed: int, count: int) -> tuple[nn.Module, torch.Tensor, torch.Tensor]: # Images (N, 1, 2, 2), labels (N,)
     "A small network, images and labels."
     generator = torch.Generator().manual_seed(seed)
@@ -78,7 +78,7 @@ def fits(model: nn.Module, images: torch.Tensor, labels: torch.Tensor, steps: in
 @fits.another
 def _(model, images, labels, steps): return _fitted(copy.deepcopy(model), images, labels, steps)
 
-# %% ../../nbs/53_bugs.ipynb #f5bd4db6
+# %% ../../nbs/53_bugs.ipynb #99dc2914
 def _fitted(model: nn.Module, images: torch.Tensor, labels: torch.Tensor, steps: int, clear: bool = True,
             softmax: bool = False) -> torch.Tensor: # Each loss on the way
     "The loss after some steps of a model, which is changed."
@@ -93,7 +93,7 @@ def _fitted(model: nn.Module, images: torch.Tensor, labels: torch.Tensor, steps:
                 parameter -= 0.1*parameter.grad
     return loss().detach()
 
-# %% ../../nbs/53_bugs.ipynb #43a204de
+# %% ../../nbs/53_bugs.ipynb #cc538eb7
 @fits.mistake('The loss is right, but the model itself was trained. Train a copy: `copy.deepcopy(model)`.')
 def _(model, images, labels, steps): return _fitted(model, images, labels, steps)
 @fits.mistake('The slopes are never cleared, so each step repeats all earlier ones.')
@@ -107,7 +107,7 @@ def _(model, images, labels, steps): return _fitted(copy.deepcopy(model), images
 @fits.mistake('That is one step; make as many as `steps` says.')
 def _(model, images, labels, steps): return _fitted(copy.deepcopy(model), images, labels, min(1, steps))
 
-# %% ../../nbs/53_bugs.ipynb #f8846a4a
+# %% ../../nbs/53_bugs.ipynb #d26a7782
 def _company_inputs(seed: int) -> list[tuple]:
     generator, inputs = torch.Generator().manual_seed(seed), []
     weight = torch.randn(3, 4, generator=generator)
@@ -136,7 +136,7 @@ def alone_and_in_company(model: nn.Module, images: torch.Tensor) -> float:
 @alone_and_in_company.another
 def _(model, images): return _apart(copy.deepcopy(model), images).abs().max()
 
-# %% ../../nbs/53_bugs.ipynb #2412ff9a
+# %% ../../nbs/53_bugs.ipynb #9e0bfc6a
 def _apart(model: nn.Module, images: torch.Tensor) -> torch.Tensor: # (N, classes)
     "Logits in company minus logits alone."
     with torch.no_grad(): return model(images) - torch.cat([model(image) for image in images.split(1)])
@@ -158,7 +158,7 @@ def _(model, images): return _apart(copy.deepcopy(model), images).max()
 @alone_and_in_company.mistake('You always switch to `train()`. Leave the mode as it comes.')
 def _(model, images): return _apart(copy.deepcopy(model).train(), images).abs().max()
 
-# %% ../../nbs/53_bugs.ipynb #665c239e
+# %% ../../nbs/53_bugs.ipynb #7d9f9af6
 def _module(**attributes: object) -> nn.Module:
     "A module with some attributes."
     module = nn.Module()
@@ -189,7 +189,7 @@ def _(module):
         if type(value) in (list, tuple) and [part for part in value if hasattr(part, 'parameters')]: found += [name]
     return found
 
-# %% ../../nbs/53_bugs.ipynb #c929785d
+# %% ../../nbs/53_bugs.ipynb #3e6c3da2
 @unregistered.mistake('Those are the layers that *are* registered. The others are asked for.')
 def _(module): return [name for name, _ in module.named_children()]
 @unregistered.mistake('A list of numbers hides no layer: look at what is in it.')
@@ -202,7 +202,7 @@ def _(module): return [*(n for n, child in module.named_children() if isinstance
 @unregistered.mistake('There can be more than one: don\'t stop at the first.')
 def _(module): return unregistered.answer(module)[:1]
 
-# %% ../../nbs/53_bugs.ipynb #1f954e4a
+# %% ../../nbs/53_bugs.ipynb #e518e2d3
 def _step_inputs(seed: int) -> list[tuple]:
     def pair(model: nn.Module, known: nn.Module, used: int) -> tuple[nn.Module, Callable[[], None]]:
         "A model, and a step of those parameters that an optimizer knows; the last layers may be unused."
@@ -230,7 +230,7 @@ def _(model, step):
     step()
     return [name for name, value in model.state_dict().items() if (value == before[name]).all()]
 
-# %% ../../nbs/53_bugs.ipynb #03021d11
+# %% ../../nbs/53_bugs.ipynb #9376d6cf
 @unmoved.mistake('The note moves along, since a step changes parameters in place: `clone()` them.')
 def _(model, step): step(); return [name for name, _ in model.named_parameters()]
 @unmoved.mistake('Nothing was done yet: call `step()` between the note and the comparison.')
@@ -242,7 +242,7 @@ def _(model, step): step(); return [name for name, p in model.named_parameters()
 @unmoved.mistake('The names are right, but you made the step twice.')
 def _(model, step): still = unmoved.answer(model, step); step(); return still
 
-# %% ../../nbs/53_bugs.ipynb #bc5b4aef
+# %% ../../nbs/53_bugs.ipynb #ff15bd5f
 _SOUND = {'labels fit': True, 'first loss': 2.3, 'all weights move': True, 'loss of ten images': 0.01,
           'validation accuracy': 0.96, 'test accuracy': 0.95}
 _BAD = {'validation accuracy': 0.4, 'test accuracy': 0.4}   # what each of them has in common
@@ -253,7 +253,7 @@ def _sick_inputs(seed: int) -> list[tuple]:
             {**_BAD, **unable, 'first loss': 40. + seed}, {**_BAD, 'labels fit': False}]
     return [({**_SOUND, **ill},) for ill in ills]
 
-# %% ../../nbs/53_bugs.ipynb #77e62780
+# %% ../../nbs/53_bugs.ipynb #17f2b32c
 order_of_checks = LineOrder('06_bugs', 'order_of_checks', 'Which lines name the cause of a bad training, in which '
                             'order? Two don\'t belong.',
     program='def program(training):\n    ...\n    return \'nothing found\'',

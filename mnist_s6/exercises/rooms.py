@@ -6,12 +6,12 @@
 __all__ = ['bug_in_loop', 'bug_in_regression', 'bug_in_forward', 'bug_in_split', 'bug_in_schedule', 'room_1', 'room_2', 'room_3',
            'room_4', 'room_5', 'room_6', 'room_7', 'room_8', 'room_9', 'room_10', 'room_11', 'room_12']
 
-# %% ../../nbs/55_rooms.ipynb #fdaad8cb
+# %% ../../nbs/55_rooms.ipynb #f676e410
 from collections.abc import Sequence
 
 from .engine import Prediction, Question
 
-# %% ../../nbs/55_rooms.ipynb #ceaaea97
+# %% ../../nbs/55_rooms.ipynb #d2dae018
 def _hunt(name: str, task: str, code: str, answer: int, why: str, hints: Sequence[str], **mistakes: str) -> Question:
     "A question for a line; mistakes are given as `line_7='words'`."
     numbered = '\n'.join(f'{number:2}  {line}' for number, line in enumerate(code.splitlines(), start=1))
@@ -20,7 +20,7 @@ def _hunt(name: str, task: str, code: str, answer: int, why: str, hints: Sequenc
     for line, words in mistakes.items(): question.mistake(words)(int(line.removeprefix('line_')))
     return question
 
-# %% ../../nbs/55_rooms.ipynb #4117d123
+# %% ../../nbs/55_rooms.ipynb #6e561c3e
 bug_in_loop = _hunt('bug_in_loop', 'The loss sinks, but not as far as it could. Which line is to blame? Its number?', '''\
 torch.manual_seed(0)
 features = nn.Sequential(nn.Conv2d(1, 8, 5), nn.ReLU(), nn.MaxPool2d(4), nn.Flatten())   # to (N, 288)
@@ -39,7 +39,7 @@ for step in range(10):
     line_6='Two networks in a row are one function, and slopes go back through both.',
     line_7='Slopes may be cleared at any time between one step and the next `backward`.')
 
-# %% ../../nbs/55_rooms.ipynb #43a777f4
+# %% ../../nbs/55_rooms.ipynb #5c19ce81
 bug_in_regression = _hunt('bug_in_regression', 'A network shall tell how much ink is in an image. It answers nearly '
                           'the same for all of them. Which line is to blame?', '''\
 torch.manual_seed(0)
@@ -60,7 +60,7 @@ for step in range(200):
     line_4='The rate is small enough, and all parameters are given.',
     line_9='Clearing after the step is as good as clearing before `backward`.')
 
-# %% ../../nbs/55_rooms.ipynb #e7ae6afa
+# %% ../../nbs/55_rooms.ipynb #c2a712a2
 bug_in_forward = _hunt('bug_in_forward', 'In evaluation mode, an image gets other logits at each call. Which line is to '
                        'blame?', '''\
 class Network(nn.Module):
@@ -79,7 +79,7 @@ class Network(nn.Module):
     line_6='In evaluation mode, batch norm uses the means that it has kept, which are always the same.',
     line_8='A linear layer gives the same for the same.')
 
-# %% ../../nbs/55_rooms.ipynb #49ef366a
+# %% ../../nbs/55_rooms.ipynb #7342f40e
 bug_in_split = _hunt('bug_in_split', 'The validation accuracy is far better than that on new images. Which line comes too '
                      'early?', '''\
 images = pictures[:, None].float()/255                                 # (1000, 1, 28, 28)
@@ -97,7 +97,7 @@ training, validation = order[:1600], order[1600:]''', 4, 'First split, then augm
     line_5='A random order is what a split needs.',
     line_6='A split into 1,600 and 400 is fine, if no image is on both sides.')
 
-# %% ../../nbs/55_rooms.ipynb #5812cf5e
+# %% ../../nbs/55_rooms.ipynb #c4338bfc
 bug_in_schedule = _hunt('bug_in_schedule', 'The rate shall be a tenth after five epochs. But the network stops learning in '
                         'the first. Which line is to blame?', '''\
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -118,7 +118,7 @@ for epoch in range(10):
     line_7='Clear, backward, step: that is the order.',
     line_9='This only takes a note.')
 
-# %% ../../nbs/55_rooms.ipynb #6a52c7c0
+# %% ../../nbs/55_rooms.ipynb #c9b2d5a3
 def _room(number: int, symptom: str, choices: dict[str, str], why: str, hints: tuple[str, str]) -> Prediction:
     "The guess of a room: checks by their text, with words against the wrong ones."
     letters = dict(zip('abcd', choices))
@@ -131,7 +131,7 @@ def _room(number: int, symptom: str, choices: dict[str, str], why: str, hints: t
         if choices[text]: guess.mistake(choices[text])(letter)
     return guess
 
-# %% ../../nbs/55_rooms.ipynb #b1d7693a
+# %% ../../nbs/55_rooms.ipynb #c29acd15
 room_1 = _room(1, 'Loss and accuracy: the loss falls for a few steps, and then it explodes.', {
     'the labels of the first batch': 'They are well mixed. Labels in a bad order don\'t make a loss explode so soon.',
     'the slopes of the second step': '',
@@ -156,6 +156,8 @@ room_3 = _room(3, 'It learns, but the loss stays far from 0.', {
     'It can\'t fit even ten images: the loss has a floor at 1.46.', (
     'Is it the images, or can the network not do it at all?',
     'What would the loss be on a task that anybody can learn by heart?'))
+
+# %% ../../nbs/55_rooms.ipynb #3100bab1
 room_4 = _room(4, 'It reads some digits well, and never answers some others.', {
     'the labels\' counts': 'Each digit is there about 600 times.',
     'another seed': 'Another start may be luckier, and the bug stays.',
@@ -164,8 +166,6 @@ room_4 = _room(4, 'It reads some digits well, and never answers some others.', {
     'No logit is negative. Something has cut them off.', (
     'What would the network have to say, to speak against a digit?',
     'A logit of −5 says: surely not this one.'))
-
-# %% ../../nbs/55_rooms.ipynb #ac100d56
 room_5 = _room(5, 'The loss leaps up and down, and in the end all answers are the same digit.', {
     'the labels of the first batch': '',
     'the number of parameters': 'It is as it should be.',
@@ -182,6 +182,8 @@ room_6 = _room(6, 'The loss goes to 2.303 and stays there.', {
     'The labels don\'t belong to the pictures, so equal chances are the best answer.', (
     'Which number is 2.303?',
     'ln 10 is the loss of equal chances. When is that the best answer?'))
+
+# %% ../../nbs/55_rooms.ipynb #e28c93cc
 room_7 = _room(7, 'It learns, only a little worse than a friend\'s network of the same layers.', {
     'the number of parameters': '',
     'another seed': 'Seeds make a difference of one point here, and not of five each time.',
@@ -198,8 +200,6 @@ room_8 = _room(8, 'On 2,000 images at once it reads nearly all; one by one, far 
     'An image\'s logits depend on its company. Batch norm still takes the batch\'s own mean.', (
     'The images are the same, and so is the network. What is not?',
     'Take one image. Which things may its logits depend on?'))
-
-# %% ../../nbs/55_rooms.ipynb #3c5df9da
 room_9 = _room(9, 'There is nothing to be seen.', {
     'the accuracy, with more digits': 'The difference is within the spread of seeds, so it tells nothing.',
     '`model.training` at each step': '',
@@ -208,6 +208,8 @@ room_9 = _room(9, 'There is nothing to be seen.', {
     'From the second epoch on, the network is trained in evaluation mode.', (
     'What does an evaluation leave behind?',
     'After `model.eval()`, who switches back?'))
+
+# %% ../../nbs/55_rooms.ipynb #7a7f48f0
 room_10 = _room(10, 'The smaller the batch, the fewer are right; alone, one in ten.', {
     'are all layers in evaluation mode?': 'They are, and the logits don\'t depend on company. Something after them does.',
     'the number of parameters': 'It is as it should be: the training was a sound one.',
