@@ -12,7 +12,8 @@ __all__ = ['EXERCISES', 'progress', 'reset', 'accuracy', 'add_bytes', 'batch_ind
            'room_8', 'room_9', 'room_10', 'room_11', 'room_12', 'unmoved', 'unregistered']
 
 # %% ../../nbs/40_exercises.ipynb #6eb0c8eb
-from .bugs import alone_and_in_company, fits, loss_at_start, order_of_checks, unmoved, unregistered
+from .bugs import (alone_and_in_company, fits, loss_at_start, order_of_checks, unmoved,
+                                     unregistered)
 from .data import accuracy, add_bytes, batch_indices, flip, normalise
 from .engine import Exercise
 from .loops import evaluate, find_the_bug, order_of_training, read_the_curve, train_one_epoch
@@ -29,9 +30,9 @@ _all_ = ['accuracy', 'add_bytes', 'batch_indices', 'flip', 'normalise', 'cross_e
          'early_stop', 'evaluate', 'momentum_step', 'one_cycle', 'order_of_training', 'read_the_curve', 'sgd_step',
          'softmax', 'train_one_epoch', 'two_layer_gradients', 'batch_norm', 'convolve', 'count_parameters',
          'find_the_bug', 'max_pool', 'output_size', 'receptive_field',
-         'alone_and_in_company', 'bug_in_forward', 'bug_in_loop', 'bug_in_regression', 'bug_in_schedule', 'bug_in_split',
-         'fits', 'loss_at_start', 'order_of_checks', 'room_1', 'room_2', 'room_3', 'room_4', 'room_5', 'room_6', 'room_7',
-         'room_8', 'room_9', 'room_10', 'room_11', 'room_12', 'unmoved', 'unregistered']
+         'alone_and_in_company', 'bug_in_forward', 'bug_in_loop', 'bug_in_regression', 'bug_in_schedule',
+         'bug_in_split', 'fits', 'loss_at_start', 'order_of_checks', 'room_1', 'room_2', 'room_3', 'room_4', 'room_5',
+         'room_6', 'room_7', 'room_8', 'room_9', 'room_10', 'room_11', 'room_12', 'unmoved', 'unregistered']
 
 #: All exercises, in the order of the course
 EXERCISES: tuple[Exercise, ...] = (

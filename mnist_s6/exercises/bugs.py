@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['order_of_checks', 'loss_at_start', 'fits', 'alone_and_in_company', 'unregistered', 'unmoved']
 
-# %% ../../nbs/53_bugs.ipynb #ea837066
+# %% ../../nbs/53_bugs.ipynb #ab938e93
 import copy, math
 from collections.abc import Callable
 from functools import partial
@@ -18,7 +18,7 @@ from .engine import LineOrder, exercise
 
 _exercise = partial(exercise, '06_bugs')
 
-# %% ../../nbs/53_bugs.ipynb #6a6b9052
+# %% ../../nbs/53_bugs.ipynb #397b15b3
 def _class_inputs(seed: int) -> list[tuple]: return [(1,), (2,), (10,), (11 + seed,)]
 
 @_exercise(_class_inputs, (
@@ -32,7 +32,7 @@ def loss_at_start(classes: int) -> float:
 @loss_at_start.another
 def _(classes): return F.cross_entropy(torch.zeros(1, classes), torch.tensor([0]))
 
-# %% ../../nbs/53_bugs.ipynb #ab7f966b
+# %% ../../nbs/53_bugs.ipynb #5bd08ca1
 @loss_at_start.mistake('A loss is not below 0: it is *minus* the logarithm of the probability.')
 def _(classes): return math.log(1/classes)
 @loss_at_start.mistake('That is the logarithm to base 10. `cross_entropy` takes the natural one, `math.log`.')
@@ -46,9 +46,9 @@ def _(classes): return 1 - 1/classes
 @loss_at_start.mistake('That is right for ten classes; it should hold for any number of them.')
 def _(classes): return math.log(10)
 
-# %% ../../nbs/53_bugs.ipynb #0fb9e069
-def _few_images(seed: int, count: int) -> tuple[nn.Module, torch.Tensor, torch.Tensor]: # Images (N, 1, 2, 2), labels (N,)
-    "A small network, images and labels."
+# %% ../../nbs/53_bugs.ipynb #7bab5252
+def _few_images(seed: int, count: int) -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
+    "A small network, images (N, 1, 2, 2) and labels (N,)."
     generator = torch.Generator().manual_seed(seed)
     model = nn.Sequential(nn.Flatten(), nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3))
     with torch.no_grad():
@@ -58,6 +58,7 @@ def _few_images(seed: int, count: int) -> tuple[nn.Module, torch.Tensor, torch.T
 def _fit_inputs(seed: int) -> list[tuple]:
     return [(*_few_images(seed, 2), 0), (*_few_images(seed, 3), 2), (*_few_images(seed + 1, 5), 4)]
 
+# %% ../../nbs/53_bugs.ipynb #5cc42a3f
 @_exercise(_fit_inputs, (
     'Copy the network, train the copy on the same few images again and again, and then ask for its loss.',
     '`copy.deepcopy(model)` is a network of its own. Two steps are two times loss, slopes, step; the loss '
@@ -76,9 +77,15 @@ def fits(model: nn.Module, images: torch.Tensor, labels: torch.Tensor, steps: in
         optimizer.step()
     return F.cross_entropy(twin(images), labels).item()
 @fits.another
-def _(model, images, labels, steps): return _fitted(copy.deepcopy(model), images, labels, steps)
+def _(model, images, labels, steps):
+    twin = copy.deepcopy(model)
+    for _ in range(steps):
+        slopes = torch.autograd.grad(F.cross_entropy(twin(images), labels), list(twin.parameters()))
+        with torch.no_grad():
+            for parameter, slope in zip(twin.parameters(), slopes): parameter -= 0.1*slope
+    with torch.no_grad(): return F.cross_entropy(twin(images), labels)
 
-# %% ../../nbs/53_bugs.ipynb #99dc2914
+# %% ../../nbs/53_bugs.ipynb #c6c0d42c
 def _fitted(model: nn.Module, images: torch.Tensor, labels: torch.Tensor, steps: int, clear: bool = True,
             softmax: bool = False) -> torch.Tensor: # Each loss on the way
     "The loss after some steps of a model, which is changed."
@@ -93,7 +100,7 @@ def _fitted(model: nn.Module, images: torch.Tensor, labels: torch.Tensor, steps:
                 parameter -= 0.1*parameter.grad
     return loss().detach()
 
-# %% ../../nbs/53_bugs.ipynb #cc538eb7
+# %% ../../nbs/53_bugs.ipynb #3759985c
 @fits.mistake('The loss is right, but the model itself was trained. Train a copy: `copy.deepcopy(model)`.')
 def _(model, images, labels, steps): return _fitted(model, images, labels, steps)
 @fits.mistake('The slopes are never cleared, so each step repeats all earlier ones.')
@@ -107,12 +114,13 @@ def _(model, images, labels, steps): return _fitted(copy.deepcopy(model), images
 @fits.mistake('That is one step; make as many as `steps` says.')
 def _(model, images, labels, steps): return _fitted(copy.deepcopy(model), images, labels, min(1, steps))
 
-# %% ../../nbs/53_bugs.ipynb #d26a7782
+# %% ../../nbs/53_bugs.ipynb #7808f8ad
 def _company_inputs(seed: int) -> list[tuple]:
     generator, inputs = torch.Generator().manual_seed(seed), []
     weight = torch.randn(3, 4, generator=generator)
     for norm, training, sign in (False, True, 1), (True, False, 1), (True, True, 1), (True, True, -1):
-        model = nn.Sequential(nn.BatchNorm2d(1) if norm else nn.Identity(), nn.Flatten(), nn.Linear(4, 3)).train(training)
+        model = nn.Sequential(nn.BatchNorm2d(1) if norm else nn.Identity(), nn.Flatten(), nn.Linear(4, 3))
+        model.train(training)
         with torch.no_grad(): model[2].weight.copy_(sign*weight), model[2].bias.zero_()
         images = torch.randn(2 + 2*norm, 1, 2, 2, generator=torch.Generator().manual_seed(seed))
         images[0], images[-1] = 0., 9.   # blank and bright: alone, batch norm makes both of them 0
@@ -134,9 +142,11 @@ def alone_and_in_company(model: nn.Module, images: torch.Tensor) -> float:
     alone = torch.cat([twin(images[i:i + 1]) for i in range(len(images))])
     return (together - alone).abs().max().item()
 @alone_and_in_company.another
-def _(model, images): return _apart(copy.deepcopy(model), images).abs().max()
+def _(model, images):
+    twin = copy.deepcopy(model)
+    with torch.no_grad(): return (twin(images) - torch.cat([twin(image) for image in images.split(1)])).abs().max()
 
-# %% ../../nbs/53_bugs.ipynb #9e0bfc6a
+# %% ../../nbs/53_bugs.ipynb #37cab016
 def _apart(model: nn.Module, images: torch.Tensor) -> torch.Tensor: # (N, classes)
     "Logits in company minus logits alone."
     with torch.no_grad(): return model(images) - torch.cat([model(image) for image in images.split(1)])
@@ -147,7 +157,8 @@ def _(model, images): return _apart(model, images).abs().max()
 @alone_and_in_company.mistake('In evaluation mode, company never matters. Leave the mode as it comes: that is '
                               'what is being checked.')
 def _(model, images): return _apart(copy.deepcopy(model).eval(), images).abs().max()
-@alone_and_in_company.mistake('You switched the model itself to `eval()`, where company never matters, and left it there.')
+@alone_and_in_company.mistake('You switched the model itself to `eval()`, where company never matters, '
+                              'and left it there.')
 def _(model, images): return _apart(model.eval(), images).abs().max()
 @alone_and_in_company.mistake('That looks at the first image only. Another one may differ by more.')
 def _(model, images): return _apart(copy.deepcopy(model), images)[0].abs().max()
@@ -158,7 +169,7 @@ def _(model, images): return _apart(copy.deepcopy(model), images).max()
 @alone_and_in_company.mistake('You always switch to `train()`. Leave the mode as it comes.')
 def _(model, images): return _apart(copy.deepcopy(model).train(), images).abs().max()
 
-# %% ../../nbs/53_bugs.ipynb #7d9f9af6
+# %% ../../nbs/53_bugs.ipynb #07252064
 def _module(**attributes: object) -> nn.Module:
     "A module with some attributes."
     module = nn.Module()
@@ -170,7 +181,8 @@ def _attribute_inputs(seed: int) -> list[tuple]:
     def layers() -> list[nn.Module]: return [nn.Conv2d(1, 2, 3), nn.ReLU()]
     return [(_module(),), (_module(blocks=layers(), head=nn.Linear(3, 2)),),
             (_module(sizes=[8, 16], stem=nn.Sequential(*layers())),),
-            (_module(kept=nn.ModuleList(layers()), first=layers(), sizes=(1, 2), second=tuple(layers()), third=layers()),)]
+            (_module(kept=nn.ModuleList(layers()), first=layers(), sizes=(1, 2), second=tuple(layers()),
+                     third=layers()),)]
 
 @_exercise(_attribute_inputs, (
     'Where does Python keep the attributes of an object? And which of them are plain lists or tuples?',
@@ -189,7 +201,7 @@ def _(module):
         if type(value) in (list, tuple) and [part for part in value if hasattr(part, 'parameters')]: found += [name]
     return found
 
-# %% ../../nbs/53_bugs.ipynb #3e6c3da2
+# %% ../../nbs/53_bugs.ipynb #15370fb7
 @unregistered.mistake('Those are the layers that *are* registered. The others are asked for.')
 def _(module): return [name for name, _ in module.named_children()]
 @unregistered.mistake('A list of numbers hides no layer: look at what is in it.')
@@ -202,7 +214,7 @@ def _(module): return [*(n for n, child in module.named_children() if isinstance
 @unregistered.mistake('There can be more than one: don\'t stop at the first.')
 def _(module): return unregistered.answer(module)[:1]
 
-# %% ../../nbs/53_bugs.ipynb #e518e2d3
+# %% ../../nbs/53_bugs.ipynb #c61ff7cb
 def _step_inputs(seed: int) -> list[tuple]:
     def pair(model: nn.Module, known: nn.Module, used: int) -> tuple[nn.Module, Callable[[], None]]:
         "A model, and a step of those parameters that an optimizer knows; the last layers may be unused."
@@ -219,7 +231,7 @@ def _step_inputs(seed: int) -> list[tuple]:
     '`parameter` is the same object before and after; only `parameter.detach().clone()` stays at the old numbers.',
     'before = {name: p.detach().clone() for name, p in model.named_parameters()}; step(); return [...]',
 ), 'A step changes parameters in place, so a note of them has to be a copy.')
-def unmoved(model: nn.Module, step: Callable[[], None]) -> list[str]:
+def unmoved(model: nn.Module, step: 'Callable[[], None]') -> list[str]:
     "Call `step()` once, and return the names of the model's parameters that are afterwards as they were."
     before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
     step()
@@ -230,19 +242,21 @@ def _(model, step):
     step()
     return [name for name, value in model.state_dict().items() if (value == before[name]).all()]
 
-# %% ../../nbs/53_bugs.ipynb #9376d6cf
+# %% ../../nbs/53_bugs.ipynb #3d96c949
 @unmoved.mistake('The note moves along, since a step changes parameters in place: `clone()` them.')
 def _(model, step): step(); return [name for name, _ in model.named_parameters()]
 @unmoved.mistake('Nothing was done yet: call `step()` between the note and the comparison.')
 def _(model, step): return [name for name, _ in model.named_parameters()]
 @unmoved.mistake('Those are the parameters that did move. The others are asked for.')
-def _(model, step): still = unmoved.answer(model, step); return [n for n, _ in model.named_parameters() if n not in still]
+def _(model, step):
+    still = unmoved.answer(model, step)
+    return [name for name, _ in model.named_parameters() if name not in still]
 @unmoved.mistake('A parameter may have a slope and stay where it is, if no optimizer knows it. Compare the numbers.')
 def _(model, step): step(); return [name for name, p in model.named_parameters() if p.grad is None]
 @unmoved.mistake('The names are right, but you made the step twice.')
 def _(model, step): still = unmoved.answer(model, step); step(); return still
 
-# %% ../../nbs/53_bugs.ipynb #ff15bd5f
+# %% ../../nbs/53_bugs.ipynb #aae6375d
 _SOUND = {'labels fit': True, 'first loss': 2.3, 'all weights move': True, 'loss of ten images': 0.01,
           'validation accuracy': 0.96, 'test accuracy': 0.95}
 _BAD = {'validation accuracy': 0.4, 'test accuracy': 0.4}   # what each of them has in common
@@ -253,7 +267,7 @@ def _sick_inputs(seed: int) -> list[tuple]:
             {**_BAD, **unable, 'first loss': 40. + seed}, {**_BAD, 'labels fit': False}]
     return [({**_SOUND, **ill},) for ill in ills]
 
-# %% ../../nbs/53_bugs.ipynb #17f2b32c
+# %% ../../nbs/53_bugs.ipynb #abd7c0bd
 order_of_checks = LineOrder('06_bugs', 'order_of_checks', 'Which lines name the cause of a bad training, in which '
                             'order? Two don\'t belong.',
     program='def program(training):\n    ...\n    return \'nothing found\'',
@@ -271,7 +285,8 @@ order_of_checks = LineOrder('06_bugs', 'order_of_checks', 'Which lines name the 
     why='First what goes in, then one step, then ten images, then all of them. A low accuracy at the end is a '
         'consequence of each cause, so it comes last. The test images help nobody to find a bug.')
 for right in 'geacb', 'agecb', 'agceb': order_of_checks.another(right)
-order_of_checks.mistake('A low accuracy follows from each of the causes, and so it names none: ask for it last.')('begac')
+order_of_checks.mistake('A low accuracy follows from each of the causes, and so it names none: '
+                        'ask for it last.')('begac')
 order_of_checks.mistake('Where no weight moves, ten images can\'t be fitted. Ask for the weights first.')('egcab')
 order_of_checks.mistake('Numbers far too large let ten images fail as well. Ask for the first loss before.')('eacgb')
 order_of_checks.mistake('A larger network is not a check, and it hides the cause.')('egacd')

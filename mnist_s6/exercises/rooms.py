@@ -6,12 +6,12 @@
 __all__ = ['bug_in_loop', 'bug_in_regression', 'bug_in_forward', 'bug_in_split', 'bug_in_schedule', 'room_1', 'room_2', 'room_3',
            'room_4', 'room_5', 'room_6', 'room_7', 'room_8', 'room_9', 'room_10', 'room_11', 'room_12']
 
-# %% ../../nbs/55_rooms.ipynb #f676e410
+# %% ../../nbs/55_rooms.ipynb #9e6bd5bc
 from collections.abc import Sequence
 
 from .engine import Prediction, Question
 
-# %% ../../nbs/55_rooms.ipynb #d2dae018
+# %% ../../nbs/55_rooms.ipynb #07adfff6
 def _hunt(name: str, task: str, code: str, answer: int, why: str, hints: Sequence[str], **mistakes: str) -> Question:
     "A question for a line; mistakes are given as `line_7='words'`."
     numbered = '\n'.join(f'{number:2}  {line}' for number, line in enumerate(code.splitlines(), start=1))
@@ -20,8 +20,9 @@ def _hunt(name: str, task: str, code: str, answer: int, why: str, hints: Sequenc
     for line, words in mistakes.items(): question.mistake(words)(int(line.removeprefix('line_')))
     return question
 
-# %% ../../nbs/55_rooms.ipynb #6e561c3e
-bug_in_loop = _hunt('bug_in_loop', 'The loss sinks, but not as far as it could. Which line is to blame? Its number?', '''\
+# %% ../../nbs/55_rooms.ipynb #6decdf2b
+bug_in_loop = _hunt('bug_in_loop', 'The loss sinks, but not as far as it could. Which line is to blame? '
+                    'Its number?', '''\
 torch.manual_seed(0)
 features = nn.Sequential(nn.Conv2d(1, 8, 5), nn.ReLU(), nn.MaxPool2d(4), nn.Flatten())   # to (N, 288)
 head = nn.Linear(288, 10)
@@ -30,7 +31,8 @@ for step in range(10):
     loss = F.cross_entropy(head(features(images)), labels)
     optimizer.zero_grad()
     loss.backward()
-    optimizer.step()''', 4, 'The optimizer knows only the head. The kernels of `features` get slopes, and nobody moves them.', (
+    optimizer.step()''', 4,
+    'The optimizer knows only the head. The kernels of `features` get slopes, and nobody moves them.', (
     'Which numbers should learn, and who moves them?',
     'There are 8·25 + 8 + 288·10 + 10 = 3,098 parameters. How many of them has the optimizer been given?',
     'Look at what `SGD` is given.'),
@@ -39,7 +41,7 @@ for step in range(10):
     line_6='Two networks in a row are one function, and slopes go back through both.',
     line_7='Slopes may be cleared at any time between one step and the next `backward`.')
 
-# %% ../../nbs/55_rooms.ipynb #5c19ce81
+# %% ../../nbs/55_rooms.ipynb #47f87993
 bug_in_regression = _hunt('bug_in_regression', 'A network shall tell how much ink is in an image. It answers nearly '
                           'the same for all of them. Which line is to blame?', '''\
 torch.manual_seed(0)
@@ -50,7 +52,8 @@ for step in range(200):
     loss = F.mse_loss(model(images), ink)
     loss.backward()
     optimizer.step()
-    optimizer.zero_grad()''', 6, '(N, 1) minus (N,) is (N, N): each answer is compared with the ink of all images, and the '
+    optimizer.zero_grad()''', 6,
+    '(N, 1) minus (N,) is (N, N): each answer is compared with the ink of all images, and the '
     'mean is the best answer. PyTorch warns of it, once. `model(images)[:, 0]` has the right shape.', (
     'Write the shape beside each value.',
     'What is the shape of (3, 1) minus (3,)? Try it with `torch.zeros`.',
@@ -60,9 +63,9 @@ for step in range(200):
     line_4='The rate is small enough, and all parameters are given.',
     line_9='Clearing after the step is as good as clearing before `backward`.')
 
-# %% ../../nbs/55_rooms.ipynb #c2a712a2
-bug_in_forward = _hunt('bug_in_forward', 'In evaluation mode, an image gets other logits at each call. Which line is to '
-                       'blame?', '''\
+# %% ../../nbs/55_rooms.ipynb #2c826a38
+bug_in_forward = _hunt('bug_in_forward', 'In evaluation mode, an image gets other logits at each call. '
+                       'Which line is to blame?', '''\
 class Network(nn.Module):
     def __init__(self):
         super().__init__()
@@ -79,15 +82,16 @@ class Network(nn.Module):
     line_6='In evaluation mode, batch norm uses the means that it has kept, which are always the same.',
     line_8='A linear layer gives the same for the same.')
 
-# %% ../../nbs/55_rooms.ipynb #7342f40e
-bug_in_split = _hunt('bug_in_split', 'The validation accuracy is far better than that on new images. Which line comes too '
-                     'early?', '''\
+# %% ../../nbs/55_rooms.ipynb #b56f6817
+bug_in_split = _hunt('bug_in_split', 'The validation accuracy is far better than that on new images. '
+                     'Which line comes too early?', '''\
 images = pictures[:, None].float()/255                                 # (1000, 1, 28, 28)
 images = (images - 0.1307)/0.3081
 which = torch.arange(len(images))                                      # which picture it is
 images, which = torch.cat([images, images.roll(1, 3)]), which.repeat(2)   # each once more, shifted
 order = torch.randperm(len(images))
-training, validation = order[:1600], order[1600:]''', 4, 'First split, then augment. Here most validation images have a '
+training, validation = order[:1600], order[1600:]''', 4,
+    'First split, then augment. Here most validation images have a '
     'twin among the training images, only a pixel aside, and twins aren\'t new.', (
     'Validation images have to be new to the network. Are they?',
     'Picture 7 is there twice, once shifted. Where may its two copies go?',
@@ -97,9 +101,9 @@ training, validation = order[:1600], order[1600:]''', 4, 'First split, then augm
     line_5='A random order is what a split needs.',
     line_6='A split into 1,600 and 400 is fine, if no image is on both sides.')
 
-# %% ../../nbs/55_rooms.ipynb #c4338bfc
-bug_in_schedule = _hunt('bug_in_schedule', 'The rate shall be a tenth after five epochs. But the network stops learning in '
-                        'the first. Which line is to blame?', '''\
+# %% ../../nbs/55_rooms.ipynb #97b11aa0
+bug_in_schedule = _hunt('bug_in_schedule', 'The rate shall be a tenth after five epochs. But the network stops '
+                        'learning in the first. Which line is to blame?', '''\
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size=5, gamma=0.1)
 rates = []
@@ -108,8 +112,9 @@ for epoch in range(10):
         loss = F.cross_entropy(model(images), labels)
         optimizer.zero_grad(); loss.backward(); optimizer.step()
         scheduler.step()
-    rates.append(optimizer.param_groups[0]['lr'])''', 8, 'A scheduler counts its own steps. Here it makes one for each batch, '
-    'so after 20 batches the rate is a ten-thousandth of what it was. It belongs after the inner loop.', (
+    rates.append(optimizer.param_groups[0]['lr'])''', 8,
+    'A scheduler counts its own steps. Here it makes one for each batch, so '
+    'after 20 batches the rate is a ten-thousandth of what it was. It belongs after the inner loop.', (
     'Print the rate after each epoch.',
     'With 20 batches in an epoch, how often is `scheduler.step()` called in five epochs?',
     '`step_size=5` counts calls of `scheduler.step()`. How often should it be called?'),
@@ -118,7 +123,7 @@ for epoch in range(10):
     line_7='Clear, backward, step: that is the order.',
     line_9='This only takes a note.')
 
-# %% ../../nbs/55_rooms.ipynb #c9b2d5a3
+# %% ../../nbs/55_rooms.ipynb #61fffd51
 def _room(number: int, symptom: str, choices: dict[str, str], why: str, hints: tuple[str, str]) -> Prediction:
     "The guess of a room: checks by their text, with words against the wrong ones."
     letters = dict(zip('abcd', choices))
@@ -131,7 +136,7 @@ def _room(number: int, symptom: str, choices: dict[str, str], why: str, hints: t
         if choices[text]: guess.mistake(choices[text])(letter)
     return guess
 
-# %% ../../nbs/55_rooms.ipynb #c29acd15
+# %% ../../nbs/55_rooms.ipynb #02bd4645
 room_1 = _room(1, 'Loss and accuracy: the loss falls for a few steps, and then it explodes.', {
     'the labels of the first batch': 'They are well mixed. Labels in a bad order don\'t make a loss explode so soon.',
     'the slopes of the second step': '',
@@ -157,7 +162,7 @@ room_3 = _room(3, 'It learns, but the loss stays far from 0.', {
     'Is it the images, or can the network not do it at all?',
     'What would the loss be on a task that anybody can learn by heart?'))
 
-# %% ../../nbs/55_rooms.ipynb #3100bab1
+# %% ../../nbs/55_rooms.ipynb #b31b632c
 room_4 = _room(4, 'It reads some digits well, and never answers some others.', {
     'the labels\' counts': 'Each digit is there about 600 times.',
     'another seed': 'Another start may be luckier, and the bug stays.',
@@ -183,10 +188,10 @@ room_6 = _room(6, 'The loss goes to 2.303 and stays there.', {
     'Which number is 2.303?',
     'ln 10 is the loss of equal chances. When is that the best answer?'))
 
-# %% ../../nbs/55_rooms.ipynb #e28c93cc
-room_7 = _room(7, 'It learns, only a little worse than a friend\'s network of the same layers.', {
+# %% ../../nbs/55_rooms.ipynb #cfc0df9c
+room_7 = _room(7, 'It learns, but a friend\'s network of the same layers is better.', {
     'the number of parameters': '',
-    'another seed': 'Seeds make a difference of one point here, and not of five each time.',
+    'another seed': 'The friend reads more with each seed, so it isn\'t luck.',
     'the pixels\' border': 'The same images go into both networks.',
     'the loss at the start': 'It is near ln 10, with and without the bug.'},
     'There are too few: the layers in the list aren\'t counted, so no optimizer gets them.', (
@@ -209,9 +214,10 @@ room_9 = _room(9, 'There is nothing to be seen.', {
     'What does an evaluation leave behind?',
     'After `model.eval()`, who switches back?'))
 
-# %% ../../nbs/55_rooms.ipynb #7a7f48f0
+# %% ../../nbs/55_rooms.ipynb #ebafd2e2
 room_10 = _room(10, 'The smaller the batch, the fewer are right; alone, one in ten.', {
-    'are all layers in evaluation mode?': 'They are, and the logits don\'t depend on company. Something after them does.',
+    'are all layers in evaluation mode?': 'They are. The logits don\'t depend on company, and '
+                                           'something after them does.',
     'the number of parameters': 'It is as it should be: the training was a sound one.',
     'the learning rate': 'Nothing is learned here any more.',
     'do an image\'s ten probabilities sum to 1?': ''},
