@@ -184,13 +184,13 @@ export class Stage {
     return { input, limit };
   }
 
-  /** A list to choose the state `name` from; `options` are pairs of a value and its text. */
-  choice(name, label, options) {
+  /** A list to choose the state `name` from; `options` are pairs of a value and its text, `also` is put with it. */
+  choice(name, label, options, also = {}) {
     const id = newId();
     const select = h("select", { id, [KEYS]: "true" });
     select.append(...options.map(([, text]) => h("option", {}, text)));
     const show = () => (select.selectedIndex = options.findIndex(([value]) => value === this.model.get(name)));
-    select.addEventListener("change", () => this.put({ [name]: options[select.selectedIndex][0] }));
+    select.addEventListener("change", () => this.put({ [name]: options[select.selectedIndex][0], ...also }));
     this.listen(`change:${name}`, show);
     show();
     this.controls.append(h("div", { class: "s6-control" }, named(id, label), select));

@@ -135,27 +135,21 @@ const explorer = {
     const image = cut(shown);
     const kept = shown.length / size; // a page without Python keeps the surest
     const counts = countPairs(all, classes);
-    const digits = Array.from({ length: classes }, (_, digit) => [digit, String(digit)]);
-    stage.choice("label", "label", [[ANY, "any"], ...digits]);
-    stage.choice("prediction", "prediction", [[ANY, "any"], ...digits]);
+    const digits = [[ANY, "any"], ...Array.from({ length: classes }, (_, digit) => [digit, String(digit)])];
+    for (const name of ["label", "prediction"]) stage.choice(name, name, digits, { mistake: 1 });
     const slider = stage.slider("mistake", "mistake", { min: 1, max: 2 });
     const known = new Map(); // what Python has said of a mistake
     const [pairs, page, look] = [h("figure"), h("figure", { class: "s6-wide" }), h("div")];
     stage.view.append(row(pairs, page), look);
-    const last = {};
 
-    /** Let the slider's range follow the lists; of other digits, show the first mistake. */
+    /** Let the slider's range follow the lists. */
     function fit() {
       const [label, prediction] = [model.get("label"), model.get("prediction")];
       const chosen = choose(all, { label, prediction });
       const places = chosen.filter(place => place < kept);
-      const other = "label" in last && (label !== last.label || prediction !== last.prediction);
-      const asked = model.get("mistake");
-      const mistake = other && asked === last.mistake ? 1 : Math.max(1, Math.min(asked, places.length));
       slider.limit(places.length);
-      Object.assign(last, { label, prediction, mistake });
-      if (mistake !== asked) stage.put({ mistake });
-      return { about: { label, prediction }, chosen, places, which: mistake - 1 };
+      const which = Math.max(1, Math.min(model.get("mistake"), places.length)) - 1;
+      return { about: { label, prediction }, chosen, places, which };
     }
     function load() {
       const fitting = fit();
