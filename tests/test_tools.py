@@ -14,7 +14,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from mnist_s6.model import S6Net
-from mnist_s6.widgets import draw_explorer
+from mnist_s6.widgets import draw_explorer, saved_output
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
@@ -325,7 +325,7 @@ def test_closing_lines_come_from_the_last_code_cell() -> None:
 
 def test_explorers_are_alive_in_a_report() -> None:
     """In the place of their stills; other pictures stay."""
-    output = draw_explorer(S6Net()).saved_output()
+    output = saved_output(draw_explorer(S6Net()))
     shown = [new_output("display_data", data=data) for data in (output, {"image/png": output["image/png"]})]
     nb = new_notebook(cells=[new_markdown_cell("# X"), new_code_cell("x", outputs=shown)])
     run_notebook.enliven(nb)

@@ -9,7 +9,7 @@ __all__ = []
 from .augmentation import AugmentationExplorer, AugmentationSteps, augmentation_explorer
 from .augmentation import augmentation_picture, augmentation_steps
 from .base import BLUE, ORANGE, SIGNED, Answering, Explorer, Picture, alive_html, front_end, modules
-from .base import mosaic, network_bytes, output_html, saved_state
+from .base import mosaic, network_bytes, output_html, saved_output, saved_state
 from .convolution import ConvolutionExplorer, convolution_explorer, convolution_picture, parse_kernel
 from .descent import DescentExplorer, descent_explorer, descent_path, descent_picture
 from .drawing import DrawingExplorer, draw_explorer, draw_picture, sheet_bytes, sheet_image

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['BLUE', 'ORANGE', 'SIGNED', 'SAVED', 'Picture', 'mosaic', 'modules', 'front_end', 'Answering', 'saved_state',
-           'Explorer', 'output_html', 'alive_html', 'network_bytes']
+           'saved_output', 'Explorer', 'output_html', 'alive_html', 'network_bytes']
 
 # %% ../../nbs/21_explorer.ipynb #5428fa9c
 import base64, io, json, math, re, threading
@@ -141,6 +141,13 @@ def saved_state(
                for question, about in explorer.questions()]
     return {'state': {name: _plain(value) for name, value in explorer.state().items()}, 'answers': answers}
 
+def saved_output(
+    explorer: 'Explorer', # Below
+) -> dict[str, object]: # By type
+    "What a notebook keeps: the still, its sentence, and all that a page needs."
+    still, saved = explorer.still(), {'front': explorer.front, **saved_state(explorer)}
+    return {'image/png': base64.b64encode(still.png()).decode(), 'text/plain': still.text, SAVED: saved}
+
 # %% ../../nbs/21_explorer.ipynb #2bc7d4ab
 class Explorer(Answering):
     "A picture that answers: drawn by a front end in the browser, with its state and answers here."
@@ -167,14 +174,9 @@ class Explorer(Answering):
         "The state as a picture with its sentence, for places where it isn't alive; each explorer has its own."
         raise NotImplementedError(f'{type(self).__name__} needs a method still that returns a Picture')
 
-    def saved_output(self) -> dict[str, object]: # By type
-        "What a notebook keeps: the still, its sentence, and all that a page needs."
-        still, saved = self.still(), {'front': self.front, **saved_state(self)}
-        return {'image/png': base64.b64encode(still.png()).decode(), 'text/plain': still.text, SAVED: saved}
-
     def _repr_mimebundle_(self, **options: object) -> tuple[dict, dict]:
         data, metadata = super()._repr_mimebundle_(**options)
-        return data | self.saved_output(), metadata
+        return data | saved_output(self), metadata
 
 # %% ../../nbs/21_explorer.ipynb #47ce9ea4
 _PLACE = '''<div id="{name}" class="s6-place"><img src="data:image/png;base64,{png}" alt="{text}"><p>{text}</p></div>
@@ -188,7 +190,7 @@ alive(explorer, document.getElementById("{name}"), "{name}", saved);
 '''
 
 def output_html(
-    output: dict[str, object], # As `saved_output` gives it
+    output: dict[str, object], # As of `saved_output`
     name: str, # Of its element, and in the address; another one for each explorer of a page
 ) -> str:
     "An explorer that a notebook has saved as a piece of a page: alive, or its still where no scripts run."
@@ -202,7 +204,7 @@ def alive_html(
     name: str = 'explorer', # As of `output_html`
 ) -> str:
     "An explorer as a piece of a page, without a server: see `output_html`."
-    return output_html(explorer.saved_output(), name)
+    return output_html(saved_output(explorer), name)
 
 # %% ../../nbs/21_explorer.ipynb #b3884daf
 def network_bytes(

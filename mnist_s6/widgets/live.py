@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Snapshot', 'snapshot', 'training_picture', 'LiveTraining']
 
-# %% ../../nbs/35_live.ipynb #923244ba
+# %% ../../nbs/35_live.ipynb #6968e17e
 import math
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from torch import nn
 from ..util import History, Training
 from .base import BLUE, ORANGE, SAVED, SIGNED, Explorer, Picture, mosaic
 
-# %% ../../nbs/35_live.ipynb #ab45e2fc
+# %% ../../nbs/35_live.ipynb #9706cee5
 class Snapshot(NamedTuple):
     "The kernels of a network's first convolution after an epoch, at most 64 of them."
     epoch: int
@@ -44,7 +44,7 @@ def snapshot(
                     f'{f"64 of {count}" if count > 64 else count} kernels of {name}\ndark {dark} to light {limit:.2g}',
                     f'the first convolution, {name}, has {count} kernels of {size} with weights from {low} to {high}')
 
-# %% ../../nbs/35_live.ipynb #e1e39038
+# %% ../../nbs/35_live.ipynb #4636cc78
 def _draw_curves(axes: Axes, train: list[float], test: list[float], title: str, test_name: str, best: float) -> None:
     "Two curves over the epochs, told apart by line and mark as well as by colour; the best value is in view."
     epochs = range(1, len(train) + 1)
@@ -68,7 +68,7 @@ def _draw_kernels(axes: Axes, shot: Snapshot) -> None:
     tiles = mosaic(shot.kernels, math.ceil(len(shot.kernels)**0.5))
     axes.imshow(tiles, cmap=SIGNED, vmin=-shot.limit, vmax=shot.limit, interpolation='nearest')
 
-# %% ../../nbs/35_live.ipynb #17fdb3ed
+# %% ../../nbs/35_live.ipynb #3e7b4e93
 def _scores(history: History, epoch: int) -> tuple[str, str]:
     "Losses and accuracies after an epoch, in words."
     if not epoch: return 'none yet', 'none yet'
@@ -95,7 +95,7 @@ def _picture(history: History, shot: Snapshot) -> Picture:
         for axes in loss, accuracy: axes.axvline(shot.epoch, color='black', linewidth=1)
     return Picture(figure, _sentence(history, shot))
 
-# %% ../../nbs/35_live.ipynb #3d1f34dc
+# %% ../../nbs/35_live.ipynb #ec87d590
 def training_picture(
     model: nn.Module, # Any network
     history: History, # Of its training so far; may be empty
@@ -103,7 +103,7 @@ def training_picture(
     "Loss and accuracy up to now, and the kernels of the network's first convolution, if it has one."
     return _picture(history, snapshot(model, len(history)))
 
-# %% ../../nbs/35_live.ipynb #479a613a
+# %% ../../nbs/35_live.ipynb #8f980d5d
 def _coloured(shot: Snapshot) -> bytes:
     "Kernels as colours for the front end."
     steps = (shot.kernels/shot.limit).clamp(-1, 1)*127 + 128
@@ -119,7 +119,7 @@ def _thinned(shots: list[Snapshot]) -> list[Snapshot]:
     "At most 60 snapshots, the first and the last among them."
     return shots if len(shots) <= 60 else [*shots[:-1:2], shots[-1]]
 
-# %% ../../nbs/35_live.ipynb #4984e3a1
+# %% ../../nbs/35_live.ipynb #e9b237fa
 def _synced(history: History, shots: list[Snapshot]) -> dict[str, object]:
     "A training as the front end knows it."
     numbers = history.train_loss, history.test_loss, history.train_accuracy, history.test_accuracy
@@ -133,7 +133,7 @@ def _waiting() -> Picture:
     figure.text(0.5, 0.4, 'waiting for the end of the first epoch …', ha='center', fontsize=10)
     return Picture(figure, 'The training has not ended its first epoch yet: the curves will begin then.')
 
-# %% ../../nbs/35_live.ipynb #1bd0642f
+# %% ../../nbs/35_live.ipynb #1e26055e
 class LiveTraining(Explorer):
     "A view of a training that grows while it runs: `live = LiveTraining(); display(live); fit(…, callbacks=[live])`."
     front = 'live.js'
