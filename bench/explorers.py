@@ -1,42 +1,35 @@
-"""Milliseconds from a change of a control to its new picture, in the kernel, for explorers that Python draws.
+"""Milliseconds that Python takes to answer a question of an explorer's front end, and what the view of a training costs.
 
-Each figure is the median over values spread from one end of the control's range to the other.
+Most explorers compute in the browser. These ask Python: the browser of mistakes of each mistake it has not shown yet,
+and the explorer of filters of each place, if the network isn't the course's own. Each figure is a median.
 The view of the training is timed against epochs of the training it shows.
 """
 
 import io
 import statistics
 import time
+from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 
-import ipywidgets
 from mnist_s6.datasets import load_data
 from mnist_s6.model import S6Net
 from mnist_s6.util import Training, fit, set_seed
-from mnist_s6.widgets.classic import Explorer, LiveTraining, mistake_explorer, update_times
+from mnist_s6.widgets import LiveTraining, filter_explorer, mistake_explorer
+from torch import nn
 
 
-def values_of(control: ipywidgets.Widget) -> list:
-    """Eleven values from one end of a control's range to the other, or all that it has."""
-    if hasattr(control, "options"):
-        return list(control.options)
-    if not hasattr(control, "min"):
-        return [False, True] * 5
-    values = [control.min + (control.max - control.min) * share / 10 for share in range(11)]
-    return [round(value) for value in values] if isinstance(control.value, int) else values
-
-
-def milliseconds(explorer: Explorer) -> dict[str, float]:
-    """The median time of a change, for each control."""
-    times = {}
-    for name, control in explorer.controls.items():
-        changes = [{name: value} for value in values_of(control)]
-        times[name] = 1000 * statistics.median(update_times(explorer, changes))
-    return times
+def milliseconds(answer: Callable[..., dict], questions: list[dict]) -> float:
+    """The median time of an answer."""
+    seconds = []
+    for about in questions:
+        start = time.perf_counter()
+        answer(**about)
+        seconds.append(time.perf_counter() - start)
+    return 1000 * statistics.median(seconds)
 
 
 def measure(root: str) -> dict:
-    """Train with the live view, then move every control; the slowest control's milliseconds are the figure."""
+    """Train with the live view, then ask; the slowest answer's milliseconds are the figure."""
     set_seed(0)
     train_loader, test_loader = load_data(128, root, seed=0, batched=True)
     net, live, shown = S6Net(), LiveTraining(), []
@@ -50,10 +43,13 @@ def measure(root: str) -> dict:
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         history = fit(net, train_loader, test_loader, epochs=3, callbacks=[timed])
     share = statistics.median(view / epoch for view, epoch in zip(shown, history.seconds))
-    explorers = {"mistakes": mistake_explorer(net, test_loader, train_loader)}
-    times = {name: milliseconds(explorer) for name, explorer in explorers.items()}
-    for name, controls in times.items():
-        print(f"  {name}: " + ", ".join(f"{control} {ms:.0f} ms" for control, ms in controls.items()))
-    print(f"  the view of the training: {share:.1%} of an epoch (goal 3%)")
-    slowest = max(max(controls.values()) for controls in times.values())
-    return {"figure": slowest, "milliseconds": times, "training_view_share": share, "training_view_seconds": shown}
+    mistakes = mistake_explorer(net, test_loader, train_loader)
+    filters = filter_explorer(nn.Sequential(net), next(iter(test_loader))[0])
+    middle = {"channel": 0, "row": 0, "column": 0}
+    times = {
+        "mistakes": milliseconds(mistakes.answer_mistake, [{"place": place} for place in range(len(mistakes.questions()))]),
+        "filters": milliseconds(filters.answer_place, [{"image": n, "depth": n % 8, **middle} for n in range(24)]),
+    }
+    print("  " + ", ".join(f"{name} {ms:.0f} ms" for name, ms in times.items()))
+    print(f"  the view of the training: {share:.2%} of an epoch (goal 3%)")
+    return {"figure": max(times.values()), "milliseconds": times, "training_view_share": share, "training_view_seconds": shown}

@@ -354,7 +354,7 @@ def smallest_99() -> dict:
 
 
 def widgets() -> dict:
-    """Milliseconds from a change of a control to its new picture, of the slowest control."""
+    """Milliseconds that Python takes to answer an explorer, of the slowest."""
     import explorers
 
     return explorers.measure(ROOT)
@@ -424,7 +424,7 @@ ROWS = {
     "notebooks": Row("all notebooks under nbdev_test", " minutes", 1, 3, False, notebooks),
     "handwriting": Row("accuracy of the network that is shipped, by its recipe", "%", 2, 99.55, True, lambda: accuracy("handwriting", 5)),
     "s6": Row("accuracy of the session's own recipe", "%", 2, 99.40, True, s6),
-    "widgets": Row("a change of a control, the slowest", " ms", 0, 150, False, widgets),
+    "widgets": Row("an answer of Python to an explorer, the slowest", " ms", 0, 150, False, widgets),
     "predict": Row("one image by `predict`, beyond the bare network", " ms", 2, 1, False, predict_costs),
     "numbers": Row("drawn lines of 2 to 10 digits that are read from end to end", "%", 1, 95, True, measure_lines),
     "scale": Row("an epoch of `fast` by two processes, against one", " times as long", 2, 1, False, scale),

@@ -13,6 +13,9 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from mnist_s6.model import S6Net
+from mnist_s6.widgets import draw_explorer, saved_output
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 
@@ -264,16 +267,15 @@ def test_the_cell_for_colab_is_the_same_everywhere(tmp_path: Path, capsys: pytes
     assert "cell 2: is not the cell that installs the course on Colab" in capsys.readouterr().out
 
 
-def test_what_will_be_rewritten_is_spared_by_name(tmp_path: Path) -> None:
-    """Its exported cells may have more lines, its lines more columns, and its checks stand elsewhere; no more than that."""
-    name = next(iter(check_notebooks.TO_BE_REWRITTEN))
+def test_exported_cells_are_neither_long_nor_wide_nor_unchecked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever the notebook is called."""
     nb = good_notebook()
     nb.cells.append(new_code_cell(f"#| export\ndef f():\n    '{'a' * 120}'\n" + "    pass\n" * 38))
-    nbformat.write(nb, tmp_path / name)
-    assert check_notebooks.main([str(tmp_path / name)]) == 0
-    nb.cells[-1].source += "    pass\n"
-    nbformat.write(nb, tmp_path / name)
-    assert check_notebooks.main([str(tmp_path / name)]) == 1
+    nbformat.write(nb, tmp_path / "X.ipynb")
+    assert check_notebooks.main([str(tmp_path / "X.ipynb")]) == 1
+    printed = capsys.readouterr().out
+    assert "has 40 lines, at most 30 are allowed" in printed and "exports f, unchecked" in printed
+    assert "has a line of 126 columns, at most 120" in printed
 
 
 # ---------------------------------------------------------- run_notebook.py
@@ -319,6 +321,17 @@ def test_closing_lines_come_from_the_last_code_cell() -> None:
     last = new_code_cell("x", outputs=[printed("noise\n", "stderr"), printed("first\nlast\n\n")])
     nb = new_notebook(cells=[new_code_cell("y", outputs=[printed("no\n")]), last, new_code_cell(" ")])
     assert run_notebook.closing_lines(nb) == ["first", "last"]
+
+
+def test_explorers_are_alive_in_a_report() -> None:
+    """In the place of their stills; other pictures stay."""
+    output = saved_output(draw_explorer(S6Net()))
+    shown = [new_output("display_data", data=data) for data in (output, {"image/png": output["image/png"]})]
+    nb = new_notebook(cells=[new_markdown_cell("# X"), new_code_cell("x", outputs=shown)])
+    run_notebook.enliven(nb)
+    alive, picture = nb.cells[1].outputs
+    assert list(alive.data) == ["text/html"] and list(picture.data) == ["image/png"]
+    assert '<div id="explorer-1"' in alive.data["text/html"] and "Nothing is drawn yet." in alive.data["text/html"]
 
 
 def test_a_report_shows_progress_and_ends_in_one_line(

@@ -6,10 +6,12 @@ from importlib.resources import files
 
 import pytest
 import torch
+from matplotlib import colormaps
+from matplotlib.colors import to_rgb
 
 from mnist_s6.model import FastNet, S6Net
 from mnist_s6.small import TinyNet
-from mnist_s6.widgets import front_end, modules, network_bytes, saved_state
+from mnist_s6.widgets import BLUE, ORANGE, SIGNED, front_end, modules, network_bytes, saved_state
 from mnist_s6.widgets.drawing import draw_explorer, sheet_bytes
 
 FOLDER = files("mnist_s6") / "widgets"
@@ -73,3 +75,45 @@ def test_a_saved_state_is_good_for_json() -> None:
     state = json.loads(json.dumps(saved_state(explorer)))["state"]
     assert state["scale"] is False and set(state["drawing"]) == {"base64"}
     assert not {"layout", "tabbable", "_esm"} & set(state)
+
+
+# Machado, Oliveira and Fernandes (2009): what becomes of red, green and blue light where one kind of cones is missing
+EYES = {
+    "all cones": torch.eye(3),
+    "no red": torch.tensor([[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]),
+    "no green": torch.tensor([[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]),
+    "no blue": torch.tensor([[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]]),
+}
+TO_XYZ = torch.tensor([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+
+
+def seen(rgb: object, eye: str) -> torch.Tensor:
+    """Colours (…, 3) in the scale Lab (CIE, 1976), whose distances are how different they look to this eye."""
+    rgb = torch.as_tensor(rgb, dtype=torch.float)
+    light = torch.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    xyz = (light @ EYES[eye].T).clamp(0, 1) @ TO_XYZ.T / TO_XYZ.sum(1)  # white becomes 1, 1, 1
+    x, y, z = torch.where(xyz > (6 / 29) ** 3, xyz.clamp(min=1e-9) ** (1 / 3), xyz * (29 / 6) ** 2 / 3 + 4 / 29).unbind(-1)
+    return torch.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], -1)
+
+
+def test_the_scale_of_colours_is_labs() -> None:
+    """White, and pure red from tables; grey is grey for every eye."""
+    assert torch.allclose(seen([1, 1, 1], "all cones"), torch.tensor([100.0, 0, 0]), atol=1e-2)
+    assert torch.allclose(seen([1, 0, 0], "all cones"), torch.tensor([53.2, 80.1, 67.2]), atol=0.1)
+    for eye in EYES:
+        assert torch.allclose(seen([0.5] * 3, eye), seen([0.5] * 3, "all cones"), atol=0.1)
+
+
+@pytest.mark.parametrize("eye", EYES)
+def test_everyone_can_tell_our_colours_apart(eye: str) -> None:
+    """Blue and orange look different, in a grey print too; the scale around zero rises in lightness from end to end."""
+    blue, orange = seen(to_rgb(BLUE), eye), seen(to_rgb(ORANGE), eye)
+    assert (blue - orange).norm() > 70 and (eye != "all cones" or orange[0] - blue[0] > 20)  # a grey print keeps lightness
+    assert seen(colormaps[SIGNED](range(256))[:, :3], eye)[:, 0].diff().min() > 0
+
+
+def test_other_programs_colours_fail() -> None:
+    """So these tests can: a common red and green look alike to some, and blue over white to red does not rise."""
+    pair = [(seen(to_rgb("tab:red"), eye) - seen(to_rgb("tab:green"), eye)).norm() for eye in EYES]
+    assert min(pair) < 10
+    assert seen(colormaps["coolwarm"](range(256))[:, :3], "all cones")[:, 0].diff().min() < 0

@@ -14,7 +14,6 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 MACHINE_PATH = re.compile(r"(?:(?<![\w+/.~-])|(?<=file:/)|(?<=file://))/(?:home|root|work|tmp|Users)/|(?<!\w)C:\\\w")
 MAX_LINES, MAX_EXPORTED_LINES, MAX_COLUMNS = 20, 30, 120
 CHECKED_WITHIN = 3  # cells after a definition that is exported
-TO_BE_REWRITTEN = {"29_classic.ipynb": 40}  # older than the rules of lines and checks: the longest exported cell that is allowed
 RERUN = "run `make notebooks`"
 ON_COLAB = """# On Colab, the course has to be installed first; anywhere else, this does nothing
 import sys
@@ -52,7 +51,7 @@ def check_opening(cell: NotebookNode) -> Iterator[Finding]:
         yield 1, "is not a title with a subtitle", "begin with markdown: `# Title`, then `> one sentence`"
 
 
-def check_code(position: int, cell: NotebookNode, longest: int) -> Iterator[Finding]:
+def check_code(position: int, cell: NotebookNode) -> Iterator[Finding]:
     """A code cell is clean of one run's traces, and short; its pictures are there."""
     outputs = cell.get("outputs", [])
     if cell.execution_count is not None or any(out.get("execution_count") for out in outputs):
@@ -63,7 +62,7 @@ def check_code(position: int, cell: NotebookNode, longest: int) -> Iterator[Find
     if not pictured and any("<Figure " in text for out in outputs for text in printed(out)):
         yield position, "says <Figure ...> and shows none", "draw it with `%matplotlib inline`, or `display` it"
     length = sum(not line.startswith("#|") for line in cell.source.strip().splitlines())
-    limit = longest if "export" in directives(cell.source) else MAX_LINES
+    limit = MAX_EXPORTED_LINES if "export" in directives(cell.source) else MAX_LINES
     if length > limit:
         yield position, f"has {length} lines, at most {limit} are allowed", "split the cell"
 
@@ -112,7 +111,7 @@ def check_address(position: int, cell: NotebookNode, git_url: str) -> Iterator[F
                 yield position, f"installs from elsewhere: {line.strip()}", f"install git+{git_url}"
 
 
-def check_notebook(nb: NotebookNode, name: str = "", git_url: str = "") -> Iterator[Finding]:
+def check_notebook(nb: NotebookNode, git_url: str = "") -> Iterator[Finding]:
     """All that is wrong with a notebook, cell by cell."""
     if not nb.cells:
         yield 1, "is missing", "begin with markdown: `# Title`, then `> one sentence`"
@@ -122,14 +121,12 @@ def check_notebook(nb: NotebookNode, name: str = "", git_url: str = "") -> Itera
     yield from check_opening(nb.cells[0])
     for position, cell in enumerate(nb.cells, start=1):
         if cell.cell_type == "code":
-            yield from check_code(position, cell, TO_BE_REWRITTEN.get(name, MAX_EXPORTED_LINES))
-            if name not in TO_BE_REWRITTEN:
-                yield from check_columns(position, cell)
+            yield from check_code(position, cell)
+            yield from check_columns(position, cell)
         yield from check_address(position, cell, git_url)
         for found in {match for text in texts(cell) for match in MACHINE_PATH.findall(text)}:
             yield position, f"names a path of one machine ({found}...)", "write it relative to the notebook"
-    if name not in TO_BE_REWRITTEN:
-        yield from check_checks(nb.cells)
+    yield from check_checks(nb.cells)
     visible = [
         position
         for position, cell in enumerate(nb.cells, start=1)
@@ -148,7 +145,7 @@ def main(argv: list[str] | None = None) -> int:
     git_url, count = read_settings(ROOT)["git_url"], 0
     for path in paths:
         name = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
-        for position, what, remedy in check_notebook(nbformat.read(path, as_version=4), path.name, git_url):
+        for position, what, remedy in check_notebook(nbformat.read(path, as_version=4), git_url):
             print(f"{name} cell {position}: {what}, {remedy}")
             count += 1
     return 1 if count else 0

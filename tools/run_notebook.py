@@ -35,6 +35,7 @@ from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parent.parent
 WIDGET = "application/vnd.jupyter.widget-view+json"
+EXPLORER = "application/vnd.mnist-s6.explorer+json"  # what an explorer of the course saves beside its still
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # colours and cursor moves
 BARS = {"TQDM_NCOLS": "80", "TQDM_NROWS": "20"}  # tqdm would fit its bars to this terminal
 UNRECORDED = {"MNIST_S6_PROGRESS": "off"}  # what runs here is no learner's try at an exercise
@@ -225,10 +226,23 @@ def execute(path: Path, way: Way) -> tuple[NotebookNode, bool]:
     return nb, True
 
 
+def enliven(nb: NotebookNode) -> None:
+    """Put explorers in the place of their stills: alive in any browser, with the state that they had here."""
+    outputs = [out for cell in nb.cells for out in cell.get("outputs", [])]
+    shown = [out for out in outputs if EXPLORER in out.get("data", {})]
+    if not shown:
+        return
+    from mnist_s6.widgets.base import output_html  # which takes a second, and most notebooks don't need it
+
+    for number, out in enumerate(shown, start=1):
+        out.data = {"text/html": output_html(out.data, f"explorer-{number}")}
+
+
 def write_report(nb: NotebookNode, path: Path, folder: Path) -> Path:
     """Write the executed notebook and a page that opens without a network; return the page's path."""
     folder.mkdir(parents=True, exist_ok=True)
     nbformat.write(nb, folder / path.name)
+    enliven(nb)
     loader = DictLoader({"report.html.j2": REPORT_TEMPLATE})
     exporter = HTMLExporter(extra_loaders=[loader], template_file="report.html.j2", embed_images=True)
     about = {"metadata": {"path": str(path.parent), "name": path.stem}}

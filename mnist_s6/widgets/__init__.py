@@ -9,13 +9,13 @@ __all__ = []
 from .augmentation import AugmentationExplorer, AugmentationSteps, augmentation_explorer
 from .augmentation import augmentation_picture, augmentation_steps
 from .base import BLUE, ORANGE, SIGNED, Answering, Explorer, Picture, alive_html, front_end, modules
-from .base import mosaic, network_bytes, saved_state
-from .classic import MATRIX_BOX, PAGE_BOX, PAGE_COLUMNS, PAGE_SIZE, DifferingMaps, LiveTraining
-from .classic import MistakeBook, Neighbours, differing_maps, mistake_explorer, mistake_picture
-from .classic import nearest_images, place_in_box, plain_batches, training_picture
+from .base import mosaic, network_bytes, output_html, saved_output, saved_state
 from .convolution import ConvolutionExplorer, convolution_explorer, convolution_picture, parse_kernel
 from .descent import DescentExplorer, descent_explorer, descent_path, descent_picture
 from .drawing import DrawingExplorer, draw_explorer, draw_picture, sheet_bytes, sheet_image
 from .filters import FilterExplorer, filter_explorer, filter_picture
-from .layers import Calculation, LayerPass, calculate, record_layers
+from .layers import Calculation, DifferingMaps, LayerPass, calculate, differing_maps, record_layers
+from .live import LiveTraining, Snapshot, snapshot, training_picture
+from .mistakes import MistakeBook, MistakeExplorer, Neighbours, look_into, mistake_explorer
+from .mistakes import mistake_picture, nearest_images, plain_batches
 from .receptive import ReceptiveExplorer, receptive_explorer, receptive_picture

@@ -159,34 +159,38 @@ export class Stage {
     return this.model.recorded?.(question) ?? count;
   }
 
-  /** A slider of the state `name`; `limit(count)` lets it have only so many values. */
-  slider(name, label, { min = 0, max = 1, step = 1, digits = 0 } = {}) {
+  /**
+   * A slider of the state `name`; `limit(count)` lets it have only so many values. If they aren't the state's:
+   * `shown` leads from the state to the slider's value, `chosen` back, and `text` is what stands beside it.
+   */
+  slider(name, label, { min = 0, max = 1, step = 1, digits = 0, shown = v => v, chosen = v => v, text = null } = {}) {
     const id = newId();
     const input = h("input", { id, type: "range", min, max, step, [KEYS]: "true" });
     const output = h("output", { for: id });
     const show = () => {
-      input.value = this.model.get(name);
-      output.textContent = Number(input.value).toFixed(digits);
+      input.value = shown(this.model.get(name));
+      output.textContent = text ? text(Number(input.value)) : Number(input.value).toFixed(digits);
+      if (text) input.setAttribute("aria-valuetext", output.textContent);
     };
     const limit = count => {
       input.max = min + Math.max(1, count - 1) * step;
       input.disabled = count < 2;
       show();
     };
-    input.addEventListener("input", () => this.put({ [name]: Number(input.value) }));
+    input.addEventListener("input", () => this.put({ [name]: chosen(Number(input.value)) }));
     this.listen(`change:${name}`, show);
     show();
     this.controls.append(h("div", { class: "s6-control" }, named(id, label), input, output));
     return { input, limit };
   }
 
-  /** A list to choose the state `name` from; `options` are pairs of a value and its text. */
-  choice(name, label, options) {
+  /** A list to choose the state `name` from; `options` are pairs of a value and its text, `also` is put with it. */
+  choice(name, label, options, also = {}) {
     const id = newId();
     const select = h("select", { id, [KEYS]: "true" });
     select.append(...options.map(([, text]) => h("option", {}, text)));
     const show = () => (select.selectedIndex = options.findIndex(([value]) => value === this.model.get(name)));
-    select.addEventListener("change", () => this.put({ [name]: options[select.selectedIndex][0] }));
+    select.addEventListener("change", () => this.put({ [name]: options[select.selectedIndex][0], ...also }));
     this.listen(`change:${name}`, show);
     show();
     this.controls.append(h("div", { class: "s6-control" }, named(id, label), select));

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['BLUE', 'ORANGE', 'SIGNED', 'SAVED', 'Picture', 'mosaic', 'modules', 'front_end', 'Answering', 'saved_state',
-           'Explorer', 'alive_html', 'network_bytes']
+           'saved_output', 'Explorer', 'output_html', 'alive_html', 'network_bytes']
 
 # %% ../../nbs/21_explorer.ipynb #5428fa9c
 import base64, io, json, math, re, threading
@@ -141,6 +141,13 @@ def saved_state(
                for question, about in explorer.questions()]
     return {'state': {name: _plain(value) for name, value in explorer.state().items()}, 'answers': answers}
 
+def saved_output(
+    explorer: 'Explorer', # Below
+) -> dict[str, object]: # By type
+    "What a notebook keeps: the still, its sentence, and all that a page needs."
+    still, saved = explorer.still(), {'front': explorer.front, **saved_state(explorer)}
+    return {'image/png': base64.b64encode(still.png()).decode(), 'text/plain': still.text, SAVED: saved}
+
 # %% ../../nbs/21_explorer.ipynb #2bc7d4ab
 class Explorer(Answering):
     "A picture that answers: drawn by a front end in the browser, with its state and answers here."
@@ -169,9 +176,7 @@ class Explorer(Answering):
 
     def _repr_mimebundle_(self, **options: object) -> tuple[dict, dict]:
         data, metadata = super()._repr_mimebundle_(**options)
-        still, saved = self.still(), {'front': self.front, **saved_state(self)}
-        png = base64.b64encode(still.png()).decode()
-        return data | {'image/png': png, 'text/plain': still.text, SAVED: saved}, metadata
+        return data | saved_output(self), metadata
 
 # %% ../../nbs/21_explorer.ipynb #47ce9ea4
 _PLACE = '''<div id="{name}" class="s6-place"><img src="data:image/png;base64,{png}" alt="{text}"><p>{text}</p></div>
@@ -184,14 +189,22 @@ alive(explorer, document.getElementById("{name}"), "{name}", saved);
 </script>
 '''
 
+def output_html(
+    output: dict[str, object], # As of `saved_output`
+    name: str, # Of its element, and in the address; another one for each explorer of a page
+) -> str:
+    "An explorer that a notebook has saved as a piece of a page: alive, or its still where no scripts run."
+    saved = {part: output[SAVED][part] for part in ('state', 'answers')}
+    return _PLACE.format(name=name, png=output['image/png'], text=escape(output['text/plain']), css=Explorer._css,
+                         saved=json.dumps(saved).replace('<', r'\u003c'),
+                         front=front_end('page.js', output[SAVED]['front']))
+
 def alive_html(
     explorer: Explorer,
-    name: str = 'explorer', # Of its element, and in the address; another one for each explorer of a page
+    name: str = 'explorer', # As of `output_html`
 ) -> str:
-    "An explorer as a piece of a page: alive in any browser, without a server; its still where no scripts run."
-    still, saved = explorer.still(), json.dumps(saved_state(explorer)).replace('<', r'\u003c')
-    return _PLACE.format(name=name, png=base64.b64encode(still.png()).decode(), text=escape(still.text),
-                         css=explorer._css, saved=saved, front=front_end('page.js', explorer.front))
+    "An explorer as a piece of a page, without a server: see `output_html`."
+    return output_html(saved_output(explorer), name)
 
 # %% ../../nbs/21_explorer.ipynb #b3884daf
 def network_bytes(

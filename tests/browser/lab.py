@@ -40,13 +40,13 @@ RIGHTMOST = """output => {
         range.selectNodeContents(node);
         return range.getBoundingClientRect().right;
     };
-    const shown = Array.from(output.querySelectorAll("img, canvas, button, select, input, .widget-inline-hbox, .s6-control, p"));
+    const shown = Array.from(output.querySelectorAll("canvas, svg, button, select, input, .s6-control, p"));
     return Math.max(...shown.map(it =>
         !it.matches("p") ? it.getBoundingClientRect().right : it.textContent ? end(it) : 0
     )) - output.getBoundingClientRect().left;
 }"""
 FOCUSABLE = "[tabindex='0'], input, select, button"
-NAMES = ".widget-label, .widget-label-basic, .s6-label"
+NAMES = ".s6-label"
 SENTENCE = 'p[aria-live="polite"]:not(.s6-note)'
 THUMB = 16  # pixels that a slider's handle is wide
 SHORTCUTS_OFF = "data-lm-suppress-shortcuts"  # without it JupyterLab takes the keys for itself
@@ -213,7 +213,7 @@ class Notebook:
 
     def explorer(self, label: str, nth: int = 0) -> "ExplorerOnPage":
         """The explorer that has a control, or a button, called `label`; of several, number `nth`."""
-        named = self.page.locator(f"{NAMES}, .widget-button, .s6-button", has_text=exactly(label))
+        named = self.page.locator(f"{NAMES}, .s6-button", has_text=exactly(label))
         sentence = self.page.locator(SENTENCE)
         output = self.page.locator(".jp-OutputArea-output").filter(has=named).filter(has=sentence).nth(nth)
         expect(output, f"{self.name} shows no explorer with {label!r}").to_be_attached(timeout=PATIENCE)
@@ -236,12 +236,11 @@ class ExplorerOnPage:
         self.page, self.output = page, output
         self.sentence = output.locator(SENTENCE)
         self.error = output.get_by_role("alert")
-        self.image = output.locator("img")
 
     def control(self, label: str) -> Locator:
         """The element of the control with this description."""
         named = self.page.locator(NAMES, has_text=exactly(label))
-        return self.output.locator(".widget-inline-hbox, .widget-toggle-buttons, .s6-control").filter(has=named)
+        return self.output.locator(".s6-control").filter(has=named)
 
     def press(self, label: str, *keys: str) -> None:
         """Focus the control, as Tab does, and press keys; raises `AssertionError` if one went elsewhere."""
@@ -264,49 +263,31 @@ class ExplorerOnPage:
 
     def drag(self, label: str, fraction: float) -> None:
         """Drag a slider's handle with the mouse to a fraction of its way."""
-        slider, mouse = self.live(label), self.page.mouse
-        if (native := slider.locator("input[type=range]")).count():
-            share = native.evaluate("input => (input.value - input.min) / (input.max - input.min)")
-            track = box(native)
-            mouse.move(along(track, share), track["y"] + track["height"] / 2)
-            mouse.down()
-            mouse.move(along(track, fraction), track["y"] + track["height"] / 2, steps=8)
-            return mouse.up()
-        handle = slider.locator(".noUi-handle")
-        handle.hover()  # waits until it neither moves nor is covered
-        track, place = box(slider.locator(".noUi-base")), box(handle)
-        x, y = track["x"] + fraction * track["width"], place["y"] + place["height"] / 2
-        mouse.move(place["x"] + place["width"] / 2, y)
+        slider, mouse = self.live(label).locator("input[type=range]"), self.page.mouse
+        share = slider.evaluate("input => (input.value - input.min) / (input.max - input.min)")
+        track = box(slider)
+        mouse.move(along(track, share), track["y"] + track["height"] / 2)
         mouse.down()
-        expect(handle).to_have_class(re.compile("noUi-active"))
-        mouse.move(x, y, steps=8)
+        mouse.move(along(track, fraction), track["y"] + track["height"] / 2, steps=8)
         mouse.up()
-        expect(handle).not_to_have_class(re.compile("noUi-active"))
 
     def click_track(self, label: str, fraction: float) -> None:
         """Click a slider's track at a fraction of its length."""
-        track = self.live(label).locator(".noUi-base, input[type=range]")
-        size = box(track)
-        if self.live(label).locator("input[type=range]").count():
-            return self.page.mouse.click(along(size, fraction), size["y"] + size["height"] / 2)
-        track.click(position={"x": fraction * size["width"], "y": size["height"] / 2}, force=fraction in (0, 1))
+        size = box(self.live(label).locator("input[type=range]"))
+        self.page.mouse.click(along(size, fraction), size["y"] + size["height"] / 2)
 
     def readout(self, label: str) -> float:
         """The number that stands beside a slider."""
-        return float(self.control(label).locator(".widget-readout, output").inner_text())
+        return float(self.control(label).locator("output").inner_text())
 
     def reads(self, label: str, value: float) -> None:
         """Wait until this number stands beside a slider."""
         number = re.compile(rf"{value:g}(\.0*)?" if value == int(value) else rf"{value:g}0*")
-        expect(self.control(label).locator(".widget-readout, output")).to_have_text(number, timeout=PATIENCE)
+        expect(self.control(label).locator("output")).to_have_text(number, timeout=PATIENCE)
 
     def choose(self, label: str, option: str) -> None:
-        """Choose an option of a dropdown, or press one of the toggle buttons."""
-        control = self.control(label)
-        if control.locator("select").count():
-            control.locator("select").select_option(option)
-        else:
-            control.get_by_role("button", name=option, exact=True).click()
+        """Choose an option of a list."""
+        self.control(label).locator("select").select_option(option)
 
     def tick(self, label: str) -> None:
         """Click a checkbox."""
@@ -320,13 +301,6 @@ class ExplorerOnPage:
     def button(self, text: str) -> Locator:
         """The button with this text."""
         return self.output.get_by_role("button", name=text, exact=True)
-
-    def click_picture(self, x: float, y: float) -> None:
-        """Click into the picture, at a place in its pixels from the upper left."""
-        size = box(self.image)
-        width = self.image.evaluate("image => image.naturalWidth")
-        scale = size["width"] / width  # a narrow window shrinks the picture
-        self.image.click(position={"x": x * scale, "y": y * scale})
 
     def says(self, sentence: str) -> None:
         """Wait until this is the sentence."""
@@ -364,18 +338,9 @@ class ExplorerOnPage:
 
     def picture(self) -> str:
         """A fingerprint of the images that the browser shows; raises if it shows none."""
-        if self.output.locator("section.s6").count():
-            drawn = self.output.locator("canvas").evaluate_all("all => all.map(it => it.toDataURL()).join()")
-            assert drawn, "the explorer shows no picture"
-            return hashlib.sha256(drawn.encode()).hexdigest()
-        data = self.image.evaluate(
-            """async image => {
-                await image.decode();
-                return Array.from(new Uint8Array(await (await fetch(image.src)).arrayBuffer()));
-            }"""
-        )
-        assert bytes(data[:4]) == b"\x89PNG", "the picture is no PNG image"
-        return hashlib.sha256(bytes(data)).hexdigest()
+        drawn = self.output.locator("canvas").evaluate_all("all => all.map(it => it.toDataURL()).join()")
+        assert drawn, "the explorer shows no picture"
+        return hashlib.sha256(drawn.encode()).hexdigest()
 
     def screenshot(self, name: str) -> None:
         """Keep a picture of the explorer, without the empty space at its right, in _out/screenshots/."""

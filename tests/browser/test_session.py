@@ -8,8 +8,6 @@ from playwright.sync_api import expect
 from strokes import STROKES as ALL_STROKES
 from torchvision.datasets import MNIST
 
-from mnist_s6.widgets import MATRIX_BOX, PAGE_BOX, PAGE_COLUMNS, PAGE_SIZE
-
 NOTEBOOK = "S6"
 LABEL, PREDICTION, MISTAKE = "label", "prediction", "mistake"
 CROP, SCALE, CENTRE, CLEAR, EXAMPLE = "crop to the ink", "longest side to 20", "mass to the middle", "clear", "example"
@@ -33,29 +31,14 @@ def test_the_training_was_shown(notebook: Notebook) -> None:
     assert notebook.page.get_by_text(f"{found[1]} of the test images are right").count() == 1
 
 
-def test_the_training_is_shown_while_it_runs(notebook: Notebook) -> None:
-    """The view waits, then follows; what goes wrong in it stands in it, and goes away."""
-    notebook.run(
-        "from contextlib import suppress\n"
-        "from mnist_s6.util import History, Training\n"
-        "from mnist_s6.widgets import LiveTraining\n"
-        "second = LiveTraining()\n"
-        "def after(*numbers):\n"
-        "    history = History(*numbers, test_name='test')\n"
-        "    return Training(recipe.build(), [], None, None, history)\n"
-        "second"
-    )
-    live = notebook.explorer_saying("The training has not ended its first epoch yet")
-    waiting = live.picture()
-    notebook.run("second(after([0.5], [0.75], [0.25], [0.875]))")
-    accuracy = "and the accuracy training 75.00%, test 87.50%"
-    live.fits(rf"After epoch 1 the loss is training 0\.5000, test 0\.2500, {accuracy}; the first convolution.*")
-    assert live.picture() != waiting
-    notebook.run("with suppress(TypeError): second(after()._replace(history=None))")
-    live.shows_error("TypeError: ")
-    notebook.run("second(after([0.5, 0.4], [0.75, 0.8], [0.25, 0.2], [0.875, 0.9]))")
-    live.fits(r"After epoch 2 the loss is training 0\.4000, test 0\.2000, .*")
-    live.shows_error("")
+def test_the_training_can_be_seen_again(notebook: Notebook) -> None:
+    """Back to the kernels of chance, and to the newest, by keys; both views of it move."""
+    live = notebook.explorer("epoch", nth=1)
+    live.press("epoch", "Home")
+    live.fits(r"No epoch has ended yet; the first convolution, features\.0\.0, has 16 kernels .*")
+    notebook.explorer("epoch").fits(r"No epoch has ended yet; .*")
+    live.press("epoch", "End")
+    live.fits(r"After epoch 1 the loss .*")
 
 
 # ------------------------------------------------------------- the mistakes
@@ -157,20 +140,15 @@ def test_dropdowns_choose_a_pair_of_digits(mistakes: ExplorerOnPage) -> None:
     assert sum(counts) == everything.count
 
 
-def click(explorer: ExplorerOnPage, box: tuple[float, ...], across: float, down: float) -> None:
-    """Click into a part of the sheet, whose place and size is given in pixels."""
-    left, top, width, height = box
-    explorer.click_picture(left + across * width, top + down * height)
-
-
 def test_clicks_choose_a_pair_and_a_mistake(mistakes: ExplorerOnPage) -> None:
-    """A cell of the confusion matrix, an image on the page, and a place where nothing is."""
+    """An image on the page, a cell of the confusion matrix, and one of its diagonal."""
     first = tells(mistakes, 1)
-    click(mistakes, PAGE_BOX, 2.5 / PAGE_COLUMNS, 1.3 / (PAGE_SIZE // PAGE_COLUMNS))
-    tells(mistakes, PAGE_COLUMNS + 3)
-    click(mistakes, MATRIX_BOX, (first.prediction + 0.5) / 10, (first.label + 0.5) / 10)
+    mistakes.output.locator("button.s6-tile").nth(14).click()
+    tells(mistakes, 15)
+    cells = mistakes.output.locator(".s6-matrix td")
+    cells.nth(10 * first.label + first.prediction).click()
     tells(mistakes, 1, first.label, first.prediction)
-    click(mistakes, MATRIX_BOX, 0.35, 0.35)
+    cells.nth(33).click()
     mistakes.fits(r"No mistakes \(label 3, prediction 3\): 3 read as 3 is right\..*")
 
 
