@@ -39,6 +39,13 @@ train_one_epoch(model, loader, optimizer)
 evaluate(model, loader)
 one_cycle(step, steps, max_lr, warm_up)
 early_stop(losses, patience)
+wilson(correct, n)
+mcnemar(only_a, only_b)
+mean_interval(values, t)
+best_of(k)
+expected_calibration_error(confidences, correct, bins)
+with_temperature(logits, temperature)
+answered_above(confidences, correct, threshold)
 """.split("\n")[1:-1]
 NAMES = [signature.split("(")[0] for signature in SIGNATURES]
 every = pytest.mark.parametrize("exercise", exercises.EXERCISES, ids=lambda exercise: exercise.name)
@@ -319,10 +326,10 @@ def test_progress(own_record, tmp_path):
     assert read_record()["flip"].done
     assert exercises.progress().next.name == "add_bytes"
     text = exercises.progress().csv(tmp_path / "class.csv")
-    assert (tmp_path / "class.csv").read_text() == text and text.count("\n") == 25
-    assert "1 of 24" in str(exercises.progress()) and "1 of 24" in exercises.progress()._repr_html_()
+    assert (tmp_path / "class.csv").read_text() == text and text.count("\n") == 36
+    assert "1 of 35" in str(exercises.progress()) and "1 of 35" in exercises.progress()._repr_html_()
     exercises.reset()
-    assert not own_record.exists() and "0 of 24" in str(exercises.progress())
+    assert not own_record.exists() and "0 of 35" in str(exercises.progress())
     exercises.reset()
 
 
@@ -330,7 +337,7 @@ def test_progress(own_record, tmp_path):
 def test_broken_record(own_record, text):
     """A broken record counts as none."""
     own_record.write_text(text)
-    assert "0 of 24" in str(exercises.progress())
+    assert "0 of 35" in str(exercises.progress())
     assert exercises.flip.check(exercises.flip.answer).passed
     assert read_record()["flip"].tries == 1
 

@@ -6,9 +6,13 @@
 __all__ = ['EXERCISES', 'progress', 'reset', 'accuracy', 'add_bytes', 'batch_indices', 'flip', 'normalise', 'cross_entropy',
            'cross_entropy_gradient', 'early_stop', 'evaluate', 'momentum_step', 'one_cycle', 'order_of_training',
            'read_the_curve', 'sgd_step', 'softmax', 'train_one_epoch', 'two_layer_gradients', 'batch_norm', 'convolve',
-           'count_parameters', 'find_the_bug', 'max_pool', 'output_size', 'receptive_field']
+           'count_parameters', 'find_the_bug', 'max_pool', 'output_size', 'receptive_field', 'answered_above',
+           'best_of', 'expected_calibration_error', 'find_the_leak', 'half_as_wide', 'honest_choice', 'mcnemar',
+           'mean_interval', 'read_the_refusals', 'wilson', 'with_temperature']
 
 # %% ../../nbs/40_exercises.ipynb #6eb0c8eb
+from .calibration import (answered_above, expected_calibration_error, read_the_refusals,
+                                            with_temperature)
 from .data import accuracy, add_bytes, batch_indices, flip, normalise
 from .engine import Exercise
 from .loops import evaluate, find_the_bug, order_of_training, read_the_curve, train_one_epoch
@@ -16,19 +20,24 @@ from .losses import cross_entropy, cross_entropy_gradient, softmax, two_layer_gr
 from .network import batch_norm, convolve, count_parameters, max_pool, output_size, receptive_field
 from .record import Entry, Line, Progress, forget, read_record
 from .steps import early_stop, momentum_step, one_cycle, sgd_step
+from .truth import best_of, find_the_leak, half_as_wide, honest_choice, mcnemar, mean_interval, wilson
 
 # %% ../../nbs/40_exercises.ipynb #7dab4af5
 _all_ = ['accuracy', 'add_bytes', 'batch_indices', 'flip', 'normalise', 'cross_entropy', 'cross_entropy_gradient',
          'early_stop', 'evaluate', 'momentum_step', 'one_cycle', 'order_of_training', 'read_the_curve', 'sgd_step',
          'softmax', 'train_one_epoch', 'two_layer_gradients', 'batch_norm', 'convolve', 'count_parameters',
-         'find_the_bug', 'max_pool', 'output_size', 'receptive_field']
+         'find_the_bug', 'max_pool', 'output_size', 'receptive_field',
+         'answered_above', 'best_of', 'expected_calibration_error', 'find_the_leak', 'half_as_wide', 'honest_choice',
+         'mcnemar', 'mean_interval', 'read_the_refusals', 'wilson', 'with_temperature']
 
 #: All exercises, in the order of the course
 EXERCISES: tuple[Exercise, ...] = (
     add_bytes, normalise, flip, batch_indices, accuracy,
     convolve, max_pool, output_size, count_parameters, receptive_field, batch_norm, find_the_bug,
     softmax, cross_entropy, cross_entropy_gradient, two_layer_gradients, sgd_step, momentum_step, train_one_epoch,
-    order_of_training, evaluate, one_cycle, early_stop, read_the_curve)
+    order_of_training, evaluate, one_cycle, early_stop, read_the_curve,
+    half_as_wide, wilson, mcnemar, mean_interval, best_of, honest_choice, find_the_leak,
+    expected_calibration_error, with_temperature, answered_above, read_the_refusals)
 
 # %% ../../nbs/40_exercises.ipynb #831ebb42
 def progress() -> Progress:
