@@ -24,15 +24,16 @@ def _plot_reliability(found: 'Reliability') -> 'Figure':
     from matplotlib.figure import Figure
     figure = Figure(figsize=(5, 4), layout='constrained')
     axes, used = figure.subplots(), found.counts > 0
-    x, share, counts = found.confidence[used], found.accuracy[used], found.counts[used].tolist()
+    x, share, counts = found.confidence[used].numpy(), found.accuracy[used], found.counts[used].tolist()
     ends = torch.tensor([wilson(round(s*n), n) for s, n in zip(share.tolist(), counts)])   # (used bins, 2)
     around = (ends - share[:, None]).abs().T.numpy()
-    axes.bar(x, share, 0.8/len(found.counts), color='lightsteelblue')
-    axes.errorbar(x, share, around, fmt='o', markersize=4, color='navy', capsize=3, label='answers, with intervals')
+    axes.bar(x, share.numpy(), 0.8/len(found.counts), color='lightsteelblue')
+    axes.errorbar(x, share.numpy(), around, fmt='o', markersize=4, color='navy', capsize=3,
+                  label='answers, with intervals')
     axes.plot([0, 1], [0, 1], color='grey', linestyle=':', label='as sure as it should be')
     axes.set(title=f'Calibration error {found.error:.4f}', xlabel='mean confidence', ylabel='share of right answers',
              xlim=(0, 1.04), ylim=(0, 1.04))
-    axes.legend(loc='upper left')
+    axes.legend(loc='lower right')
     return figure
 
 @dataclass(frozen=True)

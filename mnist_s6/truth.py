@@ -22,7 +22,7 @@ from .checks import check_classes, check_number
 from .files import write_atomically
 from .model import check_network
 from .threads import twin
-from .util import classify
+from .util import classify, count_correct
 from .weights import weights_digest
 
 if TYPE_CHECKING: from matplotlib.figure import Figure
@@ -50,7 +50,7 @@ def wilson(
     share, z = check_number('correct', correct, 0, n, whole=True)/n, _deviations(level)
     middle = (share + z*z/(2*n))/(1 + z*z/n)
     half = z*math.sqrt(share*(1 - share)/n + z*z/(4*n*n))/(1 + z*z/n)
-    return Interval(max(0., middle - half), min(1., middle + half))
+    return Interval(max(0., min(share, middle - half)), min(1., max(share, middle + half)))   # share lies within
 
 # %% ../nbs/07_truth.ipynb #e0d803b0
 def mcnemar(
@@ -81,7 +81,7 @@ class Comparison:
         better = 'ab'[self.only_b > self.only_a]
         verdict = (f'That is hardly chance: {better} is better on images like these.' if self.p < 0.05 else
                    'That may well be chance: these images can\'t tell which is better.')
-        return (f'Of {self.n:,} images, {self.only_a:,} are read only by a and {self.only_b:,} only by b. If both were '
+        return (f'Of {self.n:,} images, only a reads {self.only_a:,}, and only b {self.only_b:,}. If both were '
                 f'equally good, chance would split them so unevenly, or more, with p = {self.p:.2g}. {verdict}')
 
 # %% ../nbs/07_truth.ipynb #bcb6535c
@@ -180,7 +180,7 @@ class Opening:
     when: str # Day and time, as in `2026-05-01 14:30`
     hypothesis: str # What was expected
     network: str # SHA-256 of the weights, 64 hexadecimal digits
-    number: int # The how-manieth opening for this question; 1 is as it should be
+    number: int # 1 for the first opening for this question, 2 for the second
     correct: int | None = None # Images that were read right; None if it was opened and never finished
     images: int | None = None # How many there were
 
@@ -192,44 +192,7 @@ class Opening:
         again = f' Opening number {self.number} for this question!' if self.number > 1 else ''
         return f'“{self.hypothesis}”: {result}, network {self.network[:8]}.{again}'
 
-# %% ../nbs/07_truth.ipynb #c4ea7c67
-class SealedTest:
-    "Test images that are only opened for a question, with a line in a ledger."
-    def __init__(self,
-        loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # Batches of test images and labels
-        ledger: str | Path, # A file, made with the first opening; keep it with your results
-    ) -> None:
-        self.loader, self.path = loader, Path(ledger)
-
-    @property
-    def openings(self) -> tuple[Opening, ...]: # The first one first
-        "All lines of the ledger; raises `ValueError` if it is damaged, `OSError` if it can't be read."
-        if not self.path.exists(): return ()
-        try: return tuple(Opening(**line) for line in json.loads(self.path.read_text(encoding='utf-8')))
-        except (ValueError, TypeError, RecursionError):
-            raise ValueError(f'{self.path} is no whole ledger. Put back a copy of it, or move it to another place: '
-                             'what was opened stays opened') from None
-
-    def open(self,
-        model: nn.Module, # Returns logits (N, 10)
-        hypothesis: str, # What you expect, in a sentence of at least four words
-    ) -> Opening: # With the result; it is in the ledger
-        "Evaluate on the test images, and write it down; raises `ValueError`, `TypeError` or `OSError`."
-        check_network(model)
-        earlier, words = self.openings, _in_words(hypothesis)
-        number = 1 + sum(line.hypothesis.lower() == words.lower() for line in earlier)
-        opening = Opening(datetime.now().strftime('%Y-%m-%d %H:%M'), words, _digest(model), number)
-        self._write((*earlier, opening))   # before anything is seen
-        logits, labels = classify(model, self.loader)
-        opening = replace(opening, correct=(logits.argmax(1) == labels).sum().item(), images=len(labels))
-        self._write((*earlier, opening))
-        return opening
-
-    def _write(self, openings: Iterable[Opening]) -> None:
-        text = json.dumps([asdict(opening) for opening in openings], indent=1, ensure_ascii=False)
-        write_atomically(self.path, text.encode(), 'the ledger')
-
-# %% ../nbs/07_truth.ipynb #6dfe1f9d
+# %% ../nbs/07_truth.ipynb #edf50cbe
 def _in_words(hypothesis: str) -> str:
     "The hypothesis without needless spaces; raises `ValueError` or `TypeError` if it isn't one."
     if not isinstance(hypothesis, str): raise TypeError(f'hypothesis is {hypothesis!r}; expected a sentence')
@@ -242,3 +205,39 @@ def _digest(model: nn.Module) -> str: # 64 hexadecimal digits
     "Which weights these are."
     return weights_digest({name: tensor.detach().cpu().contiguous()
                            for name, tensor in twin(model).state_dict().items()})
+
+def _write_ledger(path: Path, openings: Iterable[Opening]) -> None:
+    text = json.dumps([asdict(opening) for opening in openings], indent=1, ensure_ascii=False)
+    write_atomically(path, text.encode(), 'the ledger')
+
+# %% ../nbs/07_truth.ipynb #47648ee4
+class SealedTest:
+    "Test images that are only opened for a question, with a line in a ledger."
+    def __init__(self,
+        loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # Batches of test images and labels
+        ledger: str | Path, # A file, made with the first opening; keep it with your results
+    ) -> None:
+        self.loader, self.path = loader, Path(ledger)
+
+    @property
+    def openings(self) -> tuple[Opening, ...]: # The first one first
+        "All lines of the ledger; raises `ValueError` if it is damaged, `OSError` if it can't be read."
+        try: return tuple(Opening(**line) for line in json.loads(self.path.read_text(encoding='utf-8')))
+        except FileNotFoundError: return ()
+        except (ValueError, TypeError, RecursionError):
+            raise ValueError(f'{self.path} is no whole ledger: put back a copy, or use another file') from None
+
+    def open(self,
+        model: nn.Module, # Returns logits (N, 10)
+        hypothesis: str, # What you expect, in a sentence of at least four words
+    ) -> Opening: # With the result; it is in the ledger
+        "Evaluate on the test images, and write it down; raises `ValueError`, `TypeError` or `OSError`."
+        check_network(model)
+        earlier, words = self.openings, _in_words(hypothesis)
+        number = 1 + [line.hypothesis.lower() for line in earlier].count(words.lower())
+        opening = Opening(f'{datetime.now():%Y-%m-%d %H:%M}', words, _digest(model), number)
+        _write_ledger(self.path, (*earlier, opening))   # before anything is seen
+        logits, labels = classify(model, self.loader)
+        opening = replace(opening, correct=count_correct(logits, labels), images=len(labels))
+        _write_ledger(self.path, (*earlier, opening))
+        return opening

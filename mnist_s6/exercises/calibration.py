@@ -24,7 +24,8 @@ def _confidence_inputs(seed: int) -> list[tuple]:
     many = 0.41 + 0.58*torch.rand(60, generator=generator)
     right = torch.rand(60, generator=generator) < many - 0.15
     sure = torch.tensor([0.55, 0.65, 0.75, 0.95])
-    return [(sure, torch.tensor([True, False, True, True]), 5), (torch.tensor([0.97, 1.]), torch.tensor([True, False]), 4),
+    return [(sure, torch.tensor([True, False, True, True]), 5),
+            (torch.tensor([0.97, 1.]), torch.tensor([True, False]), 4),
             (torch.cat([many, torch.ones(4)]), torch.cat([right, torch.tensor([True, True, True, False])]), 10)]
 
 @_exercise(_confidence_inputs, (
@@ -57,7 +58,8 @@ def _gaps(confidences: torch.Tensor, correct: torch.Tensor, bins: int) -> tuple[
 
 _wrong = expected_calibration_error.mistake   # decorates a wrong answer
 
-@_wrong('That is the mean over bins. Weigh each bin by its images, or a bin with one of them counts as much as all others.')
+@_wrong('That is the mean over bins. Weigh each bin by its images, or a bin with one of them counts as much as one '
+        'with a thousand.')
 def _(confidences, correct, bins): n, gap = _gaps(confidences, correct, bins); return gap[n > 0].abs().mean().item()
 @_wrong('You divide by the number of bins, the empty ones too. Weigh each bin by its images.')
 def _(confidences, correct, bins): return _gaps(confidences, correct, bins)[1].abs().mean().item()
@@ -100,12 +102,13 @@ def _(logits, temperature):
 # %% ../../nbs/58_calibration.ipynb #29f09cf5
 @with_temperature.mistake('You multiply by the temperature. Divide: a high one makes modest.')
 def _(logits, temperature): return (logits*temperature).softmax(1)
-@with_temperature.mistake('You divide the probabilities, and then they don\'t add up to 1. Divide the logits, before the '
-                          'softmax.')
+@with_temperature.mistake('You divide the probabilities, and then they don\'t add up to 1. Divide the logits, before '
+                          'the softmax.')
 def _(logits, temperature): return logits.softmax(1)/temperature
 @with_temperature.mistake('Those are still logits. Make probabilities of them.')
 def _(logits, temperature): return logits/temperature
-@with_temperature.mistake('The softmax runs over the images. It should run over the classes of each image: dimension 1.')
+@with_temperature.mistake('The softmax runs over the images. It should run over the classes of each image: '
+                          'dimension 1.')
 def _(logits, temperature): return (logits/temperature).softmax(0)
 @with_temperature.mistake('Those are logarithms of probabilities: use `softmax`, without the log.')
 def _(logits, temperature): return (logits/temperature).log_softmax(1)
@@ -124,7 +127,8 @@ def _refusal_inputs(seed: int) -> list[tuple]:
     return [(four, hits, four[0].item()), (sure, right, 0.75), (four.clone(), hits.clone(), 0.95)]
 
 @_exercise(_refusal_inputs, (
-    'First find which images are answered. The first share is theirs among all, the second that of the wrong among them.',
+    'First find which images are answered. The first share is theirs among all, the second that of the wrong '
+    'among them.',
     'Confidences 0.6, 0.9, 0.5, 0.8, of which the first is wrong: at 0.6, it answers 3/4, and 1/3 of that is wrong.',
     'given = confidences >= threshold; share = given.float().mean(); the wrong ones are (~correct[given])',
 ), 'The second share is among what is answered, since only those answers reach anybody. Without any, nothing is wrong.')
@@ -186,7 +190,7 @@ read_the_refusals = Question('35_calibration', 'read_the_refusals', 'At most 1% 
         'Which axis is the limit on, and which one do you read?',
         'At 60% answered, 0.3% of the answers are wrong, so more is possible.',
         'Go along the line at 1% until it meets the curve, and from there straight down.'),
-    why='Further right more is answered, but more than 1% of it is wrong. The last point on the left of the line counts.')
+    why='Further right more is answered, but more than 1% of it is wrong. It is where the curve meets the line.')
 read_the_refusals.another(80.)
 read_the_refusals.mistake('If it answers everything, nearly 3% of the answers are wrong.')(100)
 read_the_refusals.mistake('There, far less than 1% is wrong. It may answer more.')(40)

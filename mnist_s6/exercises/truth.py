@@ -203,8 +203,8 @@ def _candidates(seed: int) -> list[tuple]:
     return [({'wide': 0.97, 'deep': 0.96}, {'wide': 0.95, 'deep': 0.96}),
             ({'a': 0.90 + shift, 'b': 0.95 + shift, 'c': 0.93}, {'a': 0.91, 'b': 0.92, 'c': 0.94 + shift})]
 
-honest_choice = LineOrder('07_truth', 'honest_choice', 'Which two lines choose a network and give a number that doesn\'t '
-                          'flatter? Two don\'t belong.',
+honest_choice = LineOrder('07_truth', 'honest_choice', 'Which two lines choose a network and give a number that '
+                          'doesn\'t flatter? Two don\'t belong.',
     program='def program(validation, test):   # accuracies by name, as in {"wide": 0.97}\n    ...\n'
             '    return best, result',
     lines=['result = test[best]', 'best = max(test, key=test.get)', 'result = validation[best]',
@@ -216,7 +216,8 @@ honest_choice = LineOrder('07_truth', 'honest_choice', 'Which two lines choose a
     why='It is chosen on validation images, and measured on images that had no part in the choice.')
 honest_choice.another('d a')
 honest_choice.mistake('It is chosen on the test images, and then they flatter it.')('ba')
-honest_choice.mistake('Well chosen. But on the validation images the best of many flatters: measure on the others.')('dc')
+honest_choice.mistake('Well chosen. But on the validation images the best of many flatters: measure on the '
+                      'others.')('dc')
 honest_choice.mistake('Just the wrong way round: choose on validation images, measure on test images.')('bc')
 
 # %% ../../nbs/54_truth.ipynb #aebfb154
