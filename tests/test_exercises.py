@@ -43,6 +43,13 @@ train_one_epoch(model, loader, optimizer)
 evaluate(model, loader)
 one_cycle(step, steps, max_lr, warm_up)
 early_stop(losses, patience)
+wilson(correct, n)
+mcnemar(only_a, only_b)
+mean_interval(values, t)
+best_of(k)
+expected_calibration_error(confidences, correct, bins)
+with_temperature(logits, temperature)
+answered_above(confidences, correct, threshold)
 """.split("\n")[1:-1]
 NAMES = [signature.split("(")[0] for signature in SIGNATURES]
 every = pytest.mark.parametrize("exercise", exercises.EXERCISES, ids=lambda exercise: exercise.name)
