@@ -182,7 +182,7 @@ def _attribute_inputs(seed: int) -> list[tuple]:
     return [(_module(),), (_module(blocks=layers(), head=nn.Linear(3, 2)),),
             (_module(sizes=[8, 16], stem=nn.Sequential(*layers())),),
             (_module(kept=nn.ModuleList(layers()), first=layers(), sizes=(1, 2), second=tuple(layers()),
-                     third=layers()),)]
+                     third=layers(), mixed=[None, nn.ReLU()], empty=[]),)]
 
 @_exercise(_attribute_inputs, (
     'Where does Python keep the attributes of an object? And which of them are plain lists or tuples?',
@@ -211,6 +211,8 @@ def _(module): return [name for name in unregistered.answer(module) if isinstanc
 @unregistered.mistake('An `nn.ModuleList` registers its layers. Only plain lists and tuples hide them.')
 def _(module): return [*(n for n, child in module.named_children() if isinstance(child, nn.ModuleList)),
                        *unregistered.answer(module)]
+@unregistered.mistake('Look at all that is in a list: a layer needn\'t come first.')
+def _(module): return [name for name in unregistered.answer(module) if isinstance(vars(module)[name][0], nn.Module)]
 @unregistered.mistake('There can be more than one: don\'t stop at the first.')
 def _(module): return unregistered.answer(module)[:1]
 

@@ -130,7 +130,7 @@ def _room(number: int, symptom: str, choices: dict[str, str], why: str, hints: t
     right = next(letter for letter, text in letters.items() if not choices[text])
     guess = Prediction('06_bugs', f'room_{number}', f'{symptom} What do you look at next, a, b, c or d?', answer=right,
                        code='\n'.join(f'{letter}  {text}' for letter, text in letters.items()), why=why,
-                       hints=(*hints, f'Here it is {right}: {letters[right]}.'))
+                       hints=(*hints, f'Here it is {right}: {letters[right]}'))
     guess.another(right.upper())
     for letter, text in letters.items():
         if choices[text]: guess.mistake(choices[text])(letter)
@@ -205,7 +205,7 @@ room_8 = _room(8, 'On 2,000 images at once it reads nearly all; one by one, far 
     'An image\'s logits depend on its company. Batch norm still takes the batch\'s own mean.', (
     'The images are the same, and so is the network. What is not?',
     'Take one image. Which things may its logits depend on?'))
-room_9 = _room(9, 'There is nothing to be seen.', {
+room_9 = _room(9, 'The accuracy is fine, and nothing looks wrong.', {
     'the accuracy, with more digits': 'The difference is within the spread of seeds, so it tells nothing.',
     '`model.training` at each step': '',
     'the loss at the start': 'In the first epoch all is well.',
