@@ -16,10 +16,10 @@ def labels():
 
 def test_doubts(labels):
     """Each stands once, in order, with the label that MNIST has and five votes, of which fewer than three are for it."""
-    indices = [doubt.index for doubt in DOUBTED]
+    indices = [doubt.place for doubt in DOUBTED]
     assert indices == sorted(set(indices)) and len(indices) == 15
     for doubt in DOUBTED:
-        assert labels[doubt.index] == doubt.given != doubt.guess
+        assert labels[doubt.place] == doubt.given != doubt.guess
         assert sum(doubt.votes) == 5 and doubt.votes[0] < 3 and doubt.verdict != doubt.given
 
 
@@ -35,7 +35,7 @@ def test_perfect_readers(labels):
     voters = labels.clone()
     for doubt in DOUBTED:
         if isinstance(doubt.verdict, int):
-            voters[doubt.index] = doubt.verdict
+            voters[doubt.place] = doubt.verdict
     assert three_scores(voters, labels) == ((9990, 10_000), (10_000, 10_000), (9985, 9985))
     assert three_scores(voters, labels).intervals[0] == wilson(9990, 10_000)
 
