@@ -16,7 +16,7 @@ from .truth import Interval, wilson
 # %% ../nbs/37_court.ipynb #3427f22a
 class Doubt(NamedTuple):
     "A test image whose label voters didn't stand by (Northcutt and others 2021)."
-    index: int # Among the test images, from 0
+    place: int # Among the test images, from 0
     given: int # The label that MNIST has
     guess: int # What a program took it for
     votes: tuple[int, int, int] # Of five: for the label, for the guess, for neither
@@ -24,7 +24,7 @@ class Doubt(NamedTuple):
     @property
     def verdict(self) -> int | str: # A digit, 'neither', or 'no majority'
         "What at least three of five voters said."
-        said = self.given, self.guess, 'neither'
+        said: tuple[int | str, ...] = self.given, self.guess, 'neither'
         return next((word for word, votes in zip(said, self.votes) if votes >= 3), 'no majority')
 
 #: The 15 doubted labels of MNIST's test images
@@ -51,13 +51,13 @@ def three_scores(
 ) -> Scores:
     "Score answers by three policies; raises `ValueError` or `TypeError`."
     check_classes(answers, name='answers'); check_classes(labels)
-    if answers.shape != labels.shape or any(labels[doubt.index:][:1].tolist() != [doubt.given] for doubt in doubts):
+    if answers.shape != labels.shape or any(labels[doubt.place:][:1].tolist() != [doubt.given] for doubt in doubts):
         raise ValueError(f'there are {len(answers)} answers and {len(labels)} labels; expected both for the images '
                          'that the doubts are about, in their order')
     mended, undoubted = labels.clone(), torch.ones(len(labels), dtype=torch.bool)
     for doubt in doubts:
-        if isinstance(doubt.verdict, int): mended[doubt.index] = doubt.verdict
-        undoubted[doubt.index] = False
+        if isinstance(doubt.verdict, int): mended[doubt.place] = doubt.verdict
+        undoubted[doubt.place] = False
     right = answers == labels
-    return Scores((right.sum().item(), len(labels)), ((answers == mended).sum().item(), len(labels)),
-                  (right[undoubted].sum().item(), undoubted.sum().item()))
+    return Scores((int(right.sum()), len(labels)), (int((answers == mended).sum()), len(labels)),
+                  (int(right[undoubted].sum()), int(undoubted.sum())))

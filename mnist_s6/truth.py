@@ -95,7 +95,7 @@ def compare(
     (logits_a, labels), (logits_b, _) = classify(net_a, batches), classify(net_b, batches)
     check_classes(labels, logits_a.shape[1])
     a, b = logits_a.argmax(1) == labels, logits_b.argmax(1) == labels   # (n,) each
-    return Comparison((a & ~b).sum().item(), (b & ~a).sum().item(), len(labels))
+    return Comparison(int((a & ~b).sum()), int((b & ~a).sum()), len(labels))
 
 # %% ../nbs/07_truth.ipynb #0212abfd
 def _share_within(t: float, freedom: int) -> float: # 0 to 1
