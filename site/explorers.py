@@ -1,6 +1,7 @@
 """Explorers on the site's pages: what each needs, in files that a page can load without a server."""
 
 import base64
+import io
 import json
 from html import escape
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 from mnist_s6.weights import pretrained
 from mnist_s6.widgets.base import SAVED, front_end, saved_state
 from mnist_s6.widgets.drawing import draw_explorer
+from PIL import Image
 
 PLACE = """<div class="course-explorer" id="{name}" data-front="{front}">
 <img loading="lazy" src="_static/explorers/{name}.png" alt="{text}"><p>{text}</p></div>"""
@@ -33,10 +35,20 @@ def write_parts(folder: Path, name: str, saved: dict[str, Any]) -> str:
     return front
 
 
+def smaller(png: bytes) -> bytes:
+    """The same picture in at most 256 colours, if nothing shines through it and that takes fewer bytes."""
+    buffer = io.BytesIO()
+    with Image.open(io.BytesIO(png)) as image:
+        if image.convert("RGBA").getextrema()[3][0] < 255:
+            return png
+        image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
+    return min(png, buffer.getvalue(), key=len)
+
+
 def place_of_output(folder: Path, name: str, data: dict[str, Any]) -> str:
     """The place of an explorer that a cell has shown, with its still until it is alive; writes its files."""
     front = write_parts(folder, name, data[SAVED])
-    (folder / f"{name}.png").write_bytes(base64.b64decode("".join(data["image/png"])))
+    (folder / f"{name}.png").write_bytes(smaller(base64.b64decode("".join(data["image/png"]))))
     return PLACE.format(name=name, front=front, text=escape("".join(data["text/plain"])))
 
 

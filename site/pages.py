@@ -1,5 +1,6 @@
 """A notebook as a reader of the site wants it: links that hold, no lines for nbdev, pictures in words."""
 
+import base64
 import json
 import re
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from addresses import COLAB, read_settings
-from explorers import SAVED, place_of_output, write_front
+from explorers import SAVED, place_of_output, smaller, write_front
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
@@ -90,6 +91,8 @@ def alive(outputs: list[Cell], name: str, folder: Path) -> Iterator[Cell]:
         data = output.get("data", {})
         if SAVED in data:
             output["data"] = {"text/html": place_of_output(folder, f"{name}-{number}" if number else name, data)}
+        elif "image/png" in data:
+            data["image/png"] = base64.b64encode(smaller(base64.b64decode("".join(data["image/png"])))).decode()
         yield output
 
 

@@ -1,5 +1,6 @@
 """The course's web site: whole, closed in itself, and light enough to take along."""
 
+import io
 import json
 import re
 import subprocess
@@ -9,11 +10,13 @@ from html import unescape
 from pathlib import Path
 
 import pytest
+from PIL import Image, ImageChops
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "site")]
 
 import build_site  # noqa: E402
+import explorers  # noqa: E402
 import library  # noqa: E402
 import pages  # noqa: E402
 from helpers import built_site  # noqa: E402
@@ -159,6 +162,21 @@ def test_chapters_follow_the_index_and_new_notebooks_appear() -> None:
     assert pages.chapters(index, ["20_a", "b", "index"]) == {"One": ["b"], "Two": ["20_a"]}
     more = ["20_a", "21_c", "22_d", "b", "new"]
     assert pages.chapters(index, more) == {"One": ["b"], "Two": ["20_a", "21_c", "22_d"], pages.REST: ["new"]}
+
+
+def test_pictures_become_smaller_and_look_the_same() -> None:
+    """All greys and a colour, as our figures have; one that is partly transparent stays as it is."""
+    picture, before, after = Image.new("RGBA", (256, 64), "#0072B2"), io.BytesIO(), io.BytesIO()
+    picture.paste(Image.effect_noise((256, 48), 60), (0, 8))
+    picture.save(before, "PNG", compress_level=1)
+    small = explorers.smaller(before.getvalue())
+    assert len(small) < 0.8 * len(before.getvalue())
+    with Image.open(io.BytesIO(small)) as shown:
+        difference = ImageChops.difference(picture.convert("RGB"), shown.convert("RGB"))
+    assert max(high for _, high in difference.getextrema()) <= 2
+    picture.putalpha(200)
+    picture.save(after, "PNG")
+    assert explorers.smaller(after.getvalue()) == after.getvalue()
 
 
 def test_links_to_files_outside_nbs_go_to_the_repository() -> None:
