@@ -43,9 +43,14 @@ def module_name(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
+def holds_answers(path: Path) -> bool:
+    """Whether a module is made of exercises, which `mnist_s6.exercises` lists, and their answers."""
+    return path.stem != "__init__" and "\nfrom .engine import" in path.read_text(encoding="utf-8")
+
+
 def module_names() -> dict[str, Path]:
-    """The library's modules, without the package itself and nbdev's list."""
-    files = [path for path in below(ROOT / LIB, "*.py") if path.stem != "_modidx"]
+    """The library's modules, without the package itself, nbdev's list, and the answers to exercises."""
+    files = [path for path in below(ROOT / LIB, "*.py") if path.stem != "_modidx" and not holds_answers(path)]
     return {name: path for path in files if (name := module_name(path)) != LIB}
 
 
