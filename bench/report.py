@@ -5,6 +5,7 @@ import json
 from machine import HERE, describe
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from mnist_s6.truth import spread
 from rows import ROWS
 
 HEAD = """# What was measured
@@ -41,7 +42,8 @@ def details(name: str, found: dict) -> str:
     if "accuracy" in found:
         share = found["accuracy"]
         words.append(f"recipe `{found['recipe']}`, {found['parameters']:,} parameters, {found['epochs']} epoch{'s' if found['epochs'] > 1 else ''}: "
-                     f"{share['mean']:.2%} ± {share['deviation']:.2%} over {len(found['runs'])} seeds")
+                     f"{share['mean']:.2%} ± {share['deviation']:.2%} over {len(found['runs'])} seeds, "
+                     f"95% interval of the mean {spread([run['test_accuracy'] for run in found['runs']]).interval}")
     if "peer_seconds" in found:
         words.append(f"{found['seconds']:.1f} s against {found['peer_seconds']:.1f} s")
     if "images_per_second" in found:

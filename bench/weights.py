@@ -14,6 +14,7 @@ from machine import HERE, describe, machine
 from mnist_s6.datasets import MEAN, STD
 from mnist_s6.model import model_summary
 from mnist_s6.train import RECIPES, Run, train_in_folder
+from mnist_s6.truth import spread, wilson
 from mnist_s6.weights import pretrained, save_weights
 
 RECIPE, SEED = "handwriting", 0
@@ -34,7 +35,7 @@ This page is written by `make weights`.
 |---|---|
 | network | `{network}`, widths {widths}, {parameters:,} parameters |
 | training | recipe `{recipe}` of `mnist_s6.train.RECIPES`: {epochs} epochs on the 60,000 training images of MNIST, seed {seed}; each image is turned, shifted, scaled and slanted a little, and its strokes are drawn up to {stroke} pixels thicker or thinner on each side |
-| test accuracy of these weights | {accuracy:.2%} of the 10,000 test images ({mistakes} mistakes) |
+| test accuracy of these weights | {accuracy:.2%} of the 10,000 test images ({mistakes} mistakes; 95% interval {interval}) |
 | test accuracy of the recipe | {seeds} |
 | the course's own drawings | {read:,} of {pictures:,} are read ({rows} conditions, below) |
 | trained on | {machine}, safetensors {safetensors} |
@@ -70,8 +71,9 @@ def of_several(path: str = f"{RECIPE}.json") -> str:
     if not (RESULTS / path).exists():
         return f"not measured over several seeds yet (`make bench ROW={RECIPE}`)"
     found = json.loads((RESULTS / path).read_text())
-    mean, deviation, seeds = found["accuracy"]["mean"], found["accuracy"]["deviation"], len(found["runs"])
-    return f"{mean:.2%} ± {deviation:.2%} over {seeds} seeds (mean and standard deviation, [bench/results/{path}](../../bench/results/{path}))"
+    share = spread([run["test_accuracy"] for run in found["runs"]])
+    return (f"{share.mean:.2%} ± {share.deviation:.2%} over {share.n} seeds (mean and standard deviation; 95% interval of the mean "
+            f"{share.interval}; [bench/results/{path}](../../bench/results/{path}))")
 
 
 def table(rows: dict[str, float]) -> str:
@@ -94,6 +96,7 @@ def card(run: Run, drawn: dict) -> str:
     return CARD.format(
         recipe=RECIPE, network=recipe.network.__name__, widths=list(recipe.widths), epochs=recipe.epochs, stroke=recipe.augmentation.stroke,
         parameters=model_summary(recipe.build()).parameters, seed=SEED, accuracy=accuracy, mistakes=round(10_000 * (1 - accuracy)),
+        interval=wilson(round(10_000 * accuracy), 10_000),
         seeds=of_several(), machine=describe(machine()), safetensors=safetensors.__version__, mean_pixel=MEAN, std_pixel=STD,
         read=round(each * sum(rows.values())), pictures=each * len(rows), rows=len(rows), each=each, table=table(rows), european=rows["european"],
     )

@@ -248,13 +248,16 @@ def _train_and_tell(options: argparse.Namespace, folder: Path) -> None:
     from mnist_s6.files import cache_folder
     from mnist_s6.scale import part
     from mnist_s6.train import find_recipe, train_in_folder
+    from mnist_s6.truth import wilson
     recipe = find_recipe(options.recipe)
     if options.epochs is not None: recipe = replace(recipe, epochs=options.epochs)
     run = train_in_folder(recipe, folder, options.seed, options.data or cache_folder(), resume=options.resume)
     history = run.history
     if part()[0] == 0:
         files = [_shown(folder/name) for name in ('weights.safetensors', 'history.csv', 'curves.png')]
-        print(f'test accuracy {history.test_accuracy[-1]:.2%} after {len(history)} epochs, in {", ".join(files)}')
+        accuracy = history.test_accuracy[-1]
+        print(f'test accuracy {accuracy:.2%} (95% interval {wilson(round(10_000*accuracy), 10_000)}) '
+              f'after {len(history)} epochs, in {", ".join(files)}')
 
 # %% ../nbs/15_commands.ipynb #15c00041
 def _cant_print(name: str, error: OSError) -> int: # Exit status
