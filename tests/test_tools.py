@@ -162,6 +162,10 @@ def spoil_subtitle(nb: nbformat.NotebookNode) -> None:
     nb.cells[0].source = "# Title"
 
 
+def spoil_menu(nb: nbformat.NotebookNode) -> None:
+    nb.cells.append(new_markdown_cell("```sh\n# no title\n```\n\n# Part 1\n\n## A chapter"))
+
+
 def spoil_length(nb: nbformat.NotebookNode) -> None:
     nb.cells[1].source = "x = 1\n" * 21
 
@@ -215,6 +219,7 @@ def spoil_placeholder(nb: nbformat.NotebookNode) -> None:
         (spoil_run, "cell 2: has not been run: the notebook has no saved output, run `make notebooks`"),
         (spoil_title, "cell 1: is not a title with a subtitle, begin with markdown"),
         (spoil_subtitle, "cell 1: is not a title with a subtitle, begin with markdown"),
+        (spoil_menu, "cell 3: has a second title, '# Part 1', begin a part with `##`"),
         (spoil_length, "cell 2: has 21 lines, at most 20 are allowed, split the cell"),
         (spoil_exported_length, "cell 2: has 31 lines, at most 30 are allowed, split the cell"),
         (spoil_columns, "cell 2: has a line of 122 columns, at most 120 are allowed, break the line"),

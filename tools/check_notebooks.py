@@ -51,6 +51,13 @@ def check_opening(cell: NotebookNode) -> Iterator[Finding]:
         yield 1, "is not a title with a subtitle", "begin with markdown: `# Title`, then `> one sentence`"
 
 
+def check_titles(position: int, cell: NotebookNode) -> Iterator[Finding]:
+    """A notebook has one title: any other would stand in the site's menu like a notebook of its own."""
+    text = re.sub(r"^```.*?^```", "", cell.source, flags=re.MULTILINE | re.DOTALL)
+    for found in re.findall(r"^# .*", text, flags=re.MULTILINE)[position == 1 :]:
+        yield position, f"has a second title, {found!r}", "begin a part with `##`"
+
+
 def check_code(position: int, cell: NotebookNode) -> Iterator[Finding]:
     """A code cell is clean of one run's traces, and short; its pictures are there."""
     outputs = cell.get("outputs", [])
@@ -120,7 +127,9 @@ def check_notebook(nb: NotebookNode, git_url: str = "") -> Iterator[Finding]:
         yield 1, "belongs to a notebook with saved widget state", RERUN
     yield from check_opening(nb.cells[0])
     for position, cell in enumerate(nb.cells, start=1):
-        if cell.cell_type == "code":
+        if cell.cell_type == "markdown":
+            yield from check_titles(position, cell)
+        elif cell.cell_type == "code":
             yield from check_code(position, cell)
             yield from check_columns(position, cell)
         yield from check_address(position, cell, git_url)

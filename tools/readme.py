@@ -15,7 +15,11 @@ from nbformat import NotebookNode
 ROOT = Path(__file__).resolve().parent.parent
 FIGURES = "README_files"  # the folder of the figures that index.ipynb's cells drew
 HEADER = "<!-- Built from nbs/index.ipynb by `make readme`: edit the notebook, not this file. -->\n\n"
-SITE = "\n**[The course as a web site]({address})**: draw a digit there, and see it read. Nothing to install.\n"
+SITE = """
+**[The course as a web site]({address})**: draw a digit there, and see it read. Nothing to install.
+
+[![The site's first page: a 7 drawn with the mouse, the drawing after each step of the preparation, and ten bars, of which the one for 7 is long.](nbs/pictures/site.png)]({address})
+"""
 BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
 LINK = re.compile(r"\]\((?!\w+:|/|#)([^()\s#]+)(#[^()\s]*)?\)")  # [text](relative/target#anchor)
 
