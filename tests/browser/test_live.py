@@ -17,7 +17,7 @@ from mnist_s6.util import History, Training
 from mnist_s6.widgets import LiveTraining, front_end
 from mnist_s6.widgets.live import _coloured, _picture, snapshot
 
-NOTEBOOK = "38_live"
+NOTEBOOK = "36_live"
 
 
 def trained(model: nn.Module, losses: list[float]) -> LiveTraining:
