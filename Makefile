@@ -19,37 +19,38 @@ help:
 	@echo
 	@echo "make TARGET PYTHON=python3.12   makes .venv with that Python"
 
-s6: .venv/.installed
+s6: .venv/.course
 	@$(if $(EPOCHS),S6_EPOCHS=$(EPOCHS)) $(PY) tools/run_notebook.py --report _out nbs/S6.ipynb
 
-test: .venv/.installed
+test: .venv/.dev
 	@$(PY) tools/run_tests.py
 
-twice: .venv/.installed
+twice: .venv/.dev
 	@S6_EPOCHS=1 OMP_NUM_THREADS=1 $(PY) tools/run_notebook.py --twice --limit 900 --at-once 2 $$(find nbs -name '*.ipynb' -not -path '*/.*')
 
-lab: .venv/.installed
+lab: .venv/.course
 	@$(PY) -m jupyterlab --ip=127.0.0.1 nbs/index.ipynb
 
-notebooks: .venv/.installed
+notebooks: .venv/.dev
 	.venv/bin/nbdev_export
 	$(PY) tools/run_notebook.py --inplace $$(find nbs -name '*.ipynb' -not -path '*/.*' | sort)
 	$(PY) tools/readme.py
 
-readme: .venv/.installed
+readme: .venv/.dev
 	$(PY) tools/readme.py
 
-site: .venv/.installed
+site: .venv/.dev
 	@$(PY) tools/build_site.py
 
-bench: .venv/.installed
+bench: .venv/.dev
 	@$(PY) -c "import kornia" 2>/dev/null || $(PY) -m pip install -q kornia  # a peer in one row, nothing that the course needs
 	$(PY) bench/run.py $(ROW)
 
-weights: .venv/.installed
+weights: .venv/.dev
 	$(PY) bench/weights.py
 
-.venv/.installed: settings.ini setup.py pyproject.toml
-	@bash tools/install.sh $(PYTHON)
+# What the learner needs, and what whoever works on the course needs besides.
+.venv/.course .venv/.dev: .venv/.%: settings.ini setup.py pyproject.toml
+	@bash tools/install.sh $* $(PYTHON)
 
 .PHONY: help s6 test twice lab notebooks readme site bench weights

@@ -29,7 +29,8 @@ setup(
     extras_require={
         "onnx": settings["onnx_requirements"].split(),
         "site": settings["site_requirements"].split(),
-        "dev": settings["dev_requirements"].split() + settings["site_requirements"].split(),  # `make test` builds the site
+        "course": settings["course_requirements"].split(),
+        "dev": [word for name in ("course", "site", "dev") for word in settings[f"{name}_requirements"].split()],
     },
     entry_points={
         "nbdev": [f"{name}={name}._modidx:d"],

@@ -31,7 +31,7 @@ def test_the_page_is_built_from_the_results() -> None:
 def test_every_result_says_where_it_was_measured() -> None:
     """Hardware, versions, threads and commit."""
     found = report.results()
-    assert {"s6", "widgets", "steps", "choices", "time-to-99.4", "time-to-99"} <= set(found)  # notebooks quote these
+    assert {"s6", "widgets", "steps", "choices", "rates", "time-to-99.4", "time-to-99"} <= set(found)  # notebooks quote these
     for result in found.values():
         assert {"processor", "threads", "torch", "commit"} <= set(result["machine"])
 

@@ -1,13 +1,17 @@
 """The exercises: right answers pass, each wrong one gets its own words, and no answer does any harm."""
 
 import _thread
+import ast
 import inspect
+import json
 import os
 import random
+import re
 import sys
 import threading
 import time
 from collections import deque
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -39,10 +43,18 @@ train_one_epoch(model, loader, optimizer)
 evaluate(model, loader)
 one_cycle(step, steps, max_lr, warm_up)
 early_stop(losses, patience)
+wilson(correct, n)
+mcnemar(only_a, only_b)
+mean_interval(values, t)
+best_of(k)
+expected_calibration_error(confidences, correct, bins)
+with_temperature(logits, temperature)
+answered_above(confidences, correct, threshold)
 """.split("\n")[1:-1]
 NAMES = [signature.split("(")[0] for signature in SIGNATURES]
 every = pytest.mark.parametrize("exercise", exercises.EXERCISES, ids=lambda exercise: exercise.name)
-functions = pytest.mark.parametrize("exercise", [getattr(exercises, name) for name in NAMES], ids=lambda exercise: exercise.name)
+FUNCTIONS = [exercise for exercise in exercises.EXERCISES if type(exercise) is Exercise]
+functions = pytest.mark.parametrize("exercise", FUNCTIONS, ids=lambda exercise: exercise.name)
 
 
 @pytest.fixture(autouse=True)
@@ -122,6 +134,7 @@ def wrong(result: Result) -> str:
 def test_fixed_names():
     """A class can rely on the names and the signatures."""
     assert [getattr(exercises, name).title for name in NAMES] == SIGNATURES
+    assert {exercise.name for exercise in FUNCTIONS} >= set(NAMES)
 
 
 @every
@@ -143,6 +156,7 @@ def test_no_seed_is_special(exercise):
 @every
 def test_hostile_values(exercise):
     """Whatever is given in place of an answer, there is a message."""
+    exercise.check(exercise.answer)  # what is imported or computed only once
     start = time.process_time()
     for value in VALUES:
         message = wrong(exercise.check(value))
@@ -153,6 +167,7 @@ def test_hostile_values(exercise):
 @functions
 def test_hostile_functions(exercise, capfd):
     """Whatever a function gives back or raises, there is a message in time, and nothing has changed."""
+    exercise.check(exercise.answer)  # what is imported or computed only once
     torch.manual_seed(7)
     before = state()
     for answer in [*ANSWERS, *(lambda *_, output=output: output for output in OUTPUTS)]:
@@ -317,12 +332,13 @@ def test_progress(own_record, tmp_path):
     assert done["flip"].tries == 2 and done["flip"].done and not done["normalise"].done
     exercises.flip.check(None)
     assert read_record()["flip"].done
-    assert exercises.progress().next.name == "add_bytes"
+    count = len(exercises.EXERCISES)
+    assert exercises.progress().next.name == exercises.EXERCISES[0].name != "flip"
     text = exercises.progress().csv(tmp_path / "class.csv")
-    assert (tmp_path / "class.csv").read_text() == text and text.count("\n") == 25
-    assert "1 of 24" in str(exercises.progress()) and "1 of 24" in exercises.progress()._repr_html_()
+    assert (tmp_path / "class.csv").read_text() == text and text.count("\n") == 1 + count
+    assert f"1 of {count}" in str(exercises.progress()) and f"1 of {count}" in exercises.progress()._repr_html_()
     exercises.reset()
-    assert not own_record.exists() and "0 of 24" in str(exercises.progress())
+    assert not own_record.exists() and f"0 of {count}" in str(exercises.progress())
     exercises.reset()
 
 
@@ -330,7 +346,7 @@ def test_progress(own_record, tmp_path):
 def test_broken_record(own_record, text):
     """A broken record counts as none."""
     own_record.write_text(text)
-    assert "0 of 24" in str(exercises.progress())
+    assert f"0 of {len(exercises.EXERCISES)}" in str(exercises.progress())
     assert exercises.flip.check(exercises.flip.answer).passed
     assert read_record()["flip"].tries == 1
 
@@ -344,3 +360,54 @@ def test_unwritable_record(tmp_path, monkeypatch):
         assert read_record() == {} and exercises.progress().lines[0] == exercises.progress().lines[0]
         exercises.reset()
     assert os.path.isdir(tmp_path) and Entry() == (0, "", "")
+
+
+# ---- The lessons: stubs, and the same cells with the solutions put in. Only these cells are run, not the notebooks.
+
+CHECKED = re.compile(r"\bexercises\.(\w+)\.check\((\w+)\)\s*$")
+
+
+def cells_with_a_check() -> list[tuple[str, str, str, str]]:
+    """Notebook, exercise, the name of what is checked, and source, of each cell of a lesson that ends with a check."""
+    found = []
+    for path in sorted((Path(__file__).parent.parent / "nbs").glob("*.ipynb")):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"] if not re.match("4|5", path.name) else []
+        sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+        found += [(path.name, *match.groups(), source) for source in sources if (match := CHECKED.search(source))]
+    return found
+
+
+def with_solution(source: str, exercise: Exercise, name: str) -> str:
+    """A cell with the answer in place of its dots."""
+    answer = exercise.solution().code if callable(exercise.answer) else f"{name} = {exercise.answer!r}"
+    stub = rf"^def {name}\(.*\.\.\.$" if callable(exercise.answer) else rf"^{name} = \.\.\."
+    mended, count = re.subn(stub, lambda _: answer, source, flags=re.MULTILINE)
+    assert count == 1, f"no stub of {name} in {source}"
+    return mended
+
+
+def last_value(source: str, names: dict) -> object:
+    """What a notebook would show of a cell: the value of its last line."""
+    *lines, last = ast.parse(source).body
+    exec(compile(ast.Module(lines, []), "cell", "exec"), names)
+    return eval(compile(ast.Expression(last.value), "cell", "eval"), names)
+
+
+LESSON_CELLS = cells_with_a_check()
+
+
+@pytest.mark.parametrize("notebook, exercise, name, source", LESSON_CELLS, ids=[f"{cell[0][:-6]}-{cell[1]}" for cell in LESSON_CELLS])
+def test_lesson_cell(notebook, exercise, name, source):
+    """An exercise of a lesson is not attempted as it stands there, and right with the solution put in."""
+    exercise = getattr(exercises, exercise)
+    kit = {**(vars(inspect.getmodule(exercise.answer)) if callable(exercise.answer) else {}), "exercises": exercises}
+    assert last_value(source, {**kit}) == Result(False, NOT_ATTEMPTED)
+    result = last_value(with_solution(source, exercise, name), {**kit})
+    assert result.passed, result.message
+
+
+def test_placed():
+    """The exercises of the first rooms stand in them."""
+    placed = {(notebook[:-6], exercise) for notebook, exercise, _, _ in LESSON_CELLS}
+    first = [line for line in exercises.progress().lines if line.lesson in ("00_start", "01_datasets", "S6")]
+    assert {(line.lesson, line.name) for line in first} - placed <= {("01_datasets", "accuracy")}

@@ -401,6 +401,14 @@ def test_a_cell_that_fails_the_second_time_is_named(tmp_path: Path, capsys: pyte
     assert "X.ipynb cell 2 fails when it is run a second time" in capsys.readouterr().out
 
 
+def test_no_try_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stubs of the lessons are nobody's tries at an exercise, wherever somebody's record is."""
+    monkeypatch.setenv("MNIST_S6_PROGRESS", str(tmp_path / "mine.json"))
+    stub = "from mnist_s6 import exercises\nassert not exercises.flip.check(lambda images: images).passed"
+    assert run_notebook.main(["--test", write_cells(tmp_path / "X.ipynb", stub)]) == 0
+    assert not (tmp_path / "mine.json").exists()
+
+
 # ------------------------------------------------------------- run_tests.py
 
 

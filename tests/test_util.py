@@ -30,7 +30,7 @@ from mnist_s6.util import (
 )
 from mnist_s6.widgets import record_layers
 
-LESSON = Path(__file__).parent.parent / "nbs" / "03_util.ipynb"
+ROOMS = [Path(__file__).parent.parent / "nbs" / name for name in ("03_util.ipynb", "39_fit.ipynb")]
 EYE = (torch.eye(3), torch.arange(3))  # three images that `nn.Identity` gets right
 
 
@@ -557,8 +557,8 @@ def test_the_picture_shows_counts_and_names_its_axes() -> None:
 
 
 def reply(name: str, value: object, **known: object) -> str:
-    """What an exercise of the lesson says to an answer: "right", or "not yet: " and a hint."""
-    source = next(source for cell in json.loads(LESSON.read_text(encoding="utf-8"))["cells"]
+    """What an exercise of a lesson says to an answer: "right", or "not yet: " and a hint."""
+    source = next(source for room in ROOMS for cell in json.loads(room.read_text(encoding="utf-8"))["cells"]
                   if (source := "".join(cell["source"])).startswith(f"{name} ="))
     said: list[str] = []
     scope = {"math": math, "np": np, "OneCycle": OneCycle, "print": said.append, **known, name: value}
@@ -572,37 +572,8 @@ def answer(name: str, value: object, **known: object) -> bool:
     return reply(name, value, **known) == "right"
 
 
-@pytest.mark.parametrize(
-    "value",
-    [0.69, 0.693, 0.6931, 0.6931471805599453, 0.6932, math.log(2), -math.log(0.5), torch.tensor(0.693), np.float32(0.69),
-     np.float16(0.6931), "0.69", [0.69], (0.693,), ["0.69"], torch.tensor([0.69]), torch.tensor([[0.69]]),
-     np.array([0.69]), F.cross_entropy(torch.zeros(1, 2), torch.tensor([0]))],
-)
-def test_exercise_1_takes_right_answers(value: object) -> None:
-    assert answer("my_loss", value)
-
-
-@pytest.mark.parametrize(
-    "value",
-    [None, 0.5, -0.693, 0.7, 0.698, 0.694, 0.689, 0.685, 0.3, 1, True, math.nan, math.inf, "ln 2", "", [], [0.69, 0.31],
-     (0, 69), torch.ones(2), (), {}, 2j, min],
-)
-def test_exercise_1_refuses_wrong_ones(value: object) -> None:
-    assert not answer("my_loss", value)
-
-
-@pytest.mark.parametrize(
-    "value, hint",
-    [(0.5, "this is the probability"), (-0.693, "turn the sign"), (math.log10(2), "logarithm to base 10"),
-     (1.0, "logarithm to base 2"), (0.7, "two decimals"), (0.698, "two decimals"), (None, "one number"),
-     ((0, 69), "one number"), ([0.69, 0.31], "one number")],
-)
-def test_exercise_1_says_what_is_missing(value: object, hint: str) -> None:
-    assert hint in reply("my_loss", value)
-
-
 def to_pair(value: object) -> str:
-    """What exercise 2 says, where 4→9 and 7→2 happened twice each."""
+    """What the exercise on mix-ups says, where 4→9 and 7→2 happened twice each."""
     found = SimpleNamespace(labels=torch.tensor([4, 4, 7, 7, 9]), predictions=torch.tensor([9, 9, 2, 2, 4]))
     return reply("my_pair", value, Counter=Counter, mistakes=found)
 
@@ -613,7 +584,7 @@ def to_pair(value: object) -> str:
      ((4, 9), 2), [((4, 9), 2)], [(7, 2)], torch.tensor([[4, 9]]), np.array([[4, 9], [7, 2]]), divmod(49, 10),
      Counter([(4, 9), (4, 9), (9, 4)]).most_common(1)[0], Counter([(4, 9), (4, 9), (9, 4)]).most_common()],
 )
-def test_exercise_2_takes_right_answers(value: object) -> None:
+def test_mix_up_takes_right_answers(value: object) -> None:
     assert to_pair(value) == "right"
 
 
@@ -622,7 +593,7 @@ def test_exercise_2_takes_right_answers(value: object) -> None:
     [(0, 0), (9, 4), (4, 4), ((9, 4), 2), (4.7, 9.2), "49", None, 4, 49, "49x", "", (4,), (4, 9, 1), ("a", "b"), torch.tensor(3), torch.eye(2),
      (None, 1), (math.inf, 1), (math.nan, 1), (2j, 1), (), [], [[]], {}, {4: 9}],
 )
-def test_exercise_2_refuses_wrong_ones(value: object) -> None:
+def test_mix_up_refuses_wrong_ones(value: object) -> None:
     assert to_pair(value) != "right"
 
 
@@ -632,17 +603,17 @@ def test_exercise_2_refuses_wrong_ones(value: object) -> None:
      ((1, 0), "1→0 happened 0 times, another"), (4, "4 is not a pair of digits"), (None, "None is not a pair of digits"),
      (torch.tensor([1, 0]), "1→0 happened 0 times, another")],
 )
-def test_exercise_2_says_what_is_missing(value: object, hint: str) -> None:
+def test_mix_up_says_what_is_missing(value: object, hint: str) -> None:
     assert hint in to_pair(value)
 
 
-def test_exercise_2_counts_once_in_the_singular() -> None:
+def test_mix_up_counts_once_in_the_singular() -> None:
     found = SimpleNamespace(labels=torch.tensor([4, 4, 7]), predictions=torch.tensor([9, 9, 2]))
     assert "7→2 happened 1 time, another" in reply("my_pair", (7, 2), Counter=Counter, mistakes=found)
 
 
 def rate_is_right(value: object) -> bool:
-    """Exercise 3, with a training that fails above a rate of 2 and breaks down from 1,000 on."""
+    """The exercise on the learning rate, with a training that fails above a rate of 2 and breaks down from 1,000 on."""
 
     def short_run(seed: int, max_lr: float) -> History:
         OneCycle(max_lr=max_lr)  # may refuse it
@@ -654,10 +625,10 @@ def rate_is_right(value: object) -> bool:
 
 
 @pytest.mark.parametrize("value", [3, 10.0, 100, np.float64(10)])
-def test_exercise_3_takes_right_answers(value: object) -> None:
+def test_rate_takes_right_answers(value: object) -> None:
     assert rate_is_right(value)
 
 
 @pytest.mark.parametrize("value", [0.02, 1, 1e-5, 1e6, 1e9, -1, 0, None, "10", (), math.nan, math.inf, torch.ones(2)])
-def test_exercise_3_refuses_wrong_ones(value: object) -> None:
+def test_rate_refuses_wrong_ones(value: object) -> None:
     assert not rate_is_right(value)

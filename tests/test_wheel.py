@@ -41,6 +41,9 @@ parameters: int = model_summary(FastNet()).parameters
 save_weights(run.model, Path("w.safetensors"))
 train_in_folder(RECIPES["fast"], Path("run"), seed=2)
 '''
+# Parts of PyTorch and others that no type of ours is made of: a type checker takes half its time to read them.
+INSIDES = "_dynamo _export _functorch _higher_order_ops _inductor _prims _refs _subclasses ao distributed export fx onnx testing"
+UNSEEN = ",".join([*(f"torch.{name}.*" for name in INSIDES.split()), "sympy.*", "matplotlib.*", "torchvision.*"])
 
 
 def call(*words: str | Path, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
@@ -138,6 +141,7 @@ def test_types_from_the_users_side(installed, tmp_path):
     """A strict type checker accepts a program that uses the exported names, and refuses a wrong one."""
     options = ["--strict", "--follow-imports=silent", "--python-executable", sys.executable, "--cache-dir", str(tmp_path / "cache")]
     env = os.environ | {"MYPYPATH": str(installed)}
+    (tmp_path / "mypy.ini").write_text(f"[mypy]\n[mypy-{UNSEEN}]\nfollow_imports = skip\n")
     (tmp_path / "user.py").write_text(USER)
     (tmp_path / "wrong.py").write_text(USER + 'name: str = predict("a.png").digit\n')
     command = [sys.executable, "-m", "mypy", *options, "user.py", "wrong.py"]

@@ -31,7 +31,6 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbconvert import HTMLExporter
-from nbdev.clean import nbdev_clean
 from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,6 +38,7 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 EXPLORER = "application/vnd.mnist-s6.explorer+json"  # what an explorer of the course saves beside its still
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # colours and cursor moves
 BARS = {"TQDM_NCOLS": "80", "TQDM_NROWS": "20"}  # tqdm would fit its bars to this terminal
+UNRECORDED = {"MNIST_S6_PROGRESS": "off"}  # what runs here is no learner's try at an exercise
 LIMIT = 3600  # seconds that a notebook may take
 STARTUP = 120  # seconds that its Python has to start, before that
 GRACE = 10  # seconds that an interrupted cell has to end
@@ -208,7 +208,7 @@ def execute(path: Path, way: Way) -> tuple[NotebookNode, bool]:
             cell.outputs = []  # of an earlier run
     client = LiveClient(nb, path.parent, way)
     try:
-        client.execute(env=os.environ | BARS)
+        client.execute(env=os.environ | BARS | UNRECORDED)
     except (CellExecutionError, CellTimeoutError) as error:
         shown = getattr(error, "traceback", f"The cell is:\n{nb.cells[client.position - 1].source}")
         shown = shown if sys.stdout.isatty() else ANSI.sub("", shown)
@@ -263,6 +263,8 @@ def run(path: Path, report: Path | None, way: Way) -> bool:
         page = f"report {write_report(nb, path, report)}"
         lines = [*lines[:-1], f"{lines[-1]} · {page}"] if lines else [page]
     elif ok:
+        from nbdev.clean import nbdev_clean  # a learner, who only reads reports, has no nbdev
+
         nbformat.write(nb, path)
         nbdev_clean(str(path))
         lines.append(f"saved {path} ({time.perf_counter() - start:.0f} s)")

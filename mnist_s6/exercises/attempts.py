@@ -6,7 +6,7 @@
 __all__ = ['TimeUp', 'Outcome', 'run', 'within_time', 'undisturbed']
 
 # %% ../../nbs/43_attempts.ipynb #434ccd6e
-import ctypes, os, random, threading, time, warnings
+import ctypes, os, random, sys, threading, time, warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import NamedTuple
@@ -54,6 +54,13 @@ class _Attempt(threading.Thread):
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.ident or 0), ctypes.py_object(TimeUp))
             time.sleep(0.05)
 
+# %% ../../nbs/43_attempts.ipynb #b04b36db
+def _importing(thread: threading.Thread) -> bool:
+    "Whether a thread is in the middle of an import."
+    frame = sys._current_frames().get(thread.ident or 0)
+    while frame and not frame.f_code.co_filename.startswith('<frozen importlib'): frame = frame.f_back
+    return frame is not None
+
 # %% ../../nbs/43_attempts.ipynb #6bcf945a
 def within_time(
     work: Callable[[], object], # Called without arguments, in a thread of its own
@@ -63,7 +70,8 @@ def within_time(
     attempt, end = _Attempt(work), time.monotonic() + seconds
     attempt.start()
     try:
-        while attempt.is_alive() and time.monotonic() < end: attempt.join(0.02)   # short, so that Ctrl-C is noticed
+        while attempt.is_alive() and (time.monotonic() < end or (time.monotonic() < end + 30 and _importing(attempt))):
+            attempt.join(0.02)   # short, so that Ctrl-C is noticed
     finally:
         if attempt.is_alive(): threading.Thread(target=attempt.stop, daemon=True).start()
     attempt.join(0.3)   # seconds to end in; whoever doesn't is left alone

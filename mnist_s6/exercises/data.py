@@ -138,7 +138,7 @@ def _score_inputs(seed: int) -> list[tuple]:
     return [(few[:1], torch.tensor([0])), (two_classes, torch.tensor([0, 1, 1])), (few, torch.tensor([0, 2, 2])),
             (logits, labels)]
 
-@_exercise(_score_inputs, (
+@exercise('03_util', _score_inputs, (
     'The network\'s answer is the class with the largest score. How often is that the label?',
     'In [[2, 1, 0], [0, 3, 4], [5, 0, 1]] the largest are at 0, 2, 0. With the labels 0, 2, 2 it is 2 of 3, or 0.667.',
     'return (logits.argmax(...) == labels).float().mean().item()',

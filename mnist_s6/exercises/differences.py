@@ -52,7 +52,7 @@ def difference(
     "How a result differs from what it should be, in words."
     if isinstance(right, nn.Module) and isinstance(found, nn.Module): right, found = _state(right), _state(found)
     if isinstance(right, str):
-        same = isinstance(found, str) and found.strip().lower() == right
+        same = isinstance(found, str) and _bare(found) == _bare(right)
         return '' if same else f'it is {show(found)}, and should be {right!r}'
     if isinstance(right, Mapping) and isinstance(found, Mapping):
         return next((f'{key}: {problem}' for key in right
@@ -60,6 +60,8 @@ def difference(
     if isinstance(right, (list, tuple)): return _part_difference(right, found, tolerance)
     if (right := as_numbers(right)) is None: return ''
     return _number_difference(right, as_numbers(found), found, tolerance)
+
+def _bare(text: str) -> str: return text.strip(' .()').lower()   # `' B) '` is as good as `'b'`
 
 def _state(model: nn.Module) -> dict[str, object]:
     "All that a training may change in a network."

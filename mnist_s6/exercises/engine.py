@@ -84,7 +84,9 @@ def known_outcomes(
 ) -> dict[str, list[Outcome]]: # By their words; those of the right answer under an empty text
     "What the right answer and each wrong one do; kept until another seed is asked for."
     known = {'': answers.answer, **answers.mistakes}
-    if answers.kept[0] != seed: answers.kept = seed, {words: answers.outcomes(known[words], seed) for words in known}
+    if answers.kept[0] != seed:
+        for other in answers.others: answers.outcomes(other, seed)   # so that what it imports is there
+        answers.kept = seed, {words: answers.outcomes(known[words], seed) for words in known}
     return answers.kept[1]
 
 # %% ../../nbs/41_engine.ipynb #fb13564e

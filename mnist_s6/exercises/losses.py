@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from .engine import exercise
 
 _exercise = partial(exercise, '03_util')
+_gradient_exercise = partial(exercise, '04_backprop')
 
 # %% ../../nbs/47_losses.ipynb #ca24ebf7
 def _softmax_inputs(seed: int) -> list[tuple]:
@@ -98,7 +99,7 @@ def _(logits, labels): return F.cross_entropy(logits, labels)/math.log(10)
 def _(logits, labels): return -logits.log_softmax(0)[torch.arange(len(labels)), labels].mean()
 
 # %% ../../nbs/47_losses.ipynb #27dc7ed7
-@_exercise(_loss_inputs, (
+@_gradient_exercise(_loss_inputs, (
     'By how much does the loss change if one score grows a little? The answer is short: probabilities and labels.',
     'With the probabilities 0.7, 0.2, 0.1 and label 0 the slopes are −0.3, 0.2, 0.1. In a batch of 4, a '
     'quarter of that.',
@@ -156,7 +157,7 @@ def _two_layer_inputs(seed: int) -> list[tuple]:
             (random(4, 3), random(3, 5), random(5, 2), torch.tensor([0, 1, 1, 0])),
             (random(6, 2), random(2, 4), random(4, 3), torch.tensor([0, 1, 2, 0, 1, 2]))]
 
-@_exercise(_two_layer_inputs, (
+@_gradient_exercise(_two_layer_inputs, (
     'Go forward and keep what each layer gave. Then go back: the slopes of the scores, of w2, of the hidden '
     'numbers, of w1.',
     'If h = [[2]] and the slopes of the scores are [[−0.02, 0.02]], then those of w2 are hᵀ @ them: [[−0.04, 0.04]].',

@@ -6,7 +6,6 @@
 __all__ = ['convolve', 'max_pool', 'output_size', 'count_parameters', 'receptive_field', 'batch_norm']
 
 # %% ../../nbs/46_network.ipynb #a544de45
-from collections.abc import Sequence
 from functools import partial
 
 import torch
@@ -193,7 +192,7 @@ def _layer_inputs(seed: int) -> list[tuple]:
     'for kernel, stride in layers: size = size + (kernel - 1)*...; step = step*stride',
 ), 'A kernel of k reaches over k − 1 neighbours, each of which is `step` pixels on. The stride spreads only '
    'the layers after it.')
-def receptive_field(layers: Sequence[tuple[int, int]]) -> int:
+def receptive_field(layers: list[tuple[int, int]]) -> int:
     "How many input pixels, on each side, a value sees after layers given as pairs (kernel, stride)."
     size = step = 1
     for kernel, stride in layers:

@@ -14,7 +14,7 @@ import torch
 
 from .engine import exercise
 
-_exercise = partial(exercise, '03_util')
+_exercise, _later = partial(exercise, '03_util'), partial(exercise, '05_choices')
 
 # %% ../../nbs/48_steps.ipynb #796beedf
 def _step_inputs(seed: int) -> list[tuple]:
@@ -66,7 +66,7 @@ def _momentum_inputs(seed: int) -> list[tuple]:
             (torch.tensor([3.]), torch.tensor([2.]), torch.tensor([1.]), 0.5, 0.9),
             (random(2, 3), random(2, 3), random(2, 3), 0.1, 0.8)]
 
-@_exercise(_momentum_inputs, (
+@_later(_momentum_inputs, (
     'The velocity remembers earlier slopes. First the new velocity, then a step with it.',
     'Parameter 3, slope 2, velocity 1, momentum 0.9: the new velocity is 0.9·1 + 2 = 2.9. With lr 0.5, 3 becomes 1.55.',
     'velocity = momentum*velocity + ...; return parameter - lr*velocity, velocity',
@@ -121,7 +121,7 @@ def _cycle_inputs(seed: int) -> list[tuple]:
     return [(0, 4, 1., 0.5), (1, 4, 1., 0.5), (2, 4, 1., 0.5), (3, 4, 1., 0.5), (3, 20, 2., 0.25), (5, 20, 2., 0.25),
             (9, 20, 2., 0.25), (19, 20, 2., 0.25), (6 + seed, 100, 0.5, 0.2), (21 + seed, 100, 0.5, 0.2)]
 
-@_exercise(_cycle_inputs, (
+@_later(_cycle_inputs, (
     'Two cases: before step warm_up·steps, a straight line; after it, half a wave of a cosine.',
     'Of 4 steps with warm_up 0.5 and max_lr 1: 0, 0.5, 1, 0.5. The line ends at step 2; one half of the fall '
     'is step 3.',
@@ -188,7 +188,7 @@ def _loss_lists(seed: int) -> list[tuple]:
             ([2., 1., 1., 1., 0.5], 2), ([5., 4., 4.5, 3., 3.5, 2., 2.5], 2), ([5., 1., 3., 2.5, 2., 0.5], 2),
             ([3., 1., 2., 0.5], 1), (random, 3)]
 
-@_exercise(_loss_lists, (
+@_later(_loss_lists, (
     'Go through the losses. Remember the best epoch so far, and how many epochs ago that was.',
     'With 3, 1, 2, 2.5, 0.5 and patience 2: epochs 2 and 3 bring nothing better, so it stops there. The best is 1.',
     'if loss < losses[best]: best = epoch, and elif epoch - best >= ...: break',
