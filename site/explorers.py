@@ -36,12 +36,12 @@ def write_parts(folder: Path, name: str, saved: dict[str, Any]) -> str:
 
 
 def smaller(png: bytes) -> bytes:
-    """The same picture in at most 256 colours, if nothing shines through it and that takes fewer bytes."""
+    """The same picture in at most 128 colours, if nothing shines through it and that takes fewer bytes."""
     buffer = io.BytesIO()
     with Image.open(io.BytesIO(png)) as image:
         if image.convert("RGBA").getextrema()[3][0] < 255:
             return png
-        image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
+        image.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
     return min(png, buffer.getvalue(), key=len)
 
 

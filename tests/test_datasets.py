@@ -4,11 +4,9 @@ import json
 import math
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from torch.utils.data import DataLoader, Subset
-from torchvision import transforms as T
 from torchvision.datasets import MNIST
 
 from mnist_s6.augment import Augmentation
