@@ -309,5 +309,5 @@ def test_exercises_are_there():
     """Names that a class relies on."""
     from mnist_s6 import exercises
 
-    for name in "wilson", "mcnemar", "expected_calibration_error", "best_of":
+    for name in "wilson_interval", "mcnemar_p", "expected_calibration_error", "best_of":
         assert isinstance(getattr(exercises, name), Exercise)
