@@ -233,6 +233,7 @@ def _step_inputs(seed: int) -> list[tuple]:
         normed[1].weight.data[0, 0] += 1   # one of many
     return [pair(first, first, 2), pair(second, second[1], 2), pair(third, third, 1), (normed, nudge)]
 
+# %% ../../nbs/53_bugs.ipynb #884d3d8e
 @_exercise(_step_inputs, (
     'Note all parameters, make the step, and compare. What has to be true of the note?',
     '`parameter` is the same object before and after; only `parameter.detach().clone()` stays at the old numbers.',
@@ -261,6 +262,8 @@ def _(model, step):
     return [name for name, _ in model.named_parameters() if name not in still]
 @unmoved.mistake('A parameter may have a slope and stay where it is, if no optimizer knows it. Compare the numbers.')
 def _(model, step): step(); return [name for name, p in model.named_parameters() if p.grad is None]
+
+# %% ../../nbs/53_bugs.ipynb #2be2cd60
 @unmoved.mistake('A `state_dict` holds the running means of a batch norm as well, and they are no parameters: take '
                  '`named_parameters()`.')
 def _(model, step):
