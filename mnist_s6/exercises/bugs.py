@@ -223,11 +223,17 @@ def _step_inputs(seed: int) -> list[tuple]:
         optimizer, x = torch.optim.SGD(known.parameters(), lr=0.1), torch.ones(2, 3) + seed
         def step() -> None: optimizer.zero_grad(); model[:used](x).square().sum().backward(); optimizer.step()
         return model, step
-    first, second, third = (nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2)) for _ in range(3))
+    first, second, third, normed = (nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2)) for _ in range(4))
+    normed.append(nn.BatchNorm1d(2)).eval()   # its running means are no parameters
     with torch.no_grad():
-        for parameter in [*first.parameters(), *second.parameters(), *third.parameters()]: parameter.fill_(0.5)
-    return [pair(first, first, 2), pair(second, second[1], 2), pair(third, third, 1)]
+        for model in first, second, third, normed:
+            for parameter in model.parameters(): parameter.fill_(0.5)
+    def nudge() -> None:
+        normed[0].weight.data += 1e-6   # all by little
+        normed[1].weight.data[0, 0] += 1   # one of many
+    return [pair(first, first, 2), pair(second, second[1], 2), pair(third, third, 1), (normed, nudge)]
 
+# %% ../../nbs/53_bugs.ipynb #884d3d8e
 @_exercise(_step_inputs, (
     'Note all parameters, make the step, and compare. What has to be true of the note?',
     '`parameter` is the same object before and after; only `parameter.detach().clone()` stays at the old numbers.',
@@ -240,9 +246,10 @@ def unmoved(model: nn.Module, step: 'Callable[[], None]') -> list[str]:
     return [name for name, parameter in model.named_parameters() if torch.equal(parameter, before[name])]
 @unmoved.another
 def _(model, step):
-    before = copy.deepcopy(model.state_dict())
+    before = copy.deepcopy(model)
     step()
-    return [name for name, value in model.state_dict().items() if (value == before[name]).all()]
+    pairs = zip(model.named_parameters(), before.parameters())
+    return [name for (name, value), old in pairs if (value == old).all()]
 
 # %% ../../nbs/53_bugs.ipynb #3d96c949
 @unmoved.mistake('The note moves along, since a step changes parameters in place: `clone()` them.')
@@ -255,6 +262,21 @@ def _(model, step):
     return [name for name, _ in model.named_parameters() if name not in still]
 @unmoved.mistake('A parameter may have a slope and stay where it is, if no optimizer knows it. Compare the numbers.')
 def _(model, step): step(); return [name for name, p in model.named_parameters() if p.grad is None]
+
+# %% ../../nbs/53_bugs.ipynb #2be2cd60
+@unmoved.mistake('A `state_dict` holds the running means of a batch norm as well, and they are no parameters: take '
+                 '`named_parameters()`.')
+def _(model, step):
+    before = copy.deepcopy(model.state_dict()); step()
+    return [name for name, value in model.state_dict().items() if torch.equal(value, before[name])]
+@unmoved.mistake('A tensor has moved if one number of it has: ask whether *all* are as they were.')
+def _(model, step):
+    before = copy.deepcopy(dict(model.named_parameters())); step()
+    return [name for name, value in model.named_parameters() if (value == before[name]).any()]
+@unmoved.mistake('A small step is a step: ask for equal numbers, not for close ones.')
+def _(model, step):
+    before = copy.deepcopy(dict(model.named_parameters())); step()
+    return [name for name, value in model.named_parameters() if torch.allclose(value, before[name])]
 @unmoved.mistake('The names are right, but you made the step twice.')
 def _(model, step): still = unmoved.answer(model, step); step(); return still
 

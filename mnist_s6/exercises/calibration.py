@@ -196,3 +196,4 @@ read_the_refusals.mistake('If it answers everything, nearly 3% of the answers ar
 read_the_refusals.mistake('There, far less than 1% is wrong. It may answer more.')(40)
 read_the_refusals.mistake('That is what it refuses. How many does it answer?')(20)
 read_the_refusals.mistake('That is the limit itself. Read the other axis.')(1)
+read_the_refusals.mistake('The place is right, but percent are asked for, as the axis has them.')(0.8)

@@ -8,7 +8,6 @@ __all__ = ['velocity_limit', 'larger_batches', 'FIVE_RATES', 'too_high', 'split'
 
 # %% ../../nbs/52_choices.ipynb #2ec2c23c
 import statistics
-from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -30,7 +29,7 @@ def _split_inputs(seed: int) -> list[tuple]:
     'Of [2, 0, 1] with one held out, [2, 0] is kept and [1] is held out. The cut is at 3 − 1 = 2.',
     'cut = len(order) - ...; return order[:cut], order[cut:]',
 ), 'One cut makes two parts that share nothing and lose nothing. `order[-held_out:]` would do it too, but for 0.')
-def split(order: Sequence[int], held_out: int) -> tuple[Sequence[int], Sequence[int]]:
+def split(order: list[int], held_out: int) -> tuple[list[int], list[int]]:
     "Two parts of a shuffled order: what is trained on, and the last `held_out` for validation."
     cut = len(order) - held_out
     return order[:cut], order[cut:]
@@ -70,7 +69,7 @@ def _value_lists(seed: int) -> list[tuple]:
     'variance = sum((value - mean)**2 for value in values)/(len(values) - ...)',
 ), 'The mean lies as near to the values as any number can, so the distances from it are a little too small. '
    'Dividing by n − 1 makes up for that.')
-def mean_and_spread(values: Sequence[float]) -> tuple[float, float]:
+def mean_and_spread(values: list[float]) -> tuple[float, float]:
     "The mean, and the standard deviation with n − 1."
     mean = sum(values)/len(values)
     return mean, (sum((value - mean)**2 for value in values)/(len(values) - 1))**0.5
@@ -103,7 +102,7 @@ def _interval_inputs(seed: int) -> list[tuple]:
     'Of 2, 4 and 9 the mean is 5 and the deviation 3.606. 4.3·3.606/√3 = 8.95, so it goes from −3.95 to 13.95.',
     'half = t*spread/len(values)**0.5; return mean - half, mean + ...',
 ), 'The mean of n values has a deviation of s/√n. For few values, t is larger than 2, because s itself is uncertain.')
-def interval(values: Sequence[float], t: float) -> tuple[float, float]:
+def interval(values: list[float], t: float) -> tuple[float, float]:
     "From where to where the true mean may lie: the mean of n values, less and plus t·deviation/√n."
     mean, spread = statistics.mean(values), statistics.stdev(values)
     half = t*spread/len(values)**0.5
@@ -114,7 +113,7 @@ def _(values, t):
     return tuple((values.mean() + sign*t*(values.var()/len(values)).sqrt()).item() for sign in (-1, 1))
 
 # %% ../../nbs/52_choices.ipynb #052831c9
-def _around(values: Sequence[float], half: float) -> tuple[float, float]:
+def _around(values: list[float], half: float) -> tuple[float, float]:
     "The mean, less and plus something."
     return statistics.mean(values) - half, statistics.mean(values) + half
 

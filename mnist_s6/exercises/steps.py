@@ -7,7 +7,6 @@ __all__ = ['sgd_step', 'momentum_step', 'one_cycle', 'early_stop']
 
 # %% ../../nbs/48_steps.ipynb #3c51abc4
 import math
-from collections.abc import Sequence
 from functools import partial
 
 import torch
@@ -28,7 +27,7 @@ def _step_inputs(seed: int) -> list[tuple]:
     'A parameter of 3 with slope 2 and a rate of 0.5 becomes 3 − 0.5·2 = 2.',
     'return [parameter - ... for parameter, gradient in zip(parameters, gradients)]',
 ), '`parameter - …` makes a new tensor. `parameter -= …` would change the one that was given.')
-def sgd_step(parameters: Sequence[torch.Tensor], gradients: Sequence[torch.Tensor], lr: float) -> list[torch.Tensor]:
+def sgd_step(parameters: list[torch.Tensor], gradients: list[torch.Tensor], lr: float) -> list[torch.Tensor]:
     "New parameters, each one step of plain gradient descent on; the old ones stay as they are."
     return [parameter - lr*gradient for parameter, gradient in zip(parameters, gradients)]
 @sgd_step.another
@@ -194,7 +193,7 @@ def _loss_lists(seed: int) -> list[tuple]:
     'if loss < losses[best]: best = epoch, and elif epoch - best >= ...: break',
 ), 'How long nothing better came is `epoch - best`, so nothing has to be counted. What comes after the stop '
    'is never seen.')
-def early_stop(losses: Sequence[float], patience: int) -> int:
+def early_stop(losses: list[float], patience: int) -> int:
     "The best epoch, from 0, of a training that stops when `patience` epochs in a row brought no smaller loss."
     best = 0
     for epoch, loss in enumerate(losses):
@@ -211,7 +210,7 @@ def _(losses, patience):
     return best
 
 # %% ../../nbs/48_steps.ipynb #5491f70f
-def _stop(losses: Sequence[float], patience: int, equal: bool = False, back: bool = False,
+def _stop(losses: list[float], patience: int, equal: bool = False, back: bool = False,
           reset: bool = True) -> tuple[int, int]: # The best epoch, and the one where it stopped
     "Stop early, with something amiss."
     best, waited, epoch = 0, 0, 0
