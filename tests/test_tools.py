@@ -406,6 +406,20 @@ def test_a_cell_that_fails_the_second_time_is_named(tmp_path: Path, capsys: pyte
     assert "X.ipynb cell 2 fails when it is run a second time" in capsys.readouterr().out
 
 
+def test_kernels_that_die_or_hang_leave_the_next_one_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Kernels are forks of one Python: what is imported is shared, and nothing that a notebook did, or drew."""
+    draw = f"import os, signal, sys, numpy\nprint(numpy.random.rand(), file=open({str(tmp_path / 'drawn')!r}, 'a'))"
+    change = f"{draw}\nsys.left = os.environ['LEFT'] = 'here'\nos.kill(os.getpid(), signal.SIGKILL)"
+    clean = "assert not hasattr(sys, 'left') and 'LEFT' not in os.environ and 'mnist_s6' not in sys.modules"
+    fresh = f"{draw}\n{clean}\nassert 'torch' in sys.modules or sys.platform != 'linux'\nassert os.getpgid(0) == os.getpid()"
+    paths = [write_cells(tmp_path / f"{i}.ipynb", source) for i, source in enumerate([change, SLEEPS, fresh])]
+    assert run_notebook.main(["--test", "--limit", "10", *paths]) == 1
+    shown = capsys.readouterr().out.strip()
+    assert "0.ipynb cell 1: its Python is gone" in shown and "----> 2 time.sleep(99)" in shown
+    assert shown.splitlines()[-1].startswith("pass"), shown
+    assert len(set((tmp_path / "drawn").read_text().split())) == 2
+
+
 def test_no_try_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The stubs of the lessons are nobody's tries at an exercise, wherever somebody's record is."""
     monkeypatch.setenv("MNIST_S6_PROGRESS", str(tmp_path / "mine.json"))

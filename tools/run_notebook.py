@@ -24,6 +24,7 @@ from queue import Empty
 from typing import Any, NamedTuple
 
 import nbformat
+import warm_kernels
 from ipykernel.kernelspec import RESOURCES, get_kernel_dict
 from jinja2 import DictLoader
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
@@ -53,9 +54,13 @@ REPORT_TEMPLATE = """{% extends 'lab/index.html.j2' %}
 class ThisPython(KernelSpecManager):
     """Knows one kernel: the Python that runs this script, whatever else is installed."""
 
+    warm = False  # whether the kernels are forks of a Python that has imported what most notebooks import
+
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
         """The kernel of this Python; of its own log only errors are shown."""
         quiet = get_kernel_dict(extra_arguments=["--log-level=ERROR"])
+        if self.warm:
+            quiet["metadata"] = warm_kernels.warm(quiet["metadata"])
         return KernelSpec(resource_dir=str(RESOURCES), **quiet)
 
 
@@ -65,6 +70,7 @@ class Way(NamedTuple):
     limit: float = LIMIT  # seconds
     twice: bool = False  # each cell two times in a row
     skip: frozenset[str] = frozenset()  # cells with one of these words after `#|` are left out
+    warm: bool = False  # its kernel has imported what most notebooks import
 
 
 class LiveClient(NotebookClient):
@@ -82,7 +88,9 @@ class LiveClient(NotebookClient):
 
     def create_kernel_manager(self) -> AsyncKernelManager:
         """Start kernels of this very Python."""
-        self.km = AsyncKernelManager(kernel_spec_manager=ThisPython())
+        specs = ThisPython()
+        specs.warm = self.way.warm
+        self.km = AsyncKernelManager(kernel_spec_manager=specs)
         return self.km
 
     async def _async_cleanup_kernel(self) -> None:
@@ -315,7 +323,8 @@ def main(argv: list[str] | None = None) -> int:
         if not path.is_file():
             parser.error(f"no notebook {str(path)!r}: give the path of an .ipynb file, such as nbs/S6.ipynb")
     if args.test or args.twice:
-        good = check_all(args.notebooks, Way(args.limit, args.twice, skipped_words()), args.at_once)
+        warm = warm_kernels.POSSIBLE and len(args.notebooks) > args.at_once  # for one notebook each it would not pay
+        good = check_all(args.notebooks, Way(args.limit, args.twice, skipped_words(), warm), args.at_once)
     else:
         good = all([run(path, args.report, Way(args.limit)) for path in args.notebooks])
     return 0 if good else 1
