@@ -11,14 +11,14 @@ __all__ = ['EXERCISES', 'progress', 'reset', 'accuracy', 'adamw_step', 'add_byte
            'expected_calibration_error', 'find_the_bug', 'find_the_leak', 'first_loss', 'fits', 'flip', 'half_as_wide',
            'half_the_maps', 'honest_choice', 'interval', 'kaiming_deviation', 'larger_batches', 'last_batch', 'linear',
            'linear_gradients', 'linear_scaling', 'loss_at_start', 'loss_of_four', 'max_pool', 'max_pool_gradient',
-           'mcnemar_p', 'mean_and_spread', 'mean_interval', 'misread', 'momentum_step', 'nearest', 'normalise',
+           'mcnemar', 'mean_and_spread', 'mean_interval', 'misread', 'momentum_step', 'nearest', 'normalise',
            'numerical_gradient', 'one_cycle', 'one_step', 'order_of_checks', 'order_of_means', 'order_of_training',
            'output_size', 'read_a_letter', 'read_shape', 'read_the_curve', 'read_the_refusals', 'receptive_field',
            'relu_gradient', 'room_1', 'room_10', 'room_11', 'room_12', 'room_2', 'room_3', 'room_4', 'room_5', 'room_6',
            'room_7', 'room_8', 'room_9', 'same_size', 'score_slope', 'scores_shape', 'sgd_step', 'slope',
            'slopes_twice', 'softmax', 'split', 'step_downhill', 'step_too_far', 'ten_layers', 'too_high',
            'train_one_epoch', 'two_layer_gradients', 'unmoved', 'unregistered', 'velocity_limit', 'weight_decay_step',
-           'which_underfits', 'wilson_interval', 'with_temperature', 'without_augmentation', 'zero_start']
+           'which_underfits', 'wilson', 'with_temperature', 'without_augmentation', 'zero_start']
 
 # %% ../../nbs/40_exercises.ipynb #6eb0c8eb
 from .bugs import alone_and_in_company, fits, loss_at_start, order_of_checks, unmoved, unregistered
@@ -44,8 +44,8 @@ from .rooms import bug_in_forward, bug_in_loop, bug_in_regression, bug_in_schedu
 from .rooms import room_1, room_10, room_11, room_12, room_2, room_3, room_4, room_5, room_6, room_7
 from .rooms import room_8, room_9
 from .steps import early_stop, momentum_step, one_cycle, sgd_step
-from .truth import best_of, find_the_leak, half_as_wide, honest_choice, mcnemar_p, mean_interval
-from .truth import wilson_interval
+from .truth import best_of, find_the_leak, half_as_wide, honest_choice, mcnemar, mean_interval
+from .truth import wilson
 
 # %% ../../nbs/40_exercises.ipynb #7dab4af5
 _all_ = ['accuracy', 'adamw_step', 'add_bytes', 'alone_and_in_company', 'answered_above', 'batch_bytes',
@@ -56,7 +56,7 @@ _all_ = ['accuracy', 'adamw_step', 'add_bytes', 'alone_and_in_company', 'answere
          'early_stop', 'evaluate', 'expected_calibration_error', 'find_the_bug', 'find_the_leak',
          'first_loss', 'fits', 'flip', 'half_as_wide', 'half_the_maps', 'honest_choice', 'interval',
          'kaiming_deviation', 'larger_batches', 'last_batch', 'linear', 'linear_gradients',
-         'linear_scaling', 'loss_at_start', 'loss_of_four', 'max_pool', 'max_pool_gradient', 'mcnemar_p',
+         'linear_scaling', 'loss_at_start', 'loss_of_four', 'max_pool', 'max_pool_gradient', 'mcnemar',
          'mean_and_spread', 'mean_interval', 'misread', 'momentum_step', 'nearest', 'normalise',
          'numerical_gradient', 'one_cycle', 'one_step', 'order_of_checks', 'order_of_means',
          'order_of_training', 'output_size', 'read_a_letter', 'read_shape', 'read_the_curve',
@@ -65,7 +65,7 @@ _all_ = ['accuracy', 'adamw_step', 'add_bytes', 'alone_and_in_company', 'answere
          'same_size', 'score_slope', 'scores_shape', 'sgd_step', 'slope', 'slopes_twice', 'softmax',
          'split', 'step_downhill', 'step_too_far', 'ten_layers', 'too_high', 'train_one_epoch',
          'two_layer_gradients', 'unmoved', 'unregistered', 'velocity_limit', 'weight_decay_step',
-         'which_underfits', 'wilson_interval', 'with_temperature', 'without_augmentation', 'zero_start']
+         'which_underfits', 'wilson', 'with_temperature', 'without_augmentation', 'zero_start']
 
 # %% ../../nbs/40_exercises.ipynb #68e1391b
 #: All exercises, in the order of the course
@@ -86,7 +86,7 @@ EXERCISES: tuple[Exercise, ...] = (
     loss_at_start, room_1, room_2, room_3, fits, room_4, room_5, room_6, room_7, unregistered, room_8,
     alone_and_in_company, room_9, room_10, room_11, room_12, unmoved, order_of_checks, bug_in_loop,
     bug_in_regression, bug_in_forward, bug_in_split, bug_in_schedule,
-    half_as_wide, wilson_interval, mcnemar_p, mean_interval, best_of, honest_choice, find_the_leak,
+    half_as_wide, wilson, mcnemar, mean_interval, best_of, honest_choice, find_the_leak,
     expected_calibration_error, with_temperature, answered_above, read_the_refusals)
 
 # %% ../../nbs/40_exercises.ipynb #831ebb42
