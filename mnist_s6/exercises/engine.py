@@ -4,16 +4,17 @@
 
 # %% auto #0
 __all__ = ['NOT_ATTEMPTED', 'Result', 'Page', 'Answers', 'known_outcomes', 'judge', 'Task', 'Exercise', 'prove', 'exercise',
-           'LineOrder', 'Question', 'Prediction']
+           'LineOrder', 'Misfit', 'Question', 'Prediction']
 
 # %% ../../nbs/41_engine.ipynb #d5325733
 import ast, html, inspect, re, textwrap, traceback
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .attempts import Outcome, TimeUp, run, undisturbed, within_time
-from .differences import outcome_difference, show
+from .differences import as_numbers, outcome_difference, show
 from .record import note
 
 if TYPE_CHECKING: from matplotlib.figure import Figure
@@ -222,7 +223,7 @@ def exercise(
 
 # %% ../../nbs/41_engine.ipynb #b9ce4da5
 class LineOrder(Exercise):
-    "Put given lines in order; two don't belong. An answer is a text of letters, such as `'bca'`."
+    "Put given lines in order; some don't belong. An answer is a text of letters, such as `'bca'`."
     def __init__(self, *texts: str, program: str, lines: Sequence[str], **others: Any) -> None:
         super().__init__(*texts, **others)   # program: the source of a function `program`, with dots for the lines
         self.program, self.lines = program, dict(zip('abcdefghij', lines))
@@ -231,12 +232,23 @@ class LineOrder(Exercise):
     def read(self, answer: object) -> Callable | str:
         "The program with the lines in this order, or what is wrong with it."
         if answer is None or answer is ...: return NOT_ATTEMPTED
-        letters = [letter for letter in answer if letter != ' '] if isinstance(answer, (str, list, tuple)) else []
-        if not letters or not all(isinstance(letter, str) and letter in self.lines for letter in letters):
+        letters = self.letters(answer)
+        if not letters or not all(letter in self.lines for letter in letters):
             return f"write letters from a to {max(self.lines)} in their order, such as 'ba'"
         names: dict[str, Callable] = {}
         exec(re.sub(r'^( *)\.\.\.', lambda dots: self.ordered(letters, dots[1]), self.program, flags=re.M), names)
         return names['program']
+
+    def letters(self, answer: object) -> list[str]:
+        "What an answer names, without what may stand in between: `'B, a'` is as good as `'ba'`."
+        if not isinstance(answer, (str, list, tuple)): return []
+        return re.findall(r'\w', answer.lower()) if isinstance(answer, str) else list(map(str, answer))
+
+    def judged(self, answer: object, seed: int = 0) -> Result:
+        result, used = super().judged(answer, seed), Counter(self.letters(answer))
+        spare = any(Counter(self.letters(known)) < used for known in (self.answer, *self.others))
+        if not result.passed or not spare: return result
+        return Result(False, 'it works, but not all of these lines are needed: leave out what doesn\'t belong')
 
     def ordered(self, letters: Iterable[str], indent: str = '') -> str:
         "Lines in this order."
@@ -245,6 +257,9 @@ class LineOrder(Exercise):
     def source(self) -> str: return self.ordered(self.answer)
 
 # %% ../../nbs/41_engine.ipynb #c9d3b698
+class Misfit(Result):
+    "What a check says about an answer of another kind."
+
 class Question(Exercise):
     "Find a number or a word: the line with the bug, a place on a curve."
     def __init__(self, *texts: str, code: str = '', picture: 'Callable[[], Figure] | None' = None,
@@ -255,6 +270,20 @@ class Question(Exercise):
     def read(self, answer: object) -> Callable | str:
         return NOT_ATTEMPTED if answer is None or answer is ... else lambda: answer
 
+    def judged(self, answer: object, seed: int = 0) -> Result:
+        result = super().judged(answer, seed)
+        if result.passed or result.message in (NOT_ATTEMPTED, *self.mistakes): return result
+        wanted = self.misfit(answer)
+        return Misfit(False, f'it is {show(answer)}: write {wanted}') if wanted else result
+
+    def misfit(self, answer: object) -> str:
+        "What kind of answer is asked for; empty if `answer`, which isn't among the known ones, is of that kind."
+        if isinstance(self.answer, str):
+            return f"{'one of the letters' if len(self.answer) == 1 else 'one of the words in the question'}, in quotes"
+        right, found = as_numbers(self.answer), as_numbers(answer)
+        if found is not None and found.ndim == right.ndim: return ''
+        return 'a tuple such as (2, 3), without quotes' if right.ndim else 'one number, without quotes and brackets'
+
     def puzzled(self, problem: str, arguments: tuple) -> str:
         return f'{problem.partition(", and")[0]}: that is not it; `hint()` helps'
 
@@ -262,8 +291,10 @@ class Question(Exercise):
 
 class Prediction(Question):
     "Guess what will happen: a number, or one of some words. The first guess is kept."
+    def puzzled(self, problem: str, arguments: tuple) -> str: return f'{problem.partition(", and")[0]}: that is not it'
+
     def noted(self, answer: object, result: Result) -> Result:
-        if result.message == NOT_ATTEMPTED: return result
+        if result.message == NOT_ATTEMPTED or isinstance(result, Misfit): return result
         first = note(self.name, result.passed, show(answer)).guess
         said = f'First you said {first}, and it is {show(self.answer)}. {self.why}'
         return Result(result.passed, f'{result.message}\n{said}')
