@@ -324,6 +324,20 @@ def test_orders(answer):
     wrong(exercises.order_of_training.check(answer))
 
 
+@pytest.mark.parametrize("answer", ["fdbaee", "fdebae", "fdbaeg"])
+def test_line_too_many(answer):
+    """A line that does no harm, and isn't needed, is refused."""
+    assert "leave out what doesn't belong" in wrong(exercises.order_of_training.check(answer))
+    assert exercises.order_of_training.check("F, d, b, a, e").passed
+
+
+@pytest.mark.parametrize("guess", ["4", "four", [4], {4}])
+def test_guess_of_another_kind(own_record, guess):
+    """What can't be compared is no guess: the truth isn't told yet."""
+    assert wrong(exercises.add_bytes.check(guess)).endswith("write one number, without quotes and brackets")
+    assert "First you said 260" in wrong(exercises.add_bytes.check(260))
+
+
 def test_progress(own_record, tmp_path):
     """What is done is remembered, handed on as CSV, and forgotten."""
     exercises.flip.check(lambda images: images)

@@ -16,8 +16,8 @@ _exercise = partial(exercise, '01_datasets')
 
 # %% ../../nbs/45_data.ipynb #69cc2a80
 def _normalise_inputs(seed: int) -> list[tuple]:
-    images = torch.rand(2, 1, 2, 3, generator=torch.Generator().manual_seed(seed))
-    return [(torch.tensor([0., 1.]), 0.5, 0.25), (images, 0.13, 0.3)]
+    images = torch.rand(2, 2, 3, generator=torch.Generator().manual_seed(seed))
+    return [(torch.tensor([[[0., 1.]]]), 0.5, 0.25), (images, 0.13, 0.3)]
 
 @_exercise(_normalise_inputs, (
     'After it, the pixels have mean 0 and standard deviation 1. What has to be taken away, and what divided by?',
@@ -26,7 +26,7 @@ def _normalise_inputs(seed: int) -> list[tuple]:
 ), 'Arithmetic on a tensor works on all pixels at once and makes a new tensor, so the images themselves stay '
    'as they were.')
 def normalise(images: torch.Tensor, mean: float, std: float) -> torch.Tensor:
-    "Shift and scale images, floats from 0 to 1, by the mean and the standard deviation of all pixels."
+    "Shift and scale images (N, H, W), floats from 0 to 1, by the mean and the standard deviation of all pixels."
     return (images - mean)/std
 @normalise.another
 def _(images, mean, std): return images.sub(mean).div(std)
@@ -44,6 +44,9 @@ def _(images, mean, std): return (images - mean)*std
 def _(images, mean, std): return (images + mean)/std
 @normalise.mistake('Use the `mean` and `std` that are given: those of these few images would be others for each batch.')
 def _(images, mean, std): return (images - images.mean())/images.std(unbiased=False)
+@normalise.mistake('The `mean` and the `std` are given, so use these: what you calculate from a few images differs '
+                   'each time.')
+def _(images, mean, std): return (images - images.mean())/images.std()
 @normalise.mistake('The images are floats from 0 to 1 already; don\'t divide by 255 again.')
 def _(images, mean, std): return (images/255 - mean)/std
 @normalise.mistake('The result is right, but `-=` and `/=` work in place: the images themselves are changed now.')
@@ -74,7 +77,7 @@ def _(images): return images.flip(2)
 def _(images): return images.flip(2, 3)
 @flip.mistake('Each image is as before, only the order of the images is reversed: dimension 0 is which image.')
 def _(images): return images.flip(0)
-@flip.mistake('Dimension 1 is the channel. There is only one, so reversing it changes nothing.')
+@flip.mistake('Nothing has changed. (Dimension 1 is the channel: there is only one, so reversing it does nothing.)')
 def _(images): return images.flip(1)
 @flip.mistake('That swaps rows and columns: it mirrors along the diagonal.')
 def _(images): return images.transpose(2, 3)
@@ -88,15 +91,14 @@ def _(images): images[:] = images.flip(3); return images
 # %% ../../nbs/45_data.ipynb #b5acc406
 def _order_inputs(seed: int) -> list[tuple]:
     order = torch.randperm(11, generator=torch.Generator().manual_seed(seed)).tolist()
-    return [([], 2), ([7, 5], 2), ([9, 4, 6], 2), (order[:9], 3), (order, 4), (order[:5], 8)]
+    return [([7, 5], 2), ([9, 4, 6], 2), (order[:9], 3), (order, 4), (order[:5], 8)]
 
 @_exercise(_order_inputs, (
     'A batch begins at 0, the next one at `batch_size`, the next at twice that. What does `range` do with '
     'three numbers?',
     'For 9, 4, 6 and a size of 2 it is [[9, 4], [6]]. A slice that reaches beyond the end just stops there.',
     'return [order[i:...] for i in range(0, len(order), ...)]',
-), 'A slice never fails at the end of a list, so the short last batch needs no case of its own, nor does an '
-   'empty list.')
+), 'A slice never fails at the end of a list, so the short last batch needs no case of its own.')
 def batch_indices(order: list[int], batch_size: int) -> list[list[int]]:
     "Cut a list into lists of `batch_size`, in the same order; the last may be short."
     return [order[i:i + batch_size] for i in range(0, len(order), batch_size)]

@@ -6,7 +6,7 @@
 __all__ = ['as_numbers', 'show', 'difference', 'outcome_difference']
 
 # %% ../../nbs/42_differences.ipynb #b7047c24
-import numbers, textwrap
+import inspect, numbers, textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -38,10 +38,11 @@ def show(
     "A value in a few words: few numbers as they are, many by their shape, and of other things only the type."
     if isinstance(value, torch.Tensor) and value.numel() > 12: return f'a tensor of shape {tuple(value.shape)}'
     if isinstance(value, torch.Tensor): return show(value.tolist())
-    if isinstance(value, float): return f'{value:.5g}'
+    if isinstance(value, float): return f'{value:.0f}' if value % 1 == 0 and abs(value) < 1e9 else f'{value:.5g}'
     if value is None or type(value) in (int, bool, str): return textwrap.shorten(repr(value), 60)
     if type(value) in (list, tuple) and len(value) <= 12: return f'[{", ".join(map(show, value))}]'
-    return f'of type {type(value).__name__}'
+    name = 'function' if inspect.isroutine(value) else type(value).__name__
+    return f'a{"n"*(name[0] in "aeiouAEIOU")} {name}'
 
 # %% ../../nbs/42_differences.ipynb #21e4919a
 def difference(
@@ -61,7 +62,7 @@ def difference(
     if (right := as_numbers(right)) is None: return ''
     return _number_difference(right, as_numbers(found), found, tolerance)
 
-def _bare(text: str) -> str: return text.strip(' .()').lower()   # `' B) '` is as good as `'b'`
+def _bare(text: str) -> str: return text.strip(' .()"\'').lower()   # `' B) '` is as good as `'b'`
 
 def _state(model: nn.Module) -> dict[str, object]:
     "All that a training may change in a network."
@@ -75,7 +76,8 @@ def _part_difference(right: Sequence, found: object, tolerance: float) -> str:
     if not some or getattr(found, 'ndim', 1) == 0:
         helps = '; put list(…) around it' if isinstance(found, Iterator) else ''
         return f'it is {show(found)}, and should be a list or a tuple of {len(right)}{helps}'
-    if len(found) != len(right): return f'it has {len(found)} parts, and should have {len(right)}'
+    if len(found) != len(right):
+        return f'it has {len(found)} part{"s"*(len(found) != 1)}, and should have {len(right)}'
     problems = (difference(*pair, tolerance) for pair in zip(right, found))
     return next((f'in part {i}, {problem}' for i, problem in enumerate(problems) if problem), '')
 

@@ -100,7 +100,7 @@ order_of_means = LineOrder('00_start', 'order_of_means', 'Which lines find the m
         '`images[labels == 3]` is all images of a 3: a tensor (n, 784). Its mean image is (784,).',
         'Begin with d, and end with a.'),
     why='The mean goes over the images, which are dimension 0, so 784 numbers are left: again an image.')
-order_of_means.another('bdca')
+order_of_means.another(['d', 'c', 'a'])
 order_of_means.mistake('`images[digit]` is a single image, number 0, 1, 2 and so on; its label is not asked.')('bca')
 order_of_means.mistake('`chosen.mean()` is one number for all pixels; the mean image has one for each pixel.')('dfa')
 order_of_means.mistake('`means = [mean]` begins a new list each time, so only the last digit is left.')('dce')
@@ -269,6 +269,8 @@ def _(predictions, labels): return (predictions != labels).sum()
 def _(predictions, labels): return predictions[predictions != labels]
 @misread.mistake('Those are the labels of the misread ones; asked for are their places.')
 def _(predictions, labels): return labels[predictions != labels]
+@misread.mistake('Almost: the places are one part of what you give back. Take its part 0.')
+def _(predictions, labels): return (predictions != labels).nonzero(as_tuple=True)
 @misread.mistake('Almost: `nonzero()` is a table with one column, (M, 1). Take its column 0.')
 def _(predictions, labels): return (predictions != labels).nonzero()
 

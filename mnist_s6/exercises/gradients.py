@@ -202,7 +202,7 @@ def _(kernel, slope): return _back(kernel, slope)[:slope.shape[0], :slope.shape[
 def _norm_inputs(seed: int) -> list[tuple]:
     generator = torch.Generator().manual_seed(seed)
     def random(n: int) -> torch.Tensor: return torch.randn(n, generator=generator)
-    return [(torch.tensor([0., 2., 4.]), torch.tensor([1., 0., 0.]), 0.),
+    return [(torch.tensor([0., 2., 4.]), torch.tensor([1., 0., 0.]), 1e-6),   # PyTorch takes no eps of 0
             (torch.tensor([0., 2., 4., 6.]), torch.tensor([1., 2., -1., 0.]), 0.5), (random(7)*3, random(7), 0.1)]
 
 @_exercise(_norm_inputs, (
@@ -241,6 +241,11 @@ def _(x, slope, eps): y, deviation = _norm_parts(x, eps); return (slope - slope.
 def _(x, slope, eps): y, deviation = _norm_parts(x, eps); return (slope - slope.mean() - x*(slope*x).mean())/deviation
 @batch_norm_gradient.mistake('And divide by the deviation, as on the way forward.')
 def _(x, slope, eps): y, _ = _norm_parts(x, eps); return slope - slope.mean() - y*(slope*y).mean()
+@batch_norm_gradient.mistake('Your variance divides by N − 1; pass `unbiased=False`.')
+def _(x, slope, eps):
+    deviation = (x.var() + eps).sqrt()
+    y = (x - x.mean())/deviation
+    return (slope - slope.mean() - y*(slope*y).mean())/deviation
 @batch_norm_gradient.mistake('That is divided by the variance; divide by its square root.')
 def _(x, slope, eps): return batch_norm_gradient.answer(x, slope, eps)/_norm_parts(x, eps)[1]
 

@@ -123,6 +123,9 @@ def _(model, loader, optimizer): return _losses(model, loader, optimizer)[-1]
 @train_one_epoch.mistake('You weighed each batch by its size; then divide by the number of images, not of batches.')
 def _(model, loader, optimizer):
     return _per_image(_epoch(model.train(), loader, optimizer))*len(loader.dataset)/len(loader)
+@train_one_epoch.mistake('You weighed each batch by its size; then divide by the number of images.')
+def _(model, loader, optimizer):
+    return _per_image(_epoch(model.train(), loader, optimizer))*len(loader.dataset)
 @train_one_epoch.mistake('That is the sum of the batches\' losses; the mean per image is asked for.')
 def _(model, loader, optimizer): return sum(_losses(model, loader, optimizer))
 @train_one_epoch.mistake('That is the loss after the epoch. The mean of the losses on the way is asked for.')

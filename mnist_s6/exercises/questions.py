@@ -70,8 +70,9 @@ depends_on_others.mistake('Without batch norms that would be so.')('neither')
 
 # %% ../../nbs/56_questions.ipynb #a500f162
 loss_of_four = Question('04_backprop', 'loss_of_four',
-    'There are four classes, and a network that knows nothing gives each a probability of 1/4. What is its loss?',
-    answer=math.log(4), tolerance=2e-3, hints=(
+    'There are four classes, and a network that knows nothing gives each a probability of 1/4. What is its loss? '
+    '(Two decimals will do.)',
+    answer=math.log(4), tolerance=4e-3, hints=(
         'The loss is −ln of the probability of the right class, whichever that is.',
         'With ten classes it would be ln 10 = 2.30.',
         '−ln(1/4), in Python -math.log(1/4).'),
