@@ -205,7 +205,7 @@ def _slope_inputs(seed: int) -> list[tuple]:
     'From 3 to 3.5, x·x grows from 9 to 12.25. That is 3.25 for a step of 0.5, so the slope is 6.5.',
     'return (function(at + step) - function(…))/…',
 ), 'The growth divided by the step. The smaller the step, the nearer it comes to the slope at the point itself.')
-def slope(function: Callable[[float], float], at: float, step: float) -> float:
+def slope(function: 'Callable[[float], float]', at: float, step: float) -> float:
     "How much a function grows from `at` to `at + step`, divided by the step. It is first tried with x·x."
     return (function(at + step) - function(at))/step
 @slope.another
