@@ -139,7 +139,7 @@ def no_network(folder: Path) -> Path:
 
 def test_types_from_the_users_side(installed, tmp_path):
     """A strict type checker accepts a program that uses the exported names, and refuses a wrong one."""
-    options = ["--strict", "--follow-imports=silent", "--python-executable", sys.executable, "--cache-dir", str(tmp_path / "cache")]
+    options = ["--strict", "--follow-imports=silent", "--python-executable", sys.executable, "--cache-dir", str(ROOT / "_out/mypy")]
     env = os.environ | {"MYPYPATH": str(installed)}
     (tmp_path / "mypy.ini").write_text(f"[mypy]\n[mypy-{UNSEEN}]\nfollow_imports = skip\n")
     (tmp_path / "user.py").write_text(USER)
