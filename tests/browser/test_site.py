@@ -140,7 +140,7 @@ def test_search_finds_a_page(visitor: Visitor) -> None:
 def test_next_goes_on(visitor: Visitor) -> None:
     page = visitor.open("index")
     page.locator("a.next-page").click()
-    expect(page.get_by_role("heading", name="S6", level=1)).to_be_visible()
+    expect(page.get_by_role("heading", name="Start", level=1)).to_be_visible()
 
 
 def test_light_and_dark(visitor: Visitor) -> None:
