@@ -14,7 +14,7 @@ import drawings
 import torch
 from machine import HERE, machine
 from mnist_s6.train import RECIPES, run_recipe
-from rows import ROOT, spread
+from rows import ROOT
 
 PENS = {"MNIST's own": (0.0, 0.0), "a little": (0.2, 0.4), "the recipe's": (0.2, 0.8), "a lot": (0.3, 1.0)}  # Slant and stroke
 
@@ -39,10 +39,7 @@ def main(seeds: int = 1) -> None:
             runs.append({"pens": name, **trained(slant, stroke, seed)})
             print("{pens:12} seed {seed}: {valid_accuracy:.2%} of the validation images, {drawings:.1%} of the drawings, "
                   "of the worst row {worst:.0%}".format(**runs[-1]), flush=True)
-            own = {key: [run for run in runs if run["pens"] == key] for key in PENS}
-            summary = {key: {what: spread(run[what] for run in own[key]) for what in ("valid_accuracy", "drawings")}
-                       for key in PENS if own[key]}
-            result = {"summary": summary, "runs": runs, "machine": machine()}
+            result = {"runs": runs, "machine": machine()}
             (HERE / "results" / "pens.json").write_text(json.dumps(result, indent=1) + "\n")
 
 

@@ -28,17 +28,18 @@ from .choices import adamw_step, interval, larger_batches, linear_scaling, mean_
 from .choices import too_high, velocity_limit
 from .data import accuracy, add_bytes, batch_indices, flip, normalise
 from .engine import Exercise
-from .first import batch_bytes, blind_guess, brightness, broadcast_shape, first_loss, half_the_maps
-from .first import linear, misread, nearest, one_step, order_of_means, read_a_letter, read_shape
-from .first import scores_shape, slope, step_too_far, without_augmentation
+from .first import brightness, broadcast_shape, first_loss, linear, misread, nearest, order_of_means
+from .first import read_shape, slope, step_too_far
 from .gradients import batch_norm_gradient, convolve_gradient, kaiming_deviation, linear_gradients
 from .gradients import max_pool_gradient, numerical_gradient, relu_gradient
 from .loops import evaluate, find_the_bug, order_of_training, read_the_curve, train_one_epoch
 from .losses import cross_entropy, cross_entropy_gradient, softmax, two_layer_gradients
 from .network import batch_norm, convolve, count_parameters, max_pool, output_size, receptive_field
 from .overfitting import best_cure, dropout, weight_decay_step, which_underfits
-from .questions import black_pixel, depends_on_others, last_batch, loss_of_four, same_size
-from .questions import score_slope, slopes_twice, step_downhill, ten_layers, zero_start
+from .questions import batch_bytes, black_pixel, blind_guess, depends_on_others, half_the_maps
+from .questions import last_batch, loss_of_four, one_step, read_a_letter, same_size, score_slope
+from .questions import scores_shape, slopes_twice, step_downhill, ten_layers, without_augmentation
+from .questions import zero_start
 from .record import Entry, Line, Progress, forget, read_record
 from .rooms import bug_in_forward, bug_in_loop, bug_in_regression, bug_in_schedule, bug_in_split
 from .rooms import room_1, room_10, room_11, room_12, room_2, room_3, room_4, room_5, room_6, room_7
