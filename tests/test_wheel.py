@@ -42,8 +42,9 @@ save_weights(run.model, Path("w.safetensors"))
 train_in_folder(RECIPES["fast"], Path("run"), seed=2)
 '''
 # Parts of PyTorch and others that no type of ours is made of: a type checker takes half its time to read them.
-INSIDES = "_dynamo _export _functorch _higher_order_ops _inductor _prims _refs _subclasses ao distributed export fx onnx testing"
-UNSEEN = ",".join([*(f"torch.{name}.*" for name in INSIDES.split()), "sympy.*", "matplotlib.*", "torchvision.*"])
+INSIDES = "_dynamo _export _functorch _higher_order_ops _inductor _prims _refs _subclasses ao distributed distributions export fx jit onnx profiler testing"
+OTHERS = "IPython ipywidgets matplotlib prompt_toolkit sympy torchvision traitlets"
+UNSEEN = ",".join([*(f"torch.{name}.*" for name in INSIDES.split()), *(f"{name}.*" for name in OTHERS.split())])
 
 
 def call(*words: str | Path, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
