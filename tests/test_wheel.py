@@ -95,7 +95,7 @@ def test_a_strangers_day(built, tmp_path):
     venv, home, empty = tmp_path / "venv", tmp_path / "home", tmp_path / "outside" / "empty"
     call(sys.executable, "-m", "venv", "--without-pip", venv, cwd=tmp_path)
     pip = (sys.executable, "-m", "pip", "--python", venv / "bin" / "python")
-    call(*pip, "install", "--no-deps", "--no-index", "--quiet", next(built.glob("*.whl")), cwd=tmp_path)
+    call(*pip, "install", "--no-deps", "--no-index", "--quiet", next(built.glob("*.whl")), cwd=tmp_path, PYTHONPATH="")  # else pip might see a checkout there
     site = Path(call(venv / "bin" / "python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=tmp_path).stdout.strip())
     (site / "lent.pth").write_text(sysconfig.get_path("purelib"))  # PyTorch and the others; a checkout installed there is not seen
     home.mkdir()
@@ -108,7 +108,7 @@ def test_a_strangers_day(built, tmp_path):
     done = call(*weak, venv / "bin" / "python", ROOT / "tests" / "stranger.py", ROOT, cwd=empty, **user)
     assert "a stranger's day went well" in done.stdout
     (site / "lent.pth").unlink()
-    call(*pip, "uninstall", "--yes", "--quiet", "mnist_s6", cwd=tmp_path)
+    call(*pip, "uninstall", "--yes", "--quiet", "mnist_s6", cwd=tmp_path, PYTHONPATH="")
     assert [path for path in venv.rglob("*") if "mnist_s6" in path.name] == []
 
 
