@@ -143,12 +143,3 @@ def test_refusing_refuses(shapes):
     """Other lengths, or nothing."""
     with pytest.raises(ValueError, match="expected \\(n,\\) for both"):
         refusing(*(torch.ones(n) for n in shapes))
-
-
-def test_only_torch_is_loaded():
-    """Neither pictures nor statistics are needed to calculate."""
-    import subprocess
-    import sys
-
-    code = "import sys, mnist_s6.calibration; print([n for n in ('matplotlib', 'torchvision', 'scipy', 'PIL') if n in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"

@@ -1,8 +1,11 @@
 """Unpacking MNIST when several processes do it at once, when one is killed, and when the package is damaged."""
 
+import functools
 import hashlib
+import lzma
 import time
 import warnings
+from collections.abc import Iterator
 from importlib.resources import files
 from multiprocessing import get_context, process
 from pathlib import Path
@@ -12,6 +15,16 @@ import pytest
 from mnist_s6 import files as data_files
 from mnist_s6.datasets import load_data
 from mnist_s6.files import MNIST_FILES, unpack_data
+
+
+@pytest.fixture(scope="module", autouse=True)
+def decompressed_once() -> Iterator[None]:
+    """What is in the package takes a second to decompress: here once, also for the processes that are forked."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(data_files.lzma, "decompress", functools.cache(lzma.decompress))
+        for name, digest in MNIST_FILES.items():
+            data_files._packed(name, digest)
+        yield
 
 
 def unpack_strictly(root: Path) -> None:

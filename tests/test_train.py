@@ -1,14 +1,13 @@
 """Trainings that are killed, starved and lied to."""
 
+import itertools
 import os
 import pickle
 import random
 import resource
 import signal
 import socket
-import subprocess
 import sys
-import threading
 import time
 from multiprocessing import get_context
 from pathlib import Path
@@ -17,21 +16,21 @@ import mnist_s6.train as library
 import pytest
 import torch
 from mnist_s6.commands import start_train
-from mnist_s6.files import unpack_data
 from mnist_s6.model import FastNet
 from mnist_s6.train import MILD, Recipe, train_in_folder
 from helpers import DATA, few_images, mnist
+from matplotlib.figure import Figure
 from safetensors.torch import load
 
-TINY = Recipe("tiny", FastNet, (4, 6, 8), epochs=8, batch_size=100, augmentation=MILD)
+TINY = Recipe("tiny", FastNet, (4, 6, 8), epochs=4, batch_size=100, augmentation=MILD)
 fork = get_context("fork")
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     """All trainings of this file are small, and on one thread, so that a fork is safe."""
-    unpack_data(DATA)
-    monkeypatch.setattr(library, "load_data", few_images(1000, 200))
+    monkeypatch.setattr(library, "load_data", few_images(300, 100))
+    monkeypatch.setattr(library.History, "plot", lambda history: Figure(figsize=(1, 1)))  # the real one takes longer than a training
     mnist(True), mnist(False)  # read before anything is forked
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -83,27 +82,42 @@ def test_killed_at_20_instants_and_resumed(tmp_path):
     assert cut >= 5, "most runs had ended before they were killed: draw earlier instants"
 
 
+def command(words: list[str], log: Path, pause: int) -> None:
+    """The command in a process of its own, on a tenth of the images, with a long pause at one of the steps."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # as usual, also where the tests run in the background
+    sys.stdout, sys.stderr = (open(f"{log}.{kind}", "w", buffering=1) for kind in ("out", "err"))
+    library.load_data = few_images(6000, 1000)
+    forward, steps = FastNet.forward, itertools.count(1)
+
+    def pausing(model: FastNet, images: torch.Tensor) -> torch.Tensor:
+        if model.training and next(steps) == pause:
+            time.sleep(60)
+        return forward(model, images)
+
+    FastNet.forward = pausing
+    sys.exit(start_train(words))
+
+
 def test_ctrl_c_leaves_a_checkpoint(tmp_path):
-    """The real command on all images: Ctrl-C is one line and status 130, and the line it gives goes on."""
-    command = [sys.executable, "-m", "mnist_s6.commands", "train", "quick", "--epochs", "2",
-               "--output", str(tmp_path / "run"), "--data", str(DATA)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # as usual, also in the background
-    limit = threading.Timer(240, process.kill)
-    limit.start()
-    assert process.stdout.readline().startswith("epoch  1/2")
-    limit.cancel()
-    end = time.monotonic() + 60
-    while rb'train_loss\": []' in (tmp_path / "run" / "checkpoint.safetensors").read_bytes():  # it is still that of epoch 0
-        assert time.monotonic() < end
+    """A recipe of the course: Ctrl-C in its second epoch is one line and status 130, and the line it gives goes on."""
+    words, log = ["quick", "--epochs", "2", "--output", str(tmp_path / "run"), "--data", str(DATA)], tmp_path / "log"
+    process = fork.Process(target=command, args=(words, log, 20))  # an epoch has 16 steps
+    process.start()
+    path, end = tmp_path / "run" / "checkpoint.safetensors", time.monotonic() + 60
+    while not path.exists() or rb'train_loss\": []' in path.read_bytes():  # it is still that of epoch 0
+        assert process.is_alive() and time.monotonic() < end
         time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    said = process.communicate(timeout=60)[1]
-    assert process.returncode == 130 and "Traceback" not in said
+    os.kill(process.pid, signal.SIGINT)
+    process.join(60)
+    said = Path(f"{log}.err").read_text()
+    assert process.exitcode == 130 and "Traceback" not in said
     assert said.rstrip().splitlines()[-1].endswith("--resume")
-    ended = subprocess.run([*command, "--resume"], capture_output=True, text=True, timeout=240)
-    assert ended.returncode == 0 and "test accuracy 9" in ended.stdout.splitlines()[-1]
-    assert "epoch  1/2" not in ended.stdout
+    process = fork.Process(target=command, args=([*words, "--resume"], log, 0))
+    process.start()
+    process.join(60)
+    shown = Path(f"{log}.out").read_text()
+    assert process.exitcode == 0 and "test accuracy 9" in shown.splitlines()[-1]
+    assert "epoch  1/2" not in shown and "epoch  2/2" in shown
 
 
 @pytest.fixture

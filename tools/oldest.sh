@@ -24,10 +24,11 @@ python=
 for candidate in "python$min_python" "${PYENV_ROOT:-$HOME/.pyenv}"/versions/"$min_python".*/bin/python; do
     if right "$candidate"; then python=$candidate; break; fi
 done
-if [ -z "$python" ]; then
+# uv installs several times as fast as pip; tools/install.sh has put one here, if it could be had.
+uv=$(command -v uv || { [ -x .venv/bin/uv ] && echo .venv/bin/uv; } || true)
+if [ -z "$python" ] && [ -n "$uv" ]; then
     echo "== there is no Python $min_python here; asking uv for one"
-    .venv/bin/python -m pip install --disable-pip-version-check -q --target "$work/uv" uv &&
-        "$work/uv/bin/uv" python install --no-bin --install-dir "$work/python" "$min_python" || true
+    "$uv" python install --no-bin --install-dir "$work/python" "$min_python" || true
     for candidate in "$work"/python/*/bin/python"$min_python"; do
         if right "$candidate"; then python=$candidate; fi
     done
@@ -41,6 +42,8 @@ git ls-files -z | xargs -0 cp --parents --target-directory "$work/source"
 .venv/bin/python -m build --wheel --no-isolation --outdir "$work/dist" "$work/source" >"$work/build.log" || { cat "$work/build.log" >&2; exit 1; }
 "$python" -m venv "$work/venv"
 pip() { "$work/venv/bin/python" -m pip --disable-pip-version-check "$@"; }
+# The packages by uv; the wheel by pip, which fetches what is still lacking, and looks whether all fits.
+if [ -n "$uv" ]; then "$uv" pip install -q --python "$work/venv/bin/python" ${requirements//>=/==}; fi
 pip install -q "$work"/dist/*.whl ${requirements//>=/==}
 pip check
 for requirement in $requirements; do pip freeze | grep -i "^${requirement%%>=*}=="; done

@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from configparser import ConfigParser
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import ExitStack, redirect_stderr, redirect_stdout
 from functools import partial
 from io import StringIO
 from multiprocessing import get_context
@@ -292,9 +292,12 @@ def check(path: Path, way: Way) -> tuple[bool, str]:
 
 def check_all(paths: Iterable[Path], way: Way, at_once: int) -> bool:
     """Check notebooks, some at the same time, and print what is to be said of each; True if all went well."""
-    good = True
-    with ProcessPoolExecutor(at_once, get_context("spawn")) as pool:  # forks would share sockets
-        for ok, text in pool.map(partial(check, way=way), paths):
+    good, check_one = True, partial(check, way=way)
+    with ExitStack() as stack:
+        run_all = map  # here, unless there are several at a time
+        if at_once > 1:
+            run_all = stack.enter_context(ProcessPoolExecutor(at_once, get_context("spawn"))).map  # forks would share sockets
+        for ok, text in run_all(check_one, paths):
             print(text, flush=True)
             good &= ok
     return good
