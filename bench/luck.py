@@ -16,7 +16,7 @@ from mnist_s6.train import RECIPES, Recipe, run_recipe
 from mnist_s6.truth import expected_best
 from mnist_s6.util import Training, classify
 
-SEEDS, TRAININGS, HELD_OUT = 50, 5, 10_000
+SEEDS, TRAININGS, HELD_OUT = 50, 2, 10_000
 LONG = replace(RECIPES["fast"], epochs=18, share=0.1)  # as many epochs as the first session had
 
 

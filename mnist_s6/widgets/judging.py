@@ -129,7 +129,8 @@ class JudgingExplorer(Explorer):
     image = traitlets.Int(1, min=1, max=30).tag(sync=True) # The one in question
     judged = traitlets.Unicode('.'*30).tag(sync=True) # A digit for each, or a point
     opened = traitlets.Bool(False).tag(sync=True) # Whether labels, votes and scores are shown
-    cases, network = (traitlets.List().tag(sync=True) for _ in range(2)) # As `_sent` says; pairs of right and all
+    cases: traitlets.List = traitlets.List().tag(sync=True) # As `_sent` says
+    network: traitlets.List = traitlets.List().tag(sync=True) # Pairs of right and all
     images = traitlets.Bytes().tag(sync=True) # 30·28·28
 
     def __init__(self, pixels: torch.Tensor, cases: Sequence[Case], scores: Scores): # (30, 28, 28) bytes
