@@ -197,7 +197,7 @@ def load_checkpoint(
 # %% ../nbs/14_train.ipynb #7b00000f
 def _as_csv(history: History) -> str:
     "A line for each epoch, under one of names."
-    columns = {name: values for name, values in asdict(history).items() if name != 'test_name'}
+    columns = {name: values for name, values in asdict(history).items() if isinstance(values, list)}
     text = io.StringIO(); lines = csv.writer(text, lineterminator='\n')
     lines.writerow(['epoch', *(name.replace('test', history.test_name) for name in columns)])
     lines.writerows(zip(range(1, len(history) + 1), *columns.values()))

@@ -10,11 +10,15 @@ import torch
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "bench"))
 
+import luck  # noqa: E402
 import peers  # noqa: E402
 import report  # noqa: E402
 import rows  # noqa: E402
-from mnist_s6.train import RECIPES  # noqa: E402
+import seal  # noqa: E402
+from mnist_s6.train import PLAIN, RECIPES, Recipe, Run, run_recipe  # noqa: E402
+from mnist_s6.truth import Opening, SealedTest  # noqa: E402
 from mnist_s6.util import History, OneCycle  # noqa: E402
+from mnist_s6.weights import pretrained, weights_digest  # noqa: E402
 from rows import VARIATIONS, reached, varied  # noqa: E402
 
 
@@ -87,12 +91,51 @@ def test_the_trainings_of_a_row_are_those_that_it_names(measured: str, monkeypat
         def __exit__(self, *_: object) -> None:
             pass
 
-        def map(self, _: object, *columns: list) -> list[History]:
+        def map(self, act: object, *columns: list) -> list[History] | list[Run]:
             jobs.extend(zip(*columns, strict=True))
-            return [History(test_accuracy=[0.995], test_loss=[0.1], train_loss=[0.1], seconds=[1.0]) for _ in columns[0]]
+            history = History(test_accuracy=[0.995], test_loss=[0.1], train_loss=[0.1], seconds=[1.0])
+            return [history if act is rows.quietly else Run(None, history) for _ in columns[0]]
 
+    def opening(_: object, hypothesis: str) -> Opening:
+        opened.append(hypothesis)
+        return Opening("2026-01-01 12:00", hypothesis, 64 * "0", 1, 9950, 10_000)
+
+    opened: list[str] = []
     monkeypatch.setattr(rows, "ProcessPoolExecutor", Pool)
     monkeypatch.setattr(rows, "quietly", lambda *_: History(seconds=[1.0]))
+    monkeypatch.setattr(rows, "train", lambda *_, **__: Run(None, History(seconds=[1.0])))
+    monkeypatch.setattr(rows, "open_test", opening)
     found = rows.ROWS[measured].measure()
     assert found["figure"] == pytest.approx({"s6": 99.5, "choices": 0.0}[measured])
     assert len(set(jobs)) == len(jobs) and all(threads == 1 for *_, threads in jobs)
+    assert opened == [seal.expected("s6", seed, 0.994) for seed in range(5)] * (measured == "s6")  # once each
+
+
+def test_a_sealed_training_is_the_recipe_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same weights as `run_recipe`, without a look at a test image."""
+    tiny = Recipe("tiny", RECIPES["fast"].network, (2, 2, 2), 1, batch_size=100, augmentation=PLAIN, share=0.01)
+    ours = seal.train(tiny, 3)
+    theirs = run_recipe(tiny, 3, seal.ROOT, device="cpu")
+    assert weights_digest(ours.model.state_dict()) == weights_digest(theirs.model.state_dict())
+    assert (ours.history.test_name, ours.history.test_images) == ("validation", 500)  # of the training file
+
+
+def test_the_ledger_tells_what_was_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The committed one is whole, each line is finished, and it begins with the network that is shipped."""
+    lines = SealedTest([], seal.LEDGER).openings
+    shipped = weights_digest({name: tensor.contiguous() for name, tensor in pretrained().state_dict().items()})
+    assert lines and lines[0].network == shipped and all(line.images == 10_000 for line in lines)
+    monkeypatch.setattr(seal, "LEDGER", tmp_path / "ledger.json")
+    torch.manual_seed(0)
+    model = RECIPES["quick"].build()
+    numbers = [seal.open_test(model, seal.expected("quick", seed, 0.99)).number for seed in (0, 1, 0)]
+    assert numbers == [1, 1, 2]  # the third is marked
+
+
+def test_luck_is_what_theory_says_of_equal_tries() -> None:
+    """50 rows that differ by chance only; and places are noted and read again."""
+    torch.manual_seed(0)
+    table = (torch.rand(50, luck.HELD_OUT) < 0.99).float()
+    words = [" ".join(map(str, (row == 0).nonzero()[:, 0].tolist())) for row in table]
+    assert torch.equal(luck.right(words), table)
+    assert luck.against_theory(table, splits=40) == pytest.approx(1, abs=0.1)

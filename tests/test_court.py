@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mnist_s6.court import DOUBTED, Doubt, three_scores
+from mnist_s6.court import CONFIRMED, DOUBTED, Doubt, three_scores
 from mnist_s6.files import data_folder, read_idx, unpack_data
 from mnist_s6.truth import wilson
 
@@ -54,3 +54,9 @@ def test_refuses(labels):
             three_scores(answers, given)
     with pytest.raises(TypeError, match="answers are of type"):
         three_scores(labels.float(), labels)
+
+
+def test_confirmed_are_others():
+    """As many as the doubted, and none of them."""
+    places = {doubt.place for doubt in DOUBTED}
+    assert len(set(CONFIRMED)) == len(CONFIRMED) == len(places) and not places & set(CONFIRMED)

@@ -1,7 +1,9 @@
 """Edge cases of the third lesson: devices, seeds, empty loaders, misfits, and its exercises."""
 
+import copy
 import json
 import math
+import pickle
 import re
 import threading
 import time
@@ -26,8 +28,8 @@ from mnist_s6.datasets import load_data
 from mnist_s6.model import S6Net, model_summary, receptive_field
 from mnist_s6.predict import predict
 from mnist_s6.util import (
-    History, Mistakes, OneCycle, Score, Training, classify, confusion_matrix, count_correct, evaluate, evaluated_on,
-    find_misclassified, fit, get_device, plot_confusion, set_seed, train_epoch,
+    Evaluation, History, Mistakes, OneCycle, Score, Training, classify, confusion_matrix, count_correct, evaluate, evaluated_on,
+    find_misclassified, fit, get_device, plot_confusion, set_seed, train_epoch, wilson,
 )
 from mnist_s6.widgets import record_layers
 
@@ -218,6 +220,18 @@ def test_each_number_goes_into_its_column() -> None:
     assert history.last_epoch(5) == said
     titles = [axes.get_title() for axes in history.plot().axes]
     assert (titles[0], titles[3]) == ("training loss: 0.2000 at the end", "validation accuracy: 97.00% at the end")
+
+
+def test_an_evaluation_is_a_score_with_its_interval() -> None:
+    """A pair as ever, also when it is copied or sent; a history remembers how many images there were, and shows it."""
+    found = evaluate(nn.Identity(), [EYE])
+    loss, accuracy = found
+    assert isinstance(found, Evaluation) and found == Score(loss, accuracy) and (accuracy, found.images) == (1.0, 3)
+    for twin in copy.deepcopy(found), pickle.loads(pickle.dumps(found)):
+        assert str(twin) == str(found) == f"loss {loss:.4f}, accuracy 100.00% of 3 images (95% interval {wilson(3, 3)})"
+    history = History()
+    history.add(Score(0.5, 0.8), found, 0.02, 10.0)
+    assert history.test_images == 3 and history.plot().axes[3].get_title().endswith(f"95% interval {wilson(3, 3)}")
 
 
 def test_scores_are_called_test_only_where_they_are() -> None:

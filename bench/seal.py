@@ -1,0 +1,45 @@
+"""Train without a look at the test images, and open them once, at the end: each opening is a line of results/ledger.json."""
+
+import io
+from contextlib import redirect_stderr, redirect_stdout
+
+import torch
+from machine import HERE
+from mnist_s6.datasets import BatchedLoader, load_data
+from mnist_s6.files import unpack_data
+from mnist_s6.train import Recipe, Run, find_recipe
+from mnist_s6.truth import Opening, SealedTest
+from mnist_s6.util import fit, set_seed
+from torch import nn
+from torch.utils.data import Subset
+from torchvision.datasets import MNIST
+
+ROOT = str(HERE.parent / "data")
+LEDGER = HERE / "results" / "ledger.json"
+
+
+def train(recipe: Recipe | str, seed: int, threads: int | None = None, watched: int = 500) -> Run:
+    """Train by a recipe without a word, as `run_recipe` does, to the same weights.
+
+    `fit` evaluates after each epoch: here on the first `watched` training images, so that nobody peeks at the test images.
+    """
+    if threads:
+        torch.set_num_threads(threads)
+    recipe = find_recipe(recipe)
+    loader = load_data(recipe.batch_size, ROOT, seed=seed, batched=True, augmentation=recipe.augmentation, share=recipe.share)[0]
+    plain = BatchedLoader(Subset(loader.dataset, range(watched)), 500)
+    set_seed(seed)
+    model = recipe.build().to(memory_format=torch.channels_last)
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        return Run(model, fit(model, loader, plain, recipe.epochs, recipe.schedule))
+
+
+def open_test(model: nn.Module, hypothesis: str) -> Opening:
+    """Read the 10,000 test images, with a line in the ledger. One program at a time: let the parent open, not its workers."""
+    unpack_data(ROOT)
+    return SealedTest(BatchedLoader(MNIST(ROOT, train=False), 500), LEDGER).open(model, hypothesis)
+
+
+def expected(recipe: str, seed: int, goal: float) -> str:
+    """What a row expects of a training, in words; the same words whenever the row is measured again, which is marked."""
+    return f"Recipe '{recipe}', seed {seed}: its seeds read at least {goal:.2%} of the test images on average."
