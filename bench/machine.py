@@ -11,16 +11,25 @@ import torchvision
 HERE = Path(__file__).resolve().parent
 
 
+def asked_of_git(*words: str) -> str:
+    """What git says; nothing where there is no git, or no repository."""
+    try:
+        return subprocess.run(["git", *words], cwd=HERE, capture_output=True, text=True).stdout.strip()
+    except FileNotFoundError:
+        return ""
+
+
 def machine() -> dict[str, str | int | None]:
     """Hardware, versions, threads and commit, as they are kept with every result."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     models = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True).stdout.strip()
-    changed = subprocess.run(["git", "status", "--porcelain", "../mnist_s6", "*.py"], cwd=HERE, capture_output=True, text=True).stdout
+    commit = asked_of_git("rev-parse", "--short", "HEAD")
+    changed = asked_of_git("status", "--porcelain", "../mnist_s6", "*.py")
     return {
         "processor": models[0] if models else platform.processor() or platform.machine(),
         "cores": len(models) or None,
+        "graphics card": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "threads": torch.get_num_threads(),
         "system": platform.system(),
         "python": sys.version.split()[0],
@@ -33,6 +42,7 @@ def machine() -> dict[str, str | int | None]:
 def describe(facts: dict[str, str | int | None]) -> str:
     """The same in one line."""
     return (
-        f"{facts['processor']}, {facts['cores'] or '?'} cores, {facts['threads']} threads, {facts['system']}, "
+        f"{facts['processor']}, {facts['cores'] or '?'} cores, {facts['threads']} threads, "
+        f"{facts['graphics card'] + ', ' if facts.get('graphics card') else ''}{facts['system']}, "
         f"Python {facts['python']}, torch {facts['torch']}, torchvision {facts['torchvision']}"
     )

@@ -9,7 +9,7 @@ from mnist_s6.datasets import BatchedLoader, load_data
 from mnist_s6.files import unpack_data
 from mnist_s6.train import Recipe, Run, find_recipe
 from mnist_s6.truth import Opening, SealedTest
-from mnist_s6.util import fit, set_seed
+from mnist_s6.util import fit, get_device, set_seed
 from torch import nn
 from torch.utils.data import Subset
 from torchvision.datasets import MNIST
@@ -18,20 +18,22 @@ ROOT = str(HERE.parent / "data")
 LEDGER = HERE / "results" / "ledger.json"
 
 
-def train(recipe: Recipe | str, seed: int, threads: int | None = None, watched: int = 500) -> Run:
-    """Train by a recipe without a word, as `run_recipe` does, to the same weights.
+def train(recipe: Recipe | str, seed: int, threads: int | None = None, watched: int = 500, device: str | None = "cpu") -> Run:
+    """Train by a recipe without a word, as `run_recipe` does, to the same weights; `device` as for `get_device`.
 
     `fit` evaluates after each epoch: here on the first `watched` training images, so that nobody peeks at the test images.
     """
     if threads:
         torch.set_num_threads(threads)
-    recipe = find_recipe(recipe)
-    loader = load_data(recipe.batch_size, ROOT, seed=seed, batched=True, augmentation=recipe.augmentation, share=recipe.share)[0]
-    plain = BatchedLoader(Subset(loader.dataset, range(watched)), 500)
+    recipe, place = find_recipe(recipe), get_device(device)
+    loader = load_data(recipe.batch_size, ROOT, seed=seed, batched=True, augmentation=recipe.augmentation, device=place,
+                       share=recipe.share)[0]
+    plain = BatchedLoader(Subset(loader.dataset, range(watched)), 500, device=place)
     set_seed(seed)
-    model = recipe.build().to(memory_format=torch.channels_last)
+    model = recipe.build().to(place, memory_format=torch.channels_last)
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-        return Run(model, fit(model, loader, plain, recipe.epochs, recipe.schedule))
+        history = fit(model, loader, plain, recipe.epochs, recipe.schedule)
+    return Run(model.cpu(), history)
 
 
 def open_test(model: nn.Module, hypothesis: str) -> Opening:
