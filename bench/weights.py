@@ -65,6 +65,7 @@ The course draws digits itself, each in three hands and under many conditions (`
 - It reads one digit. Of a number such as 42 in one picture, it makes one digit.
 - MNIST's digits were written by employees of the US Census Bureau and American high-school students. Other ways to write a digit are rare in it. A hooked 1, a barred 7, an open 4 and a 9 with a foot are read in {european:.0%} of the drawings, but those are one form of each, neatly drawn.
 - The drawings are not photos. A shadow with a hard edge, a pattern under the digit, or a second line of writing can still be taken for ink.
+- What looks like a stroke or like paper is taken for it: an upright line beside the digit counts as a part of it; so may a dark rim wider than a twentieth of the picture, such as the table around a sheet. White ink on a transparent background is refused: the background counts as white.
 """
 
 

@@ -129,9 +129,11 @@ def _shown(text: object) -> str: # In one line
 
 # %% ../nbs/15_commands.ipynb #15c00021
 #: Endings of the files that are read in a folder
-SUFFIXES = ('.png', '.jpg', '.jpeg', '.gif', '.bmp', '.tif', '.tiff', '.webp', '.ppm', '.pgm', '.pbm')
+SUFFIXES = ('.png', '.jpg', '.jpeg', '.jpe', '.jfif', '.gif', '.bmp', '.tif', '.tiff', '.webp', '.ppm', '.pgm', '.pbm',
+            '.pnm')
 #: Endings of pictures of other kinds: a folder's are not passed over in silence, but refused by name
-OTHER_SUFFIXES = ('.heic', '.heif', '.avif', '.jxl', '.jp2', '.dng', '.svg')
+OTHER_SUFFIXES = ('.heic', '.heif', '.hif', '.avif', '.jxl', '.jp2', '.svg', '.pdf', '.psd', '.xcf', '.tga', '.ico',
+                  '.dng', '.cr2', '.cr3', '.nef', '.arw', '.orf', '.rw2', '.raf')
 
 def _inputs(
     name: str, # A file, a folder, or '-'

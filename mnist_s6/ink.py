@@ -116,6 +116,19 @@ def pieces(
         if torch.equal(ahead[1:].view_as(ink), numbers): return numbers.long()
         numbers = ahead[1:].view_as(ink)
 
+# %% ../nbs/09_ink.ipynb #a6cb19ea
+def _on_lines(piece: torch.Tensor, reach: int) -> torch.Tensor: # (h, w), 1 or 0 → (h, w)
+    "Where a piece is part of a nearly level line of at least 2·reach + 1 pixels (an opening, Serra 1982)."
+    near = F.max_pool2d(F.pad(piece, (reach,)*4)[None, None], (3, 1), 1, (1, 0))   # one row up or down is level, too
+    middles = 1 - F.max_pool2d(1 - near, (1, 2*reach + 1), 1, (0, reach))
+    return F.max_pool2d(middles, (1, 2*reach + 1), 1, (0, reach))[0, 0, reach:-reach, reach:-reach]*piece
+
+def _is_ruled(piece: torch.Tensor) -> bool: # (h, w), bool, cut to its box
+    "Whether a piece consists of level and upright lines, which share only the places where they meet."
+    ink, reach = piece.float(), max(1, max(piece.shape)//10)
+    level, upright = _on_lines(ink, reach), _on_lines(ink.T, reach).T
+    return bool((level + upright > 0).sum() > 0.95*ink.sum() and (level*upright).sum() < 0.25*ink.sum())
+
 # %% ../nbs/09_ink.ipynb #25267f17
 def _is_frame(piece: torch.Tensor) -> bool: # (h, w), bool, cut to its box
     "Whether a piece runs along nine tenths of each of its box's four sides, and is empty inside."
@@ -124,29 +137,60 @@ def _is_frame(piece: torch.Tensor) -> bool: # (h, w), bool, cut to its box
     inside = piece[height:-height, width:-width]
     return inside.numel() > 0 and not inside.any() and all(side.float().mean() > 0.9 for side in sides)
 
-def _kept(numbers: torch.Tensor) -> list[int]: # (H, W) as from `pieces`
-    "The numbers of the pieces that may be the digit's, by the five rules."
+# %% ../nbs/09_ink.ipynb #ea1c0c79
+_Ends = tuple[int, int, int, int]   # of a box: first and last row, first and last column
+
+def _is_line_of(numbers: torch.Tensor, number: int, box: _Ends, digit: _Ends) -> bool: # (H, W) as from `pieces`
+    "Whether the piece of a number, in its box, is a ruled line below, above, around or beside what another box holds."
+    (top, bottom, left, right), (first, last, start, end) = box, digit
+    height, margin = last - first + 1, max(1, (right - left)//20)
+    between = left + margin <= start and end <= right - margin and 3*height >= bottom - top
+    through = top == 0 and bottom == len(numbers) - 1 and height <= 0.7*len(numbers)
+    if 2*height <= end - start or not (between or through): return False
+    goes_up = min(bottom, last) - max(top, first) > 0.8*height
+    gap = 1 if goes_up else max(1, round(0.06*height))
+    near = numbers[max(0, first - gap):last + gap + 1, max(0, start - gap):end + gap + 1] == number
+    return not near.any() and _is_ruled(numbers[top:bottom + 1, left:right + 1] == number)
+
+# %% ../nbs/09_ink.ipynb #4aaeb82e
+def _length(box: _Ends) -> int:
+    "The longest side of a box."
+    return max(box[1] - box[0], box[3] - box[2]) + 1
+
+def _touches(box: _Ends, picture: torch.Tensor) -> bool:
+    "Whether a box reaches the picture's edge."
+    return box[0] == 0 or box[2] == 0 or box[1] == picture.shape[0] - 1 or box[3] == picture.shape[1] - 1
+
+def _boxes(numbers: torch.Tensor) -> dict[int, _Ends]: # (H, W) as from `pieces`
+    "The boxes of the pieces that are no speck, rim, box or ruled line."
     height, width = numbers.shape
     y, x, smallest = max(1, round(0.08*height)), max(1, round(0.08*width)), max(2, 0.03*max(numbers.shape))
-    sizes, free, inner = {}, 0, numbers[y:height - y, x:width - x]
+    boxes, inner = {}, numbers[y:height - y, x:width - x]
     for number, count in zip(*numbers.unique(return_counts=True)):
         if number == 0 or count < smallest: continue
         piece = numbers == number
         rows, columns = piece.any(1).nonzero()[:, 0].tolist(), piece.any(0).nonzero()[:, 0].tolist()
-        touches = rows[0] == 0 or columns[0] == 0 or rows[-1] == height - 1 or columns[-1] == width - 1
-        size = max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1
-        if size < smallest or (touches and not (inner == number).any()): continue   # a speck, a rim
-        if _is_frame(piece[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]): continue
-        sizes[number.item()] = size, touches
-        if not touches: free = max(free, size)
-    sizes = {number: size for number, (size, touches) in sizes.items() if not touches or size >= free}
+        box = rows[0], rows[-1], columns[0], columns[-1]
+        is_rim = _touches(box, numbers) and not (inner == number).any()
+        is_frame = _is_frame(piece[box[0]:box[1] + 1, box[2]:box[3] + 1])
+        if _length(box) >= smallest and not is_rim and not is_frame: boxes[number.item()] = box
+    return {number: box for number, box in boxes.items() if not any(
+        _is_line_of(numbers, number, box, other) for other in boxes.values() if other != box)}
+
+# %% ../nbs/09_ink.ipynb #65faf235
+def _kept(numbers: torch.Tensor) -> list[int]: # (H, W) as from `pieces`
+    "The numbers of the pieces that may be the digit's, by the six rules."
+    boxes = _boxes(numbers)
+    free = max((_length(box) for box in boxes.values() if not _touches(box, numbers)), default=0)
+    sizes = {number: _length(box) for number, box in boxes.items()
+             if not _touches(box, numbers) or _length(box) >= free}
     return [number for number, size in sizes.items() if size >= max(sizes.values())/10]
 
 # %% ../nbs/09_ink.ipynb #1463a688
 def digit_pieces(
     ink: torch.Tensor, # (H, W), bool
 ) -> torch.Tensor: # (H, W), bool
-    "The ink without specks, rims, neighbours at the edge, boxes and dust; looked at in at most 140 cells."
+    "The ink without specks, rims, neighbours at the edge, boxes, ruled lines and dust; looked at in at most 140 cells."
     step = math.ceil(max(ink.shape)/140)
     cells = pieces(F.max_pool2d(ink[None, None].float(), step, ceil_mode=True)[0, 0] > 0)
     kept = torch.isin(cells, torch.tensor(_kept(cells), dtype=torch.long))

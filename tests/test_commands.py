@@ -199,6 +199,20 @@ def test_a_folder_is_read_in_order(tmp_path: Path, run: Callable) -> None:
 
 
 
+def test_no_picture_in_a_folder_is_passed_over_in_silence(tmp_path: Path, run: Callable) -> None:
+    """A line for each picture of a format that can't be read, exit status 1; macOS's and Windows' own notes are no pictures."""
+    for name in "a.png", "b.jfif", "c.JPE", "d.pnm":
+        (tmp_path / name).write_bytes(PNG)
+    for name in "e.HEIC", "f.avif", "g.svg", "h.pdf", "i.CR2", "j.psd", "k.jxl":
+        (tmp_path / name).write_bytes(b"\0\0\0\x18ftypheic")
+    for name in "._a.png", "._e.heic", "Thumbs.db", ".DS_Store", "notes.txt":
+        (tmp_path / name).write_bytes(b"\0\5\x16\7")
+    status, out, errors = run("--json", tmp_path)
+    assert [Path(json.loads(line)["file"]).name for line in out.splitlines()] == ["a.png", "b.jfif", "c.JPE", "d.pnm"]
+    assert status == 1 and [line.split(": ")[1].rpartition("/")[2] for line in errors] == ["e.HEIC", "f.avif", "g.svg", "h.pdf", "i.CR2", "j.psd", "k.jxl"]
+    assert all("is no image that can be read" in line for line in errors)
+
+
 @pytest.mark.parametrize("content", [PNG, b"", PNG[:50], b"text"])
 def test_standard_input(content: bytes, monkeypatch: pytest.MonkeyPatch, run: Callable) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))

@@ -21,7 +21,7 @@ from mnist_s6.digits import (
     in_place, ink_box, photo_of, prepare_digit, prepare_image, prepare_images, prepare_steps,
 )
 from mnist_s6.files import read_idx, unpack_data
-from mnist_s6.ink import _spread, ink_on_black, otsu_threshold, shrunk, stroke_width, with_stroke
+from mnist_s6.ink import _spread, digit_pieces, ink_on_black, otsu_threshold, shrunk, stroke_width, with_stroke
 from mnist_s6.predict import predict
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "bench"))
@@ -338,6 +338,45 @@ def test_drawings_are_read(condition: Condition) -> None:
     """Nine of ten digits at least, under each condition."""
     right = [predict(draw(digit, "round", condition, 1)).digit == digit for digit in range(10)]
     assert sum(right) >= 9
+
+
+def ruled(lines: str, gap: int) -> list[torch.Tensor]:
+    """The ten digits, each with dark lines beside it: at the left, top, right or bottom, from edge to edge where the letter is large."""
+    pictures = []
+    for digit in range(10):
+        sheet = draw(digit, "round", PLAIN._replace(height=0.45), 2)
+        ink = (sheet < 120).nonzero()
+        (top, left), (bottom, right) = (ink.amin(0) - gap).tolist(), (ink.amax(0) + gap).tolist()
+        sides = {"l": (slice(top, bottom), slice(left, left + 3)), "r": (slice(top, bottom), slice(right - 3, right)),
+                 "t": (slice(top, top + 3), slice(left, right)), "b": (slice(bottom - 3, bottom), slice(left, right))}
+        for line in lines:
+            rows, columns = sides[line.lower()]
+            whole = slice(None)
+            sheet[(rows, columns) if line.islower() else (rows, whole) if line in "TB" else (whole, columns)] = 40
+        pictures.append(sheet)
+    return pictures
+
+
+@pytest.mark.parametrize("gap", [12, 20])
+@pytest.mark.parametrize("lines", ["b", "tb", "lb", "lt", "ltb", "lbr", "B", "L", "LTRB"])
+def test_ruled_lines_are_left_out(lines: str, gap: int) -> None:
+    """Boxes without some of their sides, underlines, margins and tables: nine of ten digits at least."""
+    if gap == 12 and lines in ("b", "tb", "B", "L"):
+        pytest.skip("a line must keep a distance, unless it goes up beside the digit")
+    assert sum(predict(sheet).digit == digit for digit, sheet in enumerate(ruled(lines, gap))) >= 9
+
+
+@pytest.mark.parametrize("strokes", [
+    [[(100, 60), (100, 240)]], [[(80, 60), (200, 60), (200, 240)]],  # a 1 and a printed 7, which are lines as well
+    [[(95, 60), (205, 60)], [(90, 72), (88, 140), (150, 130), (195, 175), (170, 225), (90, 230)]],  # the bar of a 5 that hangs free
+], ids=["1", "7", "5"])
+def test_straight_strokes_of_a_digit_are_kept(strokes: list[list[tuple[int, int]]]) -> None:
+    """Whatever stands alone, or doesn't reach beyond the rest at both ends, with a distance."""
+    picture = Image.new("L", (300, 300), "white")
+    for stroke in strokes:
+        ImageDraw.Draw(picture).line(stroke, fill=0, width=10, joint="curve")
+    ink = torch.from_numpy(np.array(picture)) < 128
+    assert torch.equal(digit_pieces(ink), ink)
 
 
 def test_a_line_of_two_pixels_is_as_bright_and_as_wide_as_mnists() -> None:

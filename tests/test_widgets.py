@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from importlib.resources import files
 
 import pytest
@@ -11,8 +12,11 @@ from matplotlib.colors import to_rgb
 
 from mnist_s6.model import FastNet, S6Net
 from mnist_s6.small import TinyNet
+from mnist_s6.util import History
 from mnist_s6.widgets import BLUE, ORANGE, SIGNED, front_end, modules, network_bytes, saved_state
 from mnist_s6.widgets.drawing import draw_explorer, sheet_bytes
+from mnist_s6.widgets.filters import filter_explorer
+from mnist_s6.widgets.live import snapshot, training_picture
 
 FOLDER = files("mnist_s6") / "widgets"
 FRONTS = sorted(file.name for file in FOLDER.iterdir() if file.name.endswith(".js"))
@@ -61,6 +65,36 @@ def test_the_course_s_networks_are_sent(network: type) -> None:
     assert network_bytes(model)
     model.extra = torch.nn.Dropout()
     assert network_bytes(model) == b""
+
+
+@pytest.mark.parametrize("precision", [torch.double, torch.half, torch.bfloat16])
+def test_any_default_precision(precision: torch.dtype, request: pytest.FixtureRequest) -> None:
+    """A network that was made before is sent, and one that is made under it is at least shown."""
+    usual = S6Net()
+    request.addfinalizer(lambda: torch.set_default_dtype(torch.float))
+    torch.set_default_dtype(precision)
+    assert precision != torch.double or network_bytes(usual) and network_bytes(S6Net())
+    for model in usual, S6Net():
+        image = torch.zeros(28, 28, dtype=torch.uint8)
+        draw_explorer(model)
+        filter_explorer(model, torch.zeros(1, 1, 28, 28)).answer_layers(0)
+        if precision == torch.double:
+            assert draw_explorer(model).answer_probabilities(bytes(4 * image.numel()))["probabilities"]
+
+
+def test_wrapped_networks_are_sent_and_shown_as_what_is_inside() -> None:
+    """Compiled, for several devices, or both."""
+    model = S6Net()
+    for wrapped in torch.compile(model), torch.nn.DataParallel(torch.compile(model)):
+        assert network_bytes(wrapped) == network_bytes(model)
+        assert snapshot(wrapped, 0).words == snapshot(model, 0).words
+
+
+@pytest.mark.parametrize("given", [S6Net, None])
+@pytest.mark.parametrize("use", [draw_explorer, lambda model: snapshot(model, 0), lambda model: training_picture(model, History())])
+def test_what_is_no_network_is_told(given: object, use: Callable[[object], object]) -> None:
+    with pytest.raises(TypeError, match="expected a network, such as S6Net"):
+        use(given)
 
 
 def test_other_networks_are_not_sent() -> None:

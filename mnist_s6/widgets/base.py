@@ -21,7 +21,8 @@ from matplotlib.figure import Figure
 from safetensors.torch import save
 from torch import nn
 
-from ..model import FastNet, S6Net, evaluating
+from ..model import FastNet, S6Net, ask, check_network, evaluating
+from ..threads import twin
 
 # %% ../../nbs/21_explorer.ipynb #86eed256
 class Picture(NamedTuple):
@@ -212,14 +213,16 @@ def _same(model: nn.Module, ours: nn.Module) -> bool:
     if str(model) != str(ours) or model.state_dict().keys() != ours.state_dict().keys(): return False
     ours.load_state_dict(model.state_dict())
     image = torch.linspace(-1, 1, 784).view(1, 1, 28, 28)
-    first = next(model.parameters())
     with evaluating(model) as asked, evaluating(ours) as own, torch.no_grad():
-        return torch.allclose(asked(image.to(first)).float().cpu(), own(image), atol=1e-3, equal_nan=True)
+        answers = (ask(network, image).cpu().double() for network in (asked, own))
+        return torch.allclose(*answers, atol=1e-3, equal_nan=True)
 
 def network_bytes(
     model: nn.Module,
 ) -> bytes: # A safetensors file; empty if `network.js` can't compute this network
     "An `S6Net` or `FastNet` as it is now, for the front end."
+    check_network(model)
+    model = twin(model)   # without wrappers, such as that of torch.compile
     widths = tuple(layer.out_channels for layer in model.modules() if isinstance(layer, nn.Conv2d))
     network, count = {'S6Net': (S6Net, 4), 'FastNet': (FastNet, 3)}.get(type(model).__name__, (None, 0))
     if len(widths) != count or network is None or not _same(model, network(widths)): return b''

@@ -15,6 +15,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import nn
 
+from ..model import check_network
+from ..threads import twin
 from ..util import History, Training
 from .base import BLUE, ORANGE, SAVED, SIGNED, Explorer, Picture, mosaic
 
@@ -32,7 +34,9 @@ def snapshot(
     epoch: int, # How many have ended
 ) -> Snapshot:
     "What is kept of a network after an epoch."
-    convolutions = [(name or 'model', layer) for name, layer in model.named_modules() if isinstance(layer, nn.Conv2d)]
+    check_network(model)
+    parts = twin(model).named_modules()   # without wrappers, such as that of torch.compile
+    convolutions = [(name or 'model', layer) for name, layer in parts if isinstance(layer, nn.Conv2d)]
     if not convolutions:
         words = 'the network has no convolution, so there are no filters to show'
         return Snapshot(epoch, torch.zeros(0, 1, 1), 1., 'no convolution, no filters', words)
