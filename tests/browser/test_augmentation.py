@@ -36,7 +36,7 @@ def test_the_sentence_is_pythons(browser: Browser, digits: MNIST) -> None:
         pixels, label = digits.data[index], digits.targets[index].item()
         says = functions(SAYS, index=index, seed=seed, pixels=pixels, label=label, **values)
         assert says == augmentation_picture(digits, index, settings, seed).text
-    functions.page.close()
+    functions.close()
 
 
 @pytest.fixture(scope="module")
