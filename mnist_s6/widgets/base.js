@@ -1,7 +1,7 @@
 // What every explorer is made of: elements, controls that are bound to its state, pictures of numbers, words.
 // An explorer's state lives in `model`, which has get, set, save_changes, on, off and send, as anywidget's has.
 
-const KEYS = "data-lm-suppress-shortcuts"; // without it JupyterLab takes an element's keys for itself
+export const KEYS = "data-lm-suppress-shortcuts"; // without it JupyterLab takes an element's keys for itself
 let made = 0;
 const newId = () => `s6-${Date.now().toString(36)}-${made++}`;
 

@@ -170,6 +170,32 @@ def test_clicks_choose_a_pair_and_a_mistake(page: Page, book: MistakeBook) -> No
     expect(page.locator(".s6-matrix .s6-under")).to_have_count(10)
 
 
+def test_keys_walk_through_the_matrix(page: Page, book: MistakeBook) -> None:
+    """From cell to cell, not beyond the edges; Enter or Space chooses, and the focus stays for the next step."""
+    cells, keyboard = page.locator(".s6-matrix td"), page.keyboard
+    says(page, book)
+    expect(page.locator(".s6-matrix td[tabindex='0']")).to_have_count(1)
+    page.get_by_label("prediction", exact=True).press("Tab")
+    page.get_by_role("slider", name="mistake").press("Tab")
+    expect(cells.nth(0)).to_be_focused()
+    for key, place in (
+        *(("ArrowUp", 0), ("ArrowLeft", 0), ("End", 9), ("ArrowRight", 9), ("ArrowDown", 19), ("Home", 10)),
+        *(("ArrowRight", 11), ("ArrowUp", 1), ("ArrowLeft", 0)),
+    ):
+        keyboard.press(key)
+        expect(cells.nth(place)).to_be_focused()
+    label, said = divmod(book.matrix.argmax().item(), 10)
+    for key in ["ArrowDown"] * label + ["ArrowRight"] * said + ["Enter"]:
+        keyboard.press(key)
+    says(page, book, 0, label, said)
+    expect(cells.nth(10 * label + said)).to_be_focused()
+    expect(cells.nth(10 * label + said)).to_have_class("s6-under")
+    for key in ["ArrowDown"] * 9 + ["ArrowRight"] * 9 + ["Space"]:
+        keyboard.press(key)
+    says(page, book, 0, 9, 9)
+    expect(cells.nth(99)).to_be_focused()
+
+
 def test_the_pictures_are_the_books(page: Page, book: MistakeBook) -> None:
     """The mistake, its ten probabilities, its neighbours, and the maps with their differences."""
     label, said = book.mistakes.labels[0].item(), book.mistakes.predictions[0].item()
