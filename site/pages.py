@@ -125,6 +125,12 @@ def run_it(name: str, settings: Any) -> str:
     return RUN.format(colab=escape(colab), source=escape(source))
 
 
+def first_page(root: Path, settings: Any, folder: Path) -> str:
+    """The top of the first page; writes to `folder` what it needs."""
+    front = (root / "site/front.html").read_text(encoding="utf-8")
+    return front.format(zip=escape(f"{settings['doc_host']}{settings['doc_baseurl']}/{ZIP}"), parts=write_front(folder))
+
+
 def with_opening(text: str, insert: str) -> str:
     """A notebook's first cell with something put under its title and the sentence below it."""
     opening, rest = re.fullmatch(r"(# .+\n\s*>.+(?:\n>.+)*)((?s:.*))", text).groups()
@@ -147,12 +153,9 @@ def as_page(app: Sphinx, name: str, source: list[str]) -> None:
             for_reading(cell)
         elif cell["cell_type"] == "markdown":
             cell["source"] = hold_links(text_of(cell), root, f"{settings['git_url']}/blob/{settings['branch']}")
-    front = (root / "site/front.html").read_text(encoding="utf-8")
-    front = front.format(zip=escape(f"{settings['doc_host']}{settings['doc_baseurl']}/{ZIP}"))
-    insert = RAW.format(front if name == "index" else run_it(name, settings))
+    insert = RAW.format(first_page(root, settings, folder) if name == "index" else run_it(name, settings))
     cells[0]["source"] = with_opening(cells[0]["source"], insert)
     if name == "index":
-        write_front(folder)
         cells.append({"cell_type": "markdown", "id": "menu", "metadata": {}, "source": menu(nb, path.parent)})
     source[0] = json.dumps(nb | {"cells": cells})
 

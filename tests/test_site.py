@@ -144,6 +144,12 @@ def test_the_zip_holds_the_site(site: Path, tmp_path: Path) -> None:
     assert (tmp_path / "1/it.zip").read_bytes() == (tmp_path / "2/it.zip").read_bytes()
 
 
+def test_nothing_large_is_there_twice(site: Path) -> None:
+    """Networks, images and stills that several explorers show are shared."""
+    files = [path for path in site.rglob("*") if path.is_file() and path.stat().st_size > 2000]
+    assert len(files) > 100 and len({path.read_bytes() for path in files}) == len(files)
+
+
 def test_a_warning_fails_the_build(tmp_path: Path) -> None:
     first = {"cell_type": "markdown", "metadata": {}, "source": "# A\n> b.\n\n[lost](nowhere.ipynb)"}
     (tmp_path / "in").mkdir()

@@ -7,6 +7,7 @@ The stem runs no thread and opens no socket of ZeroMQ before, which a fork would
 of this project: each notebook still imports the library itself.
 """
 
+import asyncio
 import atexit
 import gc
 import os
@@ -17,6 +18,7 @@ import time
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint
+from itertools import count
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -27,33 +29,41 @@ from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvision
 SHARED = ("ipykernel.kernelapp", "matplotlib.pyplot", "numpy", "torch", "torchvision")
 INLINE = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}  # what a kernel sets before its imports
 POSSIBLE = sys.platform == "linux"  # elsewhere there is no fork, or one that the system's libraries don't survive
+PAUSE = 0.05  # seconds between two looks at what has happened
+BEGUN, ENDED = "begun", "ended"  # what the stem tells of a kernel
 NAME = "warm"  # of the provisioner, in a kernel's specification
 
 
 def serve(requests: Connection) -> None:
-    """Fork one kernel after the other, and tell each one's process ID, then how it ended, until nobody asks."""
+    """Fork the kernels that are asked for, and tell each one's process ID, then how it ended, until nobody asks."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever asks
+    running: dict[int, int] = {}  # the number that whoever asks has given to each, by process ID
     while True:
-        try:
-            kernel = requests.recv()
-        except EOFError:
-            os._exit(0)
-        os.environ.update(INLINE | kernel["env"])  # some of the modules look there when they are imported
-        for name in SHARED:  # which takes its time only once
-            import_module(name)
-        gc.freeze()  # what is there stays: the collector need not look at it, and so copy it, in each kernel
-        pid = os.fork()
-        if not pid:
-            become_kernel(requests, **kernel)
-        ended, status = 0, 0
-        while not ended:
-            if requests.poll(0.05):  # nobody asks for a second one before the first has ended: the asker is gone
-                os._exit(0)  # the kernel sees that it has no parent, and ends
+        if requests.poll(PAUSE if running else None):
+            try:
+                number, kernel = requests.recv()
+            except EOFError:
+                os._exit(0)  # the kernels see that they have no parent, and end
+            running[fork_kernel(requests, number, **kernel)] = number
+        for pid in list(running):
             ended, status = os.waitpid(pid, os.WNOHANG)
-        requests.send(os.waitstatus_to_exitcode(status))
+            if ended:
+                requests.send((running.pop(pid), ENDED, os.waitstatus_to_exitcode(status)))
 
 
-def become_kernel(requests: Connection, argv: list[str], folder: str, env: dict[str, str]) -> None:
+def fork_kernel(requests: Connection, number: int, argv: list[str], folder: str, env: dict[str, str]) -> int:
+    """Start a kernel, which tells that it has begun; returns its process ID."""
+    os.environ.update(INLINE | env)  # some of the modules look there when they are imported
+    for name in SHARED:  # which takes its time only once
+        import_module(name)
+    gc.freeze()  # what is there stays: the collector need not look at it, and so copy it, in each kernel
+    pid = os.fork()
+    if not pid:
+        become_kernel(requests, number, argv, folder, env)
+    return pid
+
+
+def become_kernel(requests: Connection, number: int, argv: list[str], folder: str, env: dict[str, str]) -> None:
     """In a new process: do what `python -m ipykernel_launcher` does, until the kernel is shut down."""
     import numpy
     from ipykernel import kernelapp
@@ -64,7 +74,7 @@ def become_kernel(requests: Connection, argv: list[str], folder: str, env: dict[
     os.chdir(folder)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     numpy.random.seed()  # Python's own generator takes a new seed by itself, and PyTorch always begins with the same
-    requests.send(os.getpid())
+    requests.send((number, BEGUN, os.getpid()))
     requests.close()
     sys.argv = [*argv, f"--IPKernelApp.parent_handle={os.getppid()}"]  # whose end is the kernel's, too
     try:
@@ -74,16 +84,36 @@ def become_kernel(requests: Connection, argv: list[str], folder: str, env: dict[
         os._exit(0)  # to take all modules down one by one, as Python does in the end, costs two seconds
 
 
+class Stem:
+    """The way to a process that forks kernels; it ends with this process."""
+
+    def __init__(self) -> None:
+        self.pipe, there = Pipe()
+        command = [sys.executable, __file__, str(there.fileno())]
+        process = subprocess.Popen(command, pass_fds=[there.fileno()], stdin=subprocess.DEVNULL)
+        there.close()
+        self.numbers, self.told = count(), {}  # what it has told of each kernel
+        atexit.register(process.wait)
+        atexit.register(self.pipe.close)  # before it waits: this ends the stem
+
+    def ask(self, **kernel: Any) -> int:
+        """Have a kernel forked; returns the number that it has here."""
+        number = next(self.numbers)
+        self.pipe.send((number, kernel))
+        return number
+
+    def hears(self, number: int, event: str) -> int | None:
+        """What the stem has told of an event of a kernel; None if nothing yet."""
+        while self.pipe.poll():
+            about, what, value = self.pipe.recv()
+            self.told[about, what] = value
+        return self.told.get((number, event))
+
+
 @cache
-def stem() -> Connection:
-    """The way to this process's stem, which is started by the first call, and ends with this process."""
-    here, there = Pipe()
-    command = [sys.executable, __file__, str(there.fileno())]
-    process = subprocess.Popen(command, pass_fds=[there.fileno()], stdin=subprocess.DEVNULL)
-    there.close()
-    atexit.register(process.wait)
-    atexit.register(here.close)  # before it waits: this ends the stem
-    return here
+def stem() -> Stem:
+    """This process's own, which the first call starts."""
+    return Stem()
 
 
 class Forked:
@@ -92,20 +122,25 @@ class Forked:
     stdin = stdout = stderr = None
 
     def __init__(self, argv: list[str], folder: str, env: dict[str, str]) -> None:
+        self.number = stem().ask(argv=argv, folder=folder, env=env)
+        self.pid: int | None = None
         self.returncode: int | None = None
-        stem().send({"argv": argv, "folder": folder, "env": env})
-        self.pid: int = stem().recv()
+
+    def begun(self) -> bool:
+        """Whether it runs, and has its process ID."""
+        self.pid = stem().hears(self.number, BEGUN)
+        return self.pid is not None
 
     def poll(self) -> int | None:
         """How it ended; None while it runs."""
-        if self.returncode is None and stem().poll():
-            self.returncode = stem().recv()
+        if self.returncode is None:
+            self.returncode = stem().hears(self.number, ENDED)
         return self.returncode
 
     def wait(self) -> int:
         """How it ended, when it has."""
         while self.poll() is None:
-            time.sleep(0.05)
+            time.sleep(PAUSE)
         return self.returncode
 
     def send_signal(self, number: int) -> None:
@@ -124,6 +159,8 @@ class WarmProvisioner(LocalProvisioner):
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> dict[str, Any]:
         """Fork the kernel that `cmd` would start."""
         self.process = Forked(cmd[cmd.index("ipykernel_launcher") :], str(kwargs["cwd"]), kwargs["env"])
+        while not self.process.begun():  # the first one waits for the imports, and a server has other work meanwhile
+            await asyncio.sleep(PAUSE)
         self.pid = self.pgid = self.process.pid
         self.cwd = kwargs["cwd"]
         return self.connection_info

@@ -1,6 +1,6 @@
 // The mistakes of a network: how often which digits are mixed up, the misread images, and each beside its like.
 
-import { Bars, Picture, Stage, bytes, floats, h, percent, row, table, withArticle } from "./base.js";
+import { Bars, KEYS, Picture, Stage, bytes, floats, h, percent, row, table, withArticle } from "./base.js";
 
 const PAGE = 48; // mistakes that are shown at once
 const ANY = -1;
@@ -72,7 +72,29 @@ function matrix(counts, classes, { label, prediction }, caption, pick) {
     h("tr", {}, h("th", { scope: "row" }, String(down)), digits.map(across => cell(down, across)))
   ));
   const head = h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "↓ →"), heads));
-  return h("table", { class: "s6-grid s6-matrix", "aria-label": caption }, head, h("tbody", {}, rows));
+  const about = { class: "s6-grid s6-matrix", role: "grid", "aria-label": caption, [KEYS]: "true" };
+  return h("table", about, head, h("tbody", {}, rows));
+}
+
+/** Arrow keys lead from cell to cell of a table, Home and End to a row's ends, Enter or Space choose; `at` is the first. */
+function walkable(table, across, at) {
+  const cells = [...table.querySelectorAll("td")];
+  cells.forEach((cell, place) => (cell.tabIndex = place === at ? 0 : -1)); // Tab leads to one of them
+  table.addEventListener("keydown", event => {
+    const column = at % across;
+    const steps = { ArrowLeft: column ? -1 : 0, ArrowRight: column < across - 1 ? 1 : 0 };
+    Object.assign(steps, { ArrowUp: at < across ? 0 : -across, ArrowDown: at + across < cells.length ? across : 0 });
+    Object.assign(steps, { Home: -column, End: across - 1 - column });
+    if (event.key in steps) {
+      cells[at].tabIndex = -1;
+      at += steps[event.key];
+      cells[at].tabIndex = 0;
+      cells[at].focus();
+    } else if (event.key === "Enter" || event.key === " ") cells[at].click();
+    else return;
+    event.preventDefault();
+  });
+  return cells[at];
 }
 
 /** A small image with two lines of words below, which can be pressed. */
@@ -164,7 +186,10 @@ const explorer = {
       const wrong = `${thousands(labels.length)} of ${thousands(tested)} wrong`;
       const caption = `${wrong}: click a cell\n↓ label, prediction →`;
       const drawn = matrix(counts, classes, about, caption.replace("\n", ", "), choice => stage.put(choice));
+      const hadFocus = pairs.contains(document.activeElement);
+      const start = walkable(drawn, classes, Math.max(0, about.label) * classes + Math.max(0, about.prediction));
       pairs.replaceChildren(h("figcaption", {}, caption), h("div", { class: "s6-scroll" }, drawn));
+      if (hadFocus) start.focus();
     }
     function drawPage({ places, chosen, which }) {
       const start = which - (which % PAGE);

@@ -1,6 +1,6 @@
 // Brings the explorers of a page to life, from a server and from a file alike. A page that was opened from a file
 // may fetch nothing and import nothing by its path: modules and data come in classic scripts.
-globalThis.course = { fronts: {}, saved: {} }; // filled by the files in explorers/
+globalThis.course = { fronts: {}, saved: {}, parts: {} }; // filled by the files in explorers/
 
 (() => {
   const here = new URL(".", document.currentScript.src);
@@ -12,17 +12,19 @@ globalThis.course = { fronts: {}, saved: {} }; // filled by the files in explore
     document.head.append(Object.assign(document.createElement("script"), { src, onload: done, onerror: lost }));
   }));
 
-  const front = name => (coming[`module of ${name}`] ??= load(name).then(() => {
-    const text = new Blob([course.fronts[name]], { type: "text/javascript" });
+  const front = name => (coming[`module of ${name}`] ??= Promise.all(["base", name].map(load)).then(() => {
+    const text = new Blob([course.fronts.base, "\n", course.fronts[name]], { type: "text/javascript" });
     return import(URL.createObjectURL(text));
   }));
 
   async function wake(place) {
     const name = place.id;
-    const module = front(place.dataset.front); // both come at the same time
-    await load(name);
+    const parts = place.dataset.parts.split(" ").filter(Boolean);
+    const module = front(place.dataset.front); // all come at the same time
+    await Promise.all([name, ...parts].map(load));
     const { default: explorer, alive, revive } = await module;
-    alive(explorer, place, name, JSON.parse(course.saved[name], revive));
+    const whole = value => (value?.part ? { base64: course.parts[value.part] } : value);
+    alive(explorer, place, name, JSON.parse(course.saved[name], (key, value) => revive(key, whole(value))));
     place.dataset.alive = "true";
     performance.mark(`alive ${name}`);
   }

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent.parent / "tools")]
@@ -53,46 +53,28 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-class Tabs:
-    """The notebooks that the test modules name in `NOTEBOOK`, each in its tab; the next one runs ahead."""
-
-    def __init__(self, browser: Browser, server: lab.Server, names: list[str]) -> None:
-        self.browser, self.server, self.waiting = browser, server, names
-        self.started: dict[str, lab.Notebook] = {}
-
-    def open(self, name: str) -> lab.Notebook:
-        """The notebook with all cells run; the one after it is started before waiting."""
-        self.waiting = [name, *(other for other in self.waiting if other != name)]
-        for other in self.waiting[:2]:
-            if other not in self.started:
-                page = self.browser.new_page(viewport={"width": 1500, "height": 1000})
-                self.started[other] = lab.Notebook(page, self.server, other)
-                self.started[other].start()
-        self.waiting.remove(name)
-        self.started[name].wait_until_run()
-        return self.started[name]
-
-
 @pytest.fixture(scope="session")
-def tabs(request: pytest.FixtureRequest, browser: Browser, server: lab.Server) -> Tabs:
-    """The tabs of all notebooks, in the order of the tests."""
-    names = [getattr(item.module, "NOTEBOOK", None) for item in request.session.items]
-    return Tabs(browser, server, [name for name in dict.fromkeys(names) if name])
+def lab_page(browser: Browser) -> Iterator[Page]:
+    """The tab of the browser in which JupyterLab shows one notebook after the other."""
+    page = browser.new_page(viewport={"width": 1500, "height": 1000})
+    page.set_default_timeout(lab.PATIENCE)
+    yield page
+    page.close()
 
 
 @pytest.fixture(scope="module")
-def notebook(request: pytest.FixtureRequest, tabs: Tabs) -> Iterator[lab.Notebook]:
+def notebook(request: pytest.FixtureRequest, lab_page: Page, server: lab.Server) -> Iterator[lab.Notebook]:
     """The notebook of the test module, open and run; its page may fetch nothing from outside."""
-    name = request.module.NOTEBOOK
+    opened = lab.Notebook(lab_page, server, request.module.NOTEBOOK)
     try:
-        opened = tabs.open(name)
+        opened.start()
+        opened.wait_until_run()
         yield opened
     except Exception:
-        tabs.started[name].keep("did not open")
+        opened.keep("did not open")
         raise
     finally:
-        tabs.started[name].page.close()
-        tabs.server.stop_kernel(name)
+        opened.close()
     assert not opened.outside, f"the page fetched from outside: {opened.outside}"
 
 

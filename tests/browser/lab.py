@@ -24,6 +24,12 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 SCREENSHOTS = ROOT / "_out/screenshots"
 PATIENCE = 60_000  # milliseconds that one step may take, on a machine that has other work too
 LOCAL = re.compile(r"(https?|wss?)://127\.0\.0\.1[:/]|blob:|data:")
+# Playwright's own list, which this replaces, and Chromium's tool bar, a page of its own for each window, which nobody sees.
+NOT_NEEDED = """AvoidUnnecessaryBeforeUnloadCheckSync DestroyProfileOnBrowserClose HttpsUpgrades MediaRouter
+HttpsFirstBalancedModeAutoEnable LensOverlay PaintHolding ThirdPartyStoragePartitioning OptimizationHints AimEnabled
+AvoidCorsURLLoaderRestartOnRedirect TcpPortRandomizationWin NetworkTimeServiceQuerying PreconnectToSearch
+InitialWebUI WebUIReloadButton WebUIToolbar WebUIBackForwardButton WebUIHomeButton WebUILocationBar
+WebUISplitTabsButton PreloadTopChromeWebUI WebUIOmniboxPopup""".split()
 CHROMIUM_FLAGS = [  # without them Chromium looks up its maker's hosts at every start
     "--disable-gpu",
     "--disable-quic",
@@ -31,6 +37,7 @@ CHROMIUM_FLAGS = [  # without them Chromium looks up its maker's hosts at every 
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    f"--disable-features={','.join(NOT_NEEDED)}",
     "--disable-dev-shm-usage",  # a container's /dev/shm may be too small for a page of pictures, which then dies
 ]
 # How far the rightmost word or picture reaches.
@@ -58,6 +65,41 @@ HEAR = """element => {
 # What has the focus, in words.
 FOCUSED = "() => document.activeElement.outerHTML.slice(0, 200)"
 IDLE = "Python 3 (ipykernel) | Idle"  # in the bar at the bottom of the page
+# Opens a notebook, and waits until its kernel has started.
+OPEN = """async path => {
+    const panel = await jupyterapp.commands.execute("docmanager:open", { path });
+    await panel.context.ready;
+    await panel.sessionContext.ready;
+}"""
+CLOSE = "() => jupyterapp.shell.currentWidget.dispose()"
+# Keeps in `under` the messages to the kernel that it has not done with yet, the explorers' own among them.
+WATCH = """() => {
+    const kernel = jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+    const under = (globalThis.under = new Set());
+    kernel.anyMessage.connect((_, { msg, direction }) => {
+        if (direction === "send" && msg.channel === "shell") under.add(msg.header.msg_id);
+        else if (msg.header.msg_type === "status" && msg.content.execution_state === "idle")
+            under.delete(msg.parent_header.msg_id);
+    });
+}"""
+# The kernel has done with all messages, and the page has drawn what came of them.
+QUIET = """async () => {
+    for (let frames = 0; frames < 3; frames++) {
+        await new Promise(requestAnimationFrame);
+        if (under.size) return false;
+    }
+    return true;
+}"""
+# The kernel's server: kernels are forks of a Python that has imported what most notebooks import.
+SETTINGS = """import sys
+sys.path.insert(0, {tools!r})
+import warm_kernels
+from run_notebook import ThisPython
+class Kernels(ThisPython):
+    warm = warm_kernels.POSSIBLE
+c.ServerApp.kernel_spec_manager_class = Kernels
+c.LabApp.expose_app_in_browser = True
+"""
 NEWS = "jupyter/settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
 
 
@@ -76,7 +118,7 @@ class Server(NamedTuple):
             return reply.read()
 
     def stop_kernel(self, name: str) -> None:
-        """End the kernel of a notebook, which holds a network and a data set."""
+        """End the kernel of a notebook."""
         for session in json.loads(self.ask("sessions")):
             if session["path"] == f"{name}.ipynb":
                 self.ask(f"sessions/{session['id']}", "DELETE")
@@ -88,6 +130,7 @@ def serve(folder: Path) -> Iterator[Server]:
     shutil.copytree(ROOT / "nbs", folder / "nbs", ignore=shutil.ignore_patterns(".*", "data"))
     (folder / NEWS).parent.mkdir(parents=True)
     (folder / NEWS).write_text('{"fetchNews": "false"}')  # else it asks, in a box above the notebook
+    (folder / "jupyter/jupyter_server_config.py").write_text(SETTINGS.format(tools=str(ROOT / "tools")))
     port = free_port()
     server = Server(f"http://127.0.0.1:{port}", secrets.token_hex(16), folder / "nbs", folder / "data")
     command = [
@@ -152,23 +195,33 @@ expect.set_options(timeout=PATIENCE)
 
 
 class Notebook:
-    """A notebook of the course in a browser's tab."""
+    """A notebook of the course in a browser's tab, one after the other in the same JupyterLab."""
 
     def __init__(self, page: Page, server: Server, name: str) -> None:
         self.page, self.server, self.name = page, server, name
         self.outside: list[str] = []  # addresses asked for that are not this machine
-        page.set_default_timeout(PATIENCE)
         page.on("request", self.note_request)
 
     def start(self) -> None:
         """Open it and run all cells by the menu, as a reader does; does not wait for their end."""
-        page, server = self.page, self.server
-        page.goto(f"{server.address}/lab/tree/{self.name}.ipynb?token={server.token}&reset")
+        page = self.page
+        if page.url == "about:blank":
+            page.goto(f"{self.server.address}/lab?token={self.server.token}&reset")
+            expect(page.locator("#jp-main-dock-panel")).to_be_visible(timeout=2 * PATIENCE)
+            page.wait_for_function("jupyterapp.restored.then(() => true)")
+        page.evaluate(OPEN, f"{self.name}.ipynb")
         # The dot in the toolbar says idle too early, and Run All would be lost.
         expect(page.get_by_text(IDLE)).to_be_visible(timeout=2 * PATIENCE)
+        page.evaluate(WATCH)
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_text("Run All Cells", exact=True).click()
         expect(page.locator(".jp-CodeCell .jp-InputPrompt").first).not_to_have_text("[ ]:")
+
+    def close(self) -> None:
+        """Close it without saving, and end its kernel, which holds a network and a data set."""
+        self.page.remove_listener("request", self.note_request)
+        self.page.evaluate(CLOSE)
+        self.server.stop_kernel(self.name)
 
     def note_request(self, request: Request) -> None:
         """Keep the addresses that are not on this machine."""
@@ -316,15 +369,8 @@ class ExplorerOnPage:
         return found
 
     def settle(self) -> None:
-        """Wait until the kernel is idle and the sentence stays the same for a second: nothing is on its way any more."""
-        end, since, last = time.monotonic() + PATIENCE / 1000, time.monotonic(), None
-        while time.monotonic() - since < 1:
-            now = self.sentence.text_content() if self.page.get_by_text(IDLE).is_visible() else None
-            if now is None or now != last:
-                since, last = time.monotonic(), now
-            if time.monotonic() > end:
-                raise TimeoutError(f"the kernel is busy, or the sentence keeps changing: {now!r}")
-            self.page.wait_for_timeout(50)
+        """Wait until nothing is on its way any more, neither to the kernel nor from it."""
+        self.page.wait_for_function(QUIET)
 
     def shows_error(self, message: str) -> None:
         """Wait until the widget shows an error that begins so; '' for none."""

@@ -13,6 +13,7 @@ from helpers import mnist
 from lab import Notebook
 from playwright.sync_api import Browser, Page, expect
 
+from mnist_s6.widgets import alive_html
 from mnist_s6.widgets.convolution import _step_words, convolution_explorer, parse_kernel, shrunk_digit
 
 NOTEBOOK = "27_convolution"
@@ -33,7 +34,7 @@ def functions(browser: Browser) -> Iterator[Functions]:
     """What the front end exports."""
     functions = Functions(browser, "convolution.js")
     yield functions
-    functions.page.close()
+    functions.close()
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +43,16 @@ def digit() -> torch.Tensor:
     return mnist(train=False).data[0]
 
 
+@pytest.fixture(scope="module")
+def by_hand(digit: torch.Tensor) -> str:
+    """The explorer with the sum that is done by hand, as HTML."""
+    return alive_html(convolution_explorer(digit, place=2))
+
+
 @pytest.fixture
-def page(browser: Browser, tmp_path: Path, digit: torch.Tensor) -> Iterator[Page]:
-    """The explorer with the sum that is done by hand."""
-    with opened(browser, tmp_path, convolution_explorer(digit, place=2)) as page:
+def page(browser: Browser, tmp_path: Path, by_hand: str) -> Iterator[Page]:
+    """It, from a file."""
+    with opened(browser, tmp_path, by_hand) as page:
         yield page
 
 

@@ -5,7 +5,7 @@ from lab import ExplorerOnPage, Notebook
 from torchvision.datasets import MNIST
 
 from mnist_s6.augment import Augmentation
-from mnist_s6.widgets import augmentation_picture
+from mnist_s6.widgets.augmentation import _telling, augmentation_steps
 
 NOTEBOOK = "01_datasets"
 IMAGE, SEED, BUTTON = "image", "seed of the draw", "course settings"
@@ -31,12 +31,12 @@ def explorer(notebook: Notebook, digits: MNIST) -> ExplorerOnPage:
 
 
 def shows(explorer: ExplorerOnPage, digits: MNIST, changed: dict[str, float], phrase: str = "") -> None:
-    """Wait until the sliders have these values, and the sentence is what the picture's function says of them."""
+    """Wait until the sliders have these values, and the sentence is what Python says of them."""
     values = START | changed
     for label, value in values.items():
         explorer.reads(label, value)
     settings = Augmentation(values[PROBABILITY], values[SIZE], values[DEGREES])
-    text = augmentation_picture(digits, values[IMAGE], settings, values[SEED]).text
+    text = _telling(augmentation_steps(digits, values[IMAGE], settings, values[SEED]), values[IMAGE])
     assert phrase in text
     explorer.says(text)
 

@@ -11,6 +11,7 @@ from front import Functions, opened
 from lab import Notebook
 from playwright.sync_api import Browser, Page, expect
 
+from mnist_s6.widgets import alive_html
 from mnist_s6.widgets.descent import LANDSCAPES, _way_words, descent_explorer, descent_loss, descent_path
 
 NOTEBOOK = "28_descent"
@@ -33,10 +34,16 @@ def says(page: Page, text: str | re.Pattern) -> None:
     expect(page.locator(".s6-sentence")).to_have_text(text)
 
 
+@pytest.fixture(scope="module")
+def lesson() -> str:
+    """The explorer with the weight of the lesson, as HTML."""
+    return alive_html(descent_explorer(start=1.0, rate=0.05))
+
+
 @pytest.fixture
-def page(browser: Browser, tmp_path: Path) -> Iterator[Page]:
-    """The explorer with the weight of the lesson."""
-    with opened(browser, tmp_path, descent_explorer(start=1.0, rate=0.05)) as page:
+def page(browser: Browser, tmp_path: Path, lesson: str) -> Iterator[Page]:
+    """It, from a file."""
+    with opened(browser, tmp_path, lesson) as page:
         yield page
 
 
@@ -69,7 +76,7 @@ def test_the_steps_are_pytorchs(browser: Browser) -> None:
         high = torch.tensor(heights, dtype=torch.double)
         assert torch.allclose(high, descent_loss(about["loss"], ours), rtol=1e-9, atol=1e-9), about
         assert theirs == text
-    functions.page.close()
+    functions.close()
 
 
 def test_too_small_right_and_too_large(page: Page) -> None:
@@ -150,10 +157,10 @@ def test_a_click_sets_the_start(page: Page) -> None:
     expect(page.locator(".s6-ball")).to_have_count(1)
 
 
-def test_a_fault_is_told(browser: Browser, tmp_path: Path) -> None:
+def test_a_fault_is_told(browser: Browser, tmp_path: Path, lesson: str) -> None:
     """A landscape that isn't there, asked for by the address."""
     failing = pytest.raises(AssertionError, match="loss is 'moon'; expected one of")
-    with failing, opened(browser, tmp_path, descent_explorer(start=1.0, rate=0.05)) as page:
+    with failing, opened(browser, tmp_path, lesson) as page:
         page.goto(page.url + "#explorer?loss=moon")
         page.reload()
         message = "⚠ ValueError: loss is 'moon'; expected one of one weight, two valleys, two weights"

@@ -116,7 +116,7 @@ def test_the_sentence_is_pythons(browser: Browser) -> None:
         shares = torch.rand(classes, generator=torch_).softmax(0)
         skipped = ["cropped", "scaled"][: classes % 3]
         assert functions("s6.reading(shares, skipped)", shares=shares.tolist(), skipped=skipped) == _reading(shares, skipped)
-    functions.page.close()
+    functions.close()
 
 
 def test_a_network_that_cannot_answer_is_told(browser: Browser, tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def test_places_are_explained_as_python_does(browser: Browser, digits: torch.Ten
         for name in ("windows", "kernels"):
             if ours[name]:
                 assert (torch.tensor(ours[name][chosen]) - torch.tensor(found[name])).abs().max() < 1e-4
-    functions.page.close()
+    functions.close()
 
 
 @pytest.fixture(scope="module")

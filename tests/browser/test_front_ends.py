@@ -27,7 +27,7 @@ def s6(browser: Browser) -> Iterator[Functions]:
     """All functions that need no explorer."""
     functions = Functions(browser, "network.js", "digits.js", "augment.js", "base.js", "page.js")
     yield functions
-    functions.page.close()
+    functions.close()
 
 
 @pytest.fixture(scope="module")

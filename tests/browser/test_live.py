@@ -14,7 +14,7 @@ from torch import nn
 
 from mnist_s6.model import S6Net
 from mnist_s6.util import History, Training
-from mnist_s6.widgets import LiveTraining, front_end
+from mnist_s6.widgets import LiveTraining, alive_html, front_end
 from mnist_s6.widgets.live import _coloured, _picture, snapshot
 
 NOTEBOOK = "36_live"
@@ -50,10 +50,16 @@ def live() -> LiveTraining:
     return trained(S6Net(), [2.0, 1.0, 0.5, 0.25, 0.2])
 
 
+@pytest.fixture(scope="module")
+def view(live: LiveTraining) -> str:
+    """Their view, as HTML."""
+    return alive_html(live)
+
+
 @pytest.fixture
-def page(browser: Browser, tmp_path: Path, live: LiveTraining) -> Iterator[Page]:
+def page(browser: Browser, tmp_path: Path, view: str) -> Iterator[Page]:
     """On a phone, from a file."""
-    with opened(browser, tmp_path, live, width=390) as page:
+    with opened(browser, tmp_path, view, width=390) as page:
         yield page
 
 
@@ -121,7 +127,7 @@ def test_values_and_ticks(browser: Browser) -> None:
         margin = (high - low) * 1e-3
         assert 1 <= len(ticks) <= 9 and ticks == sorted(set(ticks))
         assert low - margin <= ticks[0] and ticks[-1] <= high + margin
-    functions.page.close()
+    functions.close()
 
 
 def test_any_training(browser: Browser, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from torch import nn
 
 from mnist_s6.datasets import MEAN, STD
 from mnist_s6.model import FastNet
-from mnist_s6.widgets import MistakeBook, MistakeExplorer, front_end, look_into, mistake_explorer, mistake_picture
+from mnist_s6.widgets import MistakeBook, MistakeExplorer, alive_html, front_end, look_into, mistake_explorer, mistake_picture
 from mnist_s6.widgets.mistakes import KEPT, PAGE_SIZE, _choice_words, _nothing_words, rolled
 
 NOTEBOOK = "29_mistakes"
@@ -61,10 +61,16 @@ def book(learn: Batches, exam: Batches) -> MistakeBook:
     return MistakeBook(Nearest([(learn[0][0][:150], learn[0][1][:150])]), [(exam[0][0][:160], exam[0][1][:160])], learn)
 
 
+@pytest.fixture(scope="module")
+def read(book: MistakeBook) -> str:
+    """Its explorer, as HTML."""
+    return alive_html(MistakeExplorer(book))
+
+
 @pytest.fixture
-def page(browser: Browser, tmp_path: Path, book: MistakeBook) -> Iterator[Page]:
-    """Its explorer, from a file."""
-    with opened(browser, tmp_path, MistakeExplorer(book)) as page:
+def page(browser: Browser, tmp_path: Path, read: str) -> Iterator[Page]:
+    """It, from a file."""
+    with opened(browser, tmp_path, read) as page:
         yield page
 
 
@@ -90,7 +96,7 @@ def test_images_are_unrolled(browser: Browser) -> None:
         pixels[torch.rand(3, 28, 28, generator=chance) < share] = 0
         back = functions("Array.from(s6.unrolled(new Uint8Array(packed.buffer)))", packed=rolled(pixels))
         assert back == pixels.flatten().tolist()
-    functions.page.close()
+    functions.close()
 
 
 def test_choices_are_pythons(browser: Browser, book: MistakeBook) -> None:
@@ -112,7 +118,7 @@ def test_choices_are_pythons(browser: Browser, book: MistakeBook) -> None:
         assert choice == _choice_words(label, said)
         if not places:
             assert nothing == _nothing_words(book, label, said)
-    functions.page.close()
+    functions.close()
 
 
 def test_keys_walk_through_the_mistakes(page: Page, book: MistakeBook) -> None:
@@ -162,6 +168,32 @@ def test_clicks_choose_a_pair_and_a_mistake(page: Page, book: MistakeBook) -> No
     page.get_by_label("label", exact=True).select_option("any")
     says(page, book, 0, None, said)
     expect(page.locator(".s6-matrix .s6-under")).to_have_count(10)
+
+
+def test_keys_walk_through_the_matrix(page: Page, book: MistakeBook) -> None:
+    """From cell to cell, not beyond the edges; Enter or Space chooses, and the focus stays for the next step."""
+    cells, keyboard = page.locator(".s6-matrix td"), page.keyboard
+    says(page, book)
+    expect(page.locator(".s6-matrix td[tabindex='0']")).to_have_count(1)
+    page.get_by_label("prediction", exact=True).press("Tab")
+    page.get_by_role("slider", name="mistake").press("Tab")
+    expect(cells.nth(0)).to_be_focused()
+    for key, place in (
+        *(("ArrowUp", 0), ("ArrowLeft", 0), ("End", 9), ("ArrowRight", 9), ("ArrowDown", 19), ("Home", 10)),
+        *(("ArrowRight", 11), ("ArrowUp", 1), ("ArrowLeft", 0)),
+    ):
+        keyboard.press(key)
+        expect(cells.nth(place)).to_be_focused()
+    label, said = divmod(book.matrix.argmax().item(), 10)
+    for key in ["ArrowDown"] * label + ["ArrowRight"] * said + ["Enter"]:
+        keyboard.press(key)
+    says(page, book, 0, label, said)
+    expect(cells.nth(10 * label + said)).to_be_focused()
+    expect(cells.nth(10 * label + said)).to_have_class("s6-under")
+    for key in ["ArrowDown"] * 9 + ["ArrowRight"] * 9 + ["Space"]:
+        keyboard.press(key)
+    says(page, book, 0, 9, 9)
+    expect(cells.nth(99)).to_be_focused()
 
 
 def test_the_pictures_are_the_books(page: Page, book: MistakeBook) -> None:
@@ -233,9 +265,9 @@ def test_a_failure_is_told(browser: Browser, tmp_path: Path, book: MistakeBook) 
         expect(page.get_by_role("alert")).to_have_text("")
 
 
-def test_it_fits_a_phone(browser: Browser, tmp_path: Path, book: MistakeBook) -> None:
+def test_it_fits_a_phone(browser: Browser, tmp_path: Path, book: MistakeBook, read: str) -> None:
     """390 pixels wide: nothing reaches over the edge, and every picture has a name."""
-    with opened(browser, tmp_path, MistakeExplorer(book), width=390) as page:
+    with opened(browser, tmp_path, read, width=390) as page:
         says(page, book)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         names = page.get_by_role("img").evaluate_all("all => all.map(it => it.getAttribute('aria-label'))")

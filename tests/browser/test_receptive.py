@@ -13,6 +13,7 @@ from lab import Notebook
 from playwright.sync_api import Browser, Page, expect
 
 from mnist_s6.model import receptive_field
+from mnist_s6.widgets import alive_html
 from mnist_s6.widgets.receptive import S6_STACK, _maps, _sight, averaging_layers, receptive_explorer, receptive_picture
 
 NOTEBOOK = "26_receptive"
@@ -25,10 +26,16 @@ def digit() -> torch.Tensor:
     return mnist(train=False).data[0]
 
 
+@pytest.fixture(scope="module")
+def windows(digit: torch.Tensor) -> str:
+    """The explorer with the windows of S6Net, as HTML."""
+    return alive_html(receptive_explorer(digit))
+
+
 @pytest.fixture
-def page(browser: Browser, tmp_path: Path, digit: torch.Tensor) -> Iterator[Page]:
-    """The explorer with the windows of S6Net."""
-    with opened(browser, tmp_path, receptive_explorer(digit)) as page:
+def page(browser: Browser, tmp_path: Path, windows: str) -> Iterator[Page]:
+    """It, from a file."""
+    with opened(browser, tmp_path, windows) as page:
         yield page
 
 
@@ -67,7 +74,7 @@ def test_windows_and_words_are_pythons(browser: Browser) -> None:
     assert 10 < sum("has no values" in text for *_, text in ours) < 290
     for theirs, mine in zip(functions(f"({SEEN})", cases=cases), ours, strict=True):
         assert theirs == mine
-    functions.page.close()
+    functions.close()
 
 
 def test_every_number_of_the_stack_changes_the_words(page: Page) -> None:
@@ -130,10 +137,10 @@ def test_a_stack_that_leaves_nothing_is_told(page: Page) -> None:
     says(page, re.compile("sees 28×28 pixels, rows 0 to 27 "))
 
 
-def test_a_bad_number_in_the_address_is_told(browser: Browser, tmp_path: Path, digit: torch.Tensor) -> None:
+def test_a_bad_number_in_the_address_is_told(browser: Browser, tmp_path: Path, digit: torch.Tensor, windows: str) -> None:
     """No list has it; choosing another one helps."""
     failing = pytest.raises(AssertionError, match="kernel_2 is 90; expected")
-    with failing, opened(browser, tmp_path, receptive_explorer(digit)) as page:
+    with failing, opened(browser, tmp_path, windows) as page:
         page.goto(page.url + "#explorer?kernel_2=90")
         page.reload()
         words = "⚠ ValueError: kernel_2 is 90; expected one of 1, 2, 3, 4, 5, 6 and 7"
