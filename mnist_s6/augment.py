@@ -74,7 +74,7 @@ class Draws(NamedTuple):
         device: str | torch.device = 'cpu', # Where their draws are wanted
     ) -> 'Draws':
         "The draws of some of the images."
-        return Draws(*(drawn if drawn is None else drawn[which].to(device) for drawn in self))
+        return Draws(*(drawn if drawn is None else drawn[which].to(device, non_blocking=True) for drawn in self))
 
 # %% ../nbs/19_augment.ipynb #040a8744
 def draw_augmentation(
@@ -113,10 +113,11 @@ def keep_window(
     crop_size: int, # Pixels that the centre crop keeps on each side
 ) -> torch.Tensor: # (N, 1, H, H)
     "Black out what a centre crop loses, in the images that are cropped."
-    few = cropped.nonzero()[:, 0]   # (n,): their places in the batch
-    if not len(few): return images
     edge = round((images.shape[-1] - crop_size)/2)   # as torchvision rounds
     window = F.pad(images.new_ones(crop_size, crop_size), [edge, images.shape[-1] - crop_size - edge]*2)   # (H, H)
+    if not cropped.device.type == 'cpu': return torch.where(cropped.view(-1, 1, 1, 1), images*window, images)
+    few = cropped.nonzero()[:, 0]   # (n,): their places in the batch; a graphics card would wait to count them
+    if not len(few): return images
     return images.index_copy(0, few, images.index_select(0, few)*window)
 
 # %% ../nbs/19_augment.ipynb #af764219

@@ -47,7 +47,8 @@ def _mixing_block(
 ) -> nn.Sequential: # (N, in_channels, H, W) → (N, out_channels, H', W'), the same size without pool
     "A convolution, a pooling if wanted, batch norm that learns a shift only, and ReLU."
     norm = nn.BatchNorm2d(out_channels)
-    norm.weight = None   # the next layer's weights do its work
+    del norm.weight   # the next layer's weights do its work
+    norm.register_buffer('weight', torch.ones(out_channels), persistent=False)   # a graphics card can't do without
     convolution = nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size//2, bias=False)
     return nn.Sequential(convolution, *[nn.MaxPool2d(2)]*pool, norm, nn.ReLU(inplace=True))
 

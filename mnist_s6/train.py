@@ -62,7 +62,7 @@ _MILDER = replace(MILD, degrees=7, scale=0.08)
 # %% ../nbs/14_train.ipynb #14a00029
 #: The trainings of the course, by name
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (
-    Recipe('s6', S6Net, (16, 24, 24, 32), 12),
+    Recipe('s6', S6Net, (16, 24, 24, 32), 5, batch_size=256, schedule=_QUICKLY, augmentation=MILD, share=0.5),
     Recipe('quick', FastNet, (8, 32, 48), 1, batch_size=256, schedule=_QUICKLY, augmentation=PLAIN, share=0.65),
     Recipe('fast', FastNet, (16, 32, 44), 3, batch_size=256, schedule=_QUICKLY, augmentation=MILD, share=0.8),
     Recipe('best', S6Net, (16, 26, 26, 32), 20, schedule=_WELL, augmentation=MILD),
@@ -97,10 +97,10 @@ def run_recipe(
 ) -> Run:
     "Train by a recipe; raises what `find_recipe`, `load_data`, `fit` and `company` raise."
     recipe = find_recipe(recipe)
-    loaders = load_data(recipe.batch_size, root, seed=seed, validation=validation, batched=True,
-                        augmentation=recipe.augmentation, share=recipe.share)
-    set_seed(seed)
     place = get_device('cpu' if device is None and part()[1] > 1 else device)
+    loaders = load_data(recipe.batch_size, root, seed=seed, validation=validation, batched=True,
+                        augmentation=recipe.augmentation, device=place, share=recipe.share)
+    set_seed(seed)
     model = recipe.build().to(place, memory_format=torch.channels_last)
     network, train, test = share(model, *loaders)
     def told_plainly(callback: Callable[[Training], None]) -> Callable[[Training], None]:

@@ -69,10 +69,10 @@ def classify(
     "All logits that `model` gives for the images of `loader`; raises `ValueError` if it has none."
     found = []
     with evaluating(model) as network:
-        for images, labels in loader: found.append((ask(network, images).cpu(), labels.cpu()))
+        for images, labels in loader: found.append((ask(network, images), labels))
     check_number('the number of batches in the loader', len(found), 1, math.inf)
     logits, labels = zip(*found)
-    return torch.cat(logits), torch.cat(labels)
+    return torch.cat(logits).cpu(), torch.cat(labels).cpu()
 
 # %% ../nbs/03_util.ipynb #d91b762b
 def evaluate(
@@ -84,6 +84,25 @@ def evaluate(
     correct = count_correct(logits, labels)
     return Score(F.cross_entropy(logits, labels.long()).item(), correct/len(labels))
 
+# %% ../nbs/03_util.ipynb #aa70b430
+def _asking_every(device: torch.device) -> int: # Steps
+    "How often a training asks for numbers: a graphics card that is asked at each step can't work ahead."
+    return 1 if device.type == 'cpu' else 50
+
+def _check_loss(loss: torch.Tensor, seen: int) -> None:
+    "Raise `FloatingPointError` for a loss that isn't finite."
+    if not math.isfinite(loss.item()):
+        raise FloatingPointError(f'the loss is {loss.item()} after {seen:,} images: try a smaller learning rate')
+
+def _sums(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor: # (2,) where the logits are
+    "The losses of a batch, and its right answers, each added up."
+    return torch.stack([F.cross_entropy(logits, labels, reduction='sum').float(), (logits.argmax(1) == labels).sum()])
+
+def _score(sums: torch.Tensor, seen: int) -> Score:
+    "The score that belongs to such sums over `seen` images."
+    loss, correct = sums.tolist()
+    return Score(loss/seen, correct/seen)
+
 # %% ../nbs/03_util.ipynb #6a31f13b
 def train_epoch(
     model: nn.Module, # Returns logits (N, 10)
@@ -91,25 +110,24 @@ def train_epoch(
     optimizer: torch.optim.Optimizer, # Over the model's parameters
     scheduler: torch.optim.lr_scheduler.LRScheduler | None = None, # Stepped after each batch
     label_smoothing: float = 0., # Share of each target that is spread over all classes, 0 to below 1
-    on_batch: Callable[[Score], None] | None = None, # Called after each batch with the score so far
+    on_batch: Callable[[Score | None], None] | None = None, # Called after each batch with the score so far, if known
 ) -> Score: # Over the epoch, as the network was when it met each image
     "Train for one epoch; raises `FloatingPointError` if the loss isn't finite, `ValueError` or `TypeError` on misfits."
-    device, total_loss, correct, seen = device_of(model), 0., 0, 0
+    device, sums, seen = device_of(model), torch.zeros(2, device=device_of(model)), 0
     model.train()
-    for images, labels in loader:
-        logits, labels = ask(model, images), labels.to(device)
-        correct += count_correct(logits, labels)   # which refuses labels that don't fit, before a step is made
+    for step, (images, labels) in enumerate(loader):
+        logits, labels, asked = ask(model, images), labels.to(device), step % _asking_every(device) == 0
+        if asked: count_correct(logits, labels)   # which refuses labels that don't fit, before a step is made
         labels = labels.long()
         loss = F.cross_entropy(logits, labels, label_smoothing=label_smoothing)
-        if not math.isfinite(loss.item()):
-            raise FloatingPointError(f'the loss is {loss.item()} after {seen:,} images: try a smaller learning rate')
+        if asked: _check_loss(loss, seen)
         loss.backward(); optimizer.step(); optimizer.zero_grad()
         if scheduler: scheduler.step()
-        if label_smoothing: loss = F.cross_entropy(logits.detach(), labels)   # reported as in `evaluate`
-        total_loss += loss.item()*len(labels); seen += len(labels)
-        if on_batch: on_batch(Score(total_loss/seen, correct/seen))
+        sums += _sums(logits.detach(), labels); seen += len(labels)
+        if on_batch: on_batch(_score(sums, seen) if asked else None)
     check_number('the number of images in the loader', seen, 1, math.inf)
-    return Score(total_loss/seen, correct/seen)
+    _check_loss(sums[0], seen)
+    return _score(sums, seen)
 
 # %% ../nbs/03_util.ipynb #a6f870eb
 def _plot_history(history: 'History') -> 'Figure':
@@ -273,14 +291,14 @@ class OneCycle:
 
 # %% ../nbs/39_fit.ipynb #3cff24f6
 @contextmanager
-def _show_progress(training: 'Training', epochs: int) -> Iterator[Callable[[Score], None]]:
+def _show_progress(training: 'Training', epochs: int) -> Iterator[Callable[[Score | None], None]]:
     "A bar over all steps of a training, and the function that moves it on."
     steps, history = len(training.train_loader), training.history
     with progress_bar(epochs*steps, done=len(history)*steps) as bar:
-        def show(score: Score) -> None:
+        def show(score: Score | None) -> None:
             rate = training.scheduler.get_last_lr()[0]
             bar.set_description(f'epoch {len(history) + 1}/{epochs}', refresh=False)
-            bar.set_postfix_str(f'loss {score.loss:.3f}, accuracy {score.accuracy:.1%}, lr {rate:.4f}', refresh=False)
+            if score: bar.set_postfix_str(f'loss {score.loss:.3f}, accuracy {score.accuracy:.1%}, lr {rate:.4f}', False)
             bar.update()
             if bar.n % steps == 0: bar.clear()   # room for the line that is printed after the epoch
         yield show

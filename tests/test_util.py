@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from helpers import few_images
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import Subset
 
 from mnist_s6 import util
@@ -144,6 +145,43 @@ def test_the_training_score_is_a_mean_over_images() -> None:
     uneven = [(images[:7], labels[:7]), (images[7:], labels[7:])]
     assert train_epoch(net, uneven, optimizer) == pytest.approx(evaluate(net, [(images, labels)]))
     assert train_epoch(net, uneven, optimizer, label_smoothing=0.3) == pytest.approx(evaluate(net, [(images, labels)]))
+
+
+class Asked(TorchDispatchMode):
+    """Counts how often a number is fetched from a tensor."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.times = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        self.times += function is torch.ops.aten._local_scalar_dense.default
+        return function(*args, **(kwargs or {}))
+
+
+def test_a_graphics_card_is_seldom_asked_and_learns_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is done for a card, done on the CPU: the same weights and scores, and numbers are fetched only now and then."""
+    found = []
+    for every in 1, 50:
+        monkeypatch.setattr(util, "_asking_every", lambda device, every=every: every)
+        set_seed(0)
+        net, reports = small_net(), []
+        loader = [(torch.rand(8, 1, 28, 28), torch.arange(8)) for _ in range(60)]
+        optimizer = torch.optim.AdamW(net.parameters(), fused=True)
+        with Asked() as asked:
+            score = train_epoch(net, loader, optimizer, label_smoothing=0.1, on_batch=reports.append)
+        found.append((score, [p.tolist() for p in net.parameters()]))
+        assert len(reports) == 60 and sum(report is not None for report in reports) == math.ceil(60 / every)
+        assert asked.times < 12 if every == 50 else asked.times > 120
+    assert found[0] == found[1]
+
+
+def test_a_loss_that_is_no_number_is_seen_at_the_end_of_the_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where it isn't looked at after each step."""
+    monkeypatch.setattr(util, "_asking_every", lambda device: 50)
+    net = small_net()
+    with pytest.raises(FloatingPointError, match=r"the loss is (inf|nan) after 16 images"):
+        train_epoch(net, batches()[:2], torch.optim.SGD(net.parameters(), lr=math.inf))
 
 
 def test_the_slopes_confirm_the_receptive_field() -> None:
