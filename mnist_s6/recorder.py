@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['FLIGHTS', 'digit_shares', 'Flight', 'learned_at', 'Recorder', 'save_flight', 'load_flight', 'find_flight']
 
-# %% ../nbs/33_recorder.ipynb #377e092e
+# %% ../nbs/33_recorder.ipynb #402153a5
 import json, lzma, math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from .threads import inside
 from .util import History, Training, classify, confusion_matrix
 from .weights import safetensors_bytes
 
-# %% ../nbs/33_recorder.ipynb #0bf5b0bb
+# %% ../nbs/33_recorder.ipynb #f816c576
 def digit_shares(
     matrix: torch.Tensor, # (classes, classes) counts, as `confusion_matrix` makes it
 ) -> torch.Tensor: # (classes, 2), double: found and trusted; 0 where there is nothing to divide by
@@ -29,7 +29,7 @@ def digit_shares(
     right = matrix.diag().double()
     return torch.stack([right/matrix.sum(1).clamp(min=1), right/matrix.sum(0).clamp(min=1)], 1)
 
-# %% ../nbs/33_recorder.ipynb #be22bc5a
+# %% ../nbs/33_recorder.ipynb #f6c9d8c0
 @dataclass(frozen=True)
 class Flight:
     "A recorded training of E epochs; row 0 of predictions and kernels is before the first."
@@ -54,7 +54,7 @@ class Flight:
         "The share of images that are read correctly after an epoch; raises `ValueError` for one that isn't there."
         return self.confusion(epoch).trace().item()/len(self.labels)
 
-# %% ../nbs/33_recorder.ipynb #703f6373
+# %% ../nbs/33_recorder.ipynb #c8c80d21
 def learned_at(
     flight: Flight,
     digit: int,
@@ -65,7 +65,7 @@ def learned_at(
     return next((epoch for epoch in range(flight.epochs + 1)
                  if digit_shares(flight.confusion(epoch))[digit].min() >= level), None)
 
-# %% ../nbs/33_recorder.ipynb #dd728ec4
+# %% ../nbs/33_recorder.ipynb #4adb9c32
 def _weights(model: nn.Module) -> dict[str, torch.Tensor]:
     "The weights of each layer, by its name; biases and norms have only one dimension, and are left out."
     return {name.rpartition('.')[0]: weight for name, weight in model.named_parameters() if weight.ndim > 1}
@@ -75,7 +75,12 @@ def _kernels(model: nn.Module) -> torch.Tensor: # (k, H, W) float16
     first = next((layer.weight for layer in model.modules() if isinstance(layer, nn.Conv2d)), torch.zeros(0, 1, 1, 1))
     return first.detach().flatten(0, 1)[:64].to('cpu', torch.half, copy=True).contiguous()
 
-# %% ../nbs/33_recorder.ipynb #9e519d8f
+def _lengths(weights: Iterable[torch.Tensor]) -> torch.Tensor: # (L,), where they are: asking for numbers would wait
+    "The length of each weight's slopes; 0 without any."
+    lengths = [weight.new_zeros(()) if weight.grad is None else weight.grad.norm() for weight in weights]
+    return torch.stack(lengths).detach() if lengths else torch.zeros(0)
+
+# %% ../nbs/33_recorder.ipynb #4fa94e53
 class Recorder:
     "A callback for `fit` that records; a training that it hears of for the first time begins a new recording."
     def __init__(self,
@@ -87,7 +92,7 @@ class Recorder:
         self._begin({})
 
     def _begin(self, weights: dict[str, torch.Tensor]) -> None:
-        self.layers, self._lengths = tuple(weights), list[list[float]]()   # a list for each step of an epoch
+        self.layers, self._lengths = tuple(weights), list[torch.Tensor]()   # (L,) for each step of an epoch
         self.predictions, self.kernels, self.slopes = (list[torch.Tensor]() for _ in range(3))
 
     def __call__(self, training: Training) -> None:
@@ -96,13 +101,12 @@ class Recorder:
         if training.history is not self.history:
             self.history, weights = training.history, _weights(model)
             self._begin(weights)
-            training.optimizer.register_step_pre_hook(lambda *_: self._lengths.append(
-                [0. if it.grad is None else it.grad.norm().item() for it in weights.values()]))
+            training.optimizer.register_step_pre_hook(lambda *_: self._lengths.append(_lengths(weights.values())))
         logits, labels = classify(model, self.loader)
         self.labels = labels.byte()
         self.predictions.append(logits.argmax(1).byte())
         self.kernels.append(_kernels(model))
-        if self._lengths: self.slopes.append(torch.tensor(self._lengths).mean(0))
+        if self._lengths: self.slopes.append(torch.stack(self._lengths).mean(0).cpu())
         self._lengths.clear()
 
     def flight(self) -> Flight:
@@ -114,7 +118,7 @@ class Recorder:
                       torch.stack(self.kernels), torch.tensor(curves, dtype=torch.double)[:, :epochs],
                       torch.stack([torch.zeros(len(self.layers)), *self.slopes])[1:])
 
-# %% ../nbs/33_recorder.ipynb #ba5510ea
+# %% ../nbs/33_recorder.ipynb #01f67e14
 _TENSORS = 'labels', 'predictions', 'kernels', 'curves', 'slopes'
 
 def save_flight(
@@ -126,7 +130,7 @@ def save_flight(
     data = safetensors_bytes({name: getattr(flight, name).contiguous() for name in _TENSORS}, {'flight': about})
     write_atomically(path, lzma.compress(data, preset=9), 'the recording')
 
-# %% ../nbs/33_recorder.ipynb #90205af4
+# %% ../nbs/33_recorder.ipynb #29f5a2ea
 def _misfit(flight: Flight) -> str:
     "What is wrong with a recording's tensors; empty if they fit."
     found = {name: tuple(getattr(flight, name).shape) for name in _TENSORS}
@@ -154,7 +158,7 @@ def load_flight(
     if damage: raise ValueError(f'{path} is no whole recording ({damage}). Record it again, and use save_flight')
     return flight
 
-# %% ../nbs/33_recorder.ipynb #5016bf2b
+# %% ../nbs/33_recorder.ipynb #e3f979ef
 #: The recordings that the package carries
 FLIGHTS: tuple[str, ...] = (*(f's6-seed-{seed}' for seed in range(5)), 'sound', 'softmax-twice', 'relu-at-the-end',
                             'not-shuffled', 'by-heart', 'too-high-a-rate')
