@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['FLIGHTS', 'digit_shares', 'Flight', 'learned_at', 'Recorder', 'save_flight', 'load_flight', 'find_flight']
 
-# %% ../nbs/33_recorder.ipynb #402153a5
+# %% ../nbs/33_recorder.ipynb #6e8d2f12
 import json, lzma, math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from .threads import inside
 from .util import History, Training, classify, confusion_matrix
 from .weights import safetensors_bytes
 
-# %% ../nbs/33_recorder.ipynb #f816c576
+# %% ../nbs/33_recorder.ipynb #8b39cbb0
 def digit_shares(
     matrix: torch.Tensor, # (classes, classes) counts, as `confusion_matrix` makes it
 ) -> torch.Tensor: # (classes, 2), double: found and trusted; 0 where there is nothing to divide by
@@ -29,7 +29,7 @@ def digit_shares(
     right = matrix.diag().double()
     return torch.stack([right/matrix.sum(1).clamp(min=1), right/matrix.sum(0).clamp(min=1)], 1)
 
-# %% ../nbs/33_recorder.ipynb #f6c9d8c0
+# %% ../nbs/33_recorder.ipynb #563e2c4c
 @dataclass(frozen=True)
 class Flight:
     "A recorded training of E epochs; row 0 of predictions and kernels is before the first."
@@ -54,7 +54,7 @@ class Flight:
         "The share of images that are read correctly after an epoch; raises `ValueError` for one that isn't there."
         return self.confusion(epoch).trace().item()/len(self.labels)
 
-# %% ../nbs/33_recorder.ipynb #c8c80d21
+# %% ../nbs/33_recorder.ipynb #705e3855
 def learned_at(
     flight: Flight,
     digit: int,
@@ -65,7 +65,7 @@ def learned_at(
     return next((epoch for epoch in range(flight.epochs + 1)
                  if digit_shares(flight.confusion(epoch))[digit].min() >= level), None)
 
-# %% ../nbs/33_recorder.ipynb #4adb9c32
+# %% ../nbs/33_recorder.ipynb #57d8de0d
 def _weights(model: nn.Module) -> dict[str, torch.Tensor]:
     "The weights of each layer, by its name; biases and norms have only one dimension, and are left out."
     return {name.rpartition('.')[0]: weight for name, weight in model.named_parameters() if weight.ndim > 1}
@@ -75,50 +75,49 @@ def _kernels(model: nn.Module) -> torch.Tensor: # (k, H, W) float16
     first = next((layer.weight for layer in model.modules() if isinstance(layer, nn.Conv2d)), torch.zeros(0, 1, 1, 1))
     return first.detach().flatten(0, 1)[:64].to('cpu', torch.half, copy=True).contiguous()
 
+def _curves(history: History, epochs: int) -> torch.Tensor: # (4, E) double
+    "Losses and accuracies of so many epochs, as `Flight` has them."
+    four = history.train_loss, history.test_loss, history.train_accuracy, history.test_accuracy
+    return torch.tensor(four, dtype=torch.double)[:, :epochs]
+
 def _lengths(weights: Iterable[torch.Tensor]) -> torch.Tensor: # (L,), where they are: asking for numbers would wait
     "The length of each weight's slopes; 0 without any."
     lengths = [weight.new_zeros(()) if weight.grad is None else weight.grad.norm() for weight in weights]
     return torch.stack(lengths).detach() if lengths else torch.zeros(0)
 
-# %% ../nbs/33_recorder.ipynb #4fa94e53
+# %% ../nbs/33_recorder.ipynb #8627fdaf
 class Recorder:
     "A callback for `fit` that records; a training that it hears of for the first time begins a new recording."
     def __init__(self,
         name: str, # Of the recording
         loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # Validation images and labels, in a fixed order
-        about: str = '', # What is trained how, in one sentence
-    ):
+        about: str = ''): # What is trained how, in one sentence
         self.name, self.about, self.loader, self.history = name, about, loader, History()
-        self._begin({})
-
-    def _begin(self, weights: dict[str, torch.Tensor]) -> None:
-        self.layers, self._lengths = tuple(weights), list[torch.Tensor]()   # (L,) for each step of an epoch
-        self.predictions, self.kernels, self.slopes = (list[torch.Tensor]() for _ in range(3))
+        self.predictions = list[torch.Tensor]()
+    def _begin(self, training: Training, weights: dict[str, torch.Tensor]) -> None:
+        self.history, self.layers = training.history, tuple(weights)
+        self.predictions, self.kernels, self.slopes, steps = (list[torch.Tensor]() for _ in range(4))
+        self._steps = steps   # (L,) for each of an epoch
+        training.optimizer.register_step_pre_hook(lambda *_: steps.append(_lengths(weights.values())))
 
     def __call__(self, training: Training) -> None:
         "Record the training as it is now; raises `ValueError` if the loader holds no images."
         model = inside(training.model)
-        if training.history is not self.history:
-            self.history, weights = training.history, _weights(model)
-            self._begin(weights)
-            training.optimizer.register_step_pre_hook(lambda *_: self._lengths.append(_lengths(weights.values())))
-        logits, labels = classify(model, self.loader)
-        self.labels = labels.byte()
+        if training.history is not self.history: self._begin(training, _weights(model))
+        logits, self.labels = classify(model, self.loader)
         self.predictions.append(logits.argmax(1).byte())
         self.kernels.append(_kernels(model))
-        if self._lengths: self.slopes.append(torch.stack(self._lengths).mean(0).cpu())
-        self._lengths.clear()
+        if self._steps: self.slopes.append(torch.stack(self._steps).mean(0).cpu())
+        self._steps.clear()
 
     def flight(self) -> Flight:
         "What was recorded so far; raises `ValueError` if nothing was."
         check_number('the number of recorded states', len(self.predictions), 1, math.inf)
-        history, epochs = self.history, len(self.predictions) - 1
-        curves = history.train_loss, history.test_loss, history.train_accuracy, history.test_accuracy
-        return Flight(self.name, self.about, self.layers, self.labels, torch.stack(self.predictions),
-                      torch.stack(self.kernels), torch.tensor(curves, dtype=torch.double)[:, :epochs],
+        return Flight(self.name, self.about, self.layers, self.labels.byte(), torch.stack(self.predictions),
+                      torch.stack(self.kernels), _curves(self.history, len(self.predictions) - 1),
                       torch.stack([torch.zeros(len(self.layers)), *self.slopes])[1:])
 
-# %% ../nbs/33_recorder.ipynb #01f67e14
+# %% ../nbs/33_recorder.ipynb #3a09f3c0
 _TENSORS = 'labels', 'predictions', 'kernels', 'curves', 'slopes'
 
 def save_flight(
@@ -130,7 +129,7 @@ def save_flight(
     data = safetensors_bytes({name: getattr(flight, name).contiguous() for name in _TENSORS}, {'flight': about})
     write_atomically(path, lzma.compress(data, preset=9), 'the recording')
 
-# %% ../nbs/33_recorder.ipynb #29f5a2ea
+# %% ../nbs/33_recorder.ipynb #fcdcfc36
 def _misfit(flight: Flight) -> str:
     "What is wrong with a recording's tensors; empty if they fit."
     found = {name: tuple(getattr(flight, name).shape) for name in _TENSORS}
@@ -158,7 +157,7 @@ def load_flight(
     if damage: raise ValueError(f'{path} is no whole recording ({damage}). Record it again, and use save_flight')
     return flight
 
-# %% ../nbs/33_recorder.ipynb #e3f979ef
+# %% ../nbs/33_recorder.ipynb #bd118aa3
 #: The recordings that the package carries
 FLIGHTS: tuple[str, ...] = (*(f's6-seed-{seed}' for seed in range(5)), 'sound', 'softmax-twice', 'relu-at-the-end',
                             'not-shuffled', 'by-heart', 'too-high-a-rate')

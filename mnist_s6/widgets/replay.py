@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['replay_picture', 'ReplayExplorer', 'replay_explorer']
 
-# %% ../../nbs/60_replay.ipynb #1dd8bd6f
+# %% ../../nbs/60_replay.ipynb #e5a5e2cf
 import math, zlib
 from collections.abc import Iterable, Sequence
 
@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from ..recorder import Flight, digit_shares, learned_at
 from .base import BLUE, ORANGE, SIGNED, Explorer, Picture, mosaic
 
-# %% ../../nbs/60_replay.ipynb #786e87ed
+# %% ../../nbs/60_replay.ipynb #c8bb3f3f
 def _flight_words(flight: Flight, epoch: int, digit: int, level: float) -> str:
     "A training after an epoch in words, as `flightWords` in replay.js."
     at, images = min(epoch, flight.epochs), len(flight.labels)
@@ -28,7 +28,7 @@ def _flight_words(flight: Flight, epoch: int, digit: int, level: float) -> str:
             f'images are read correctly; {found:.1%} of the {digit}s are found, {trusted:.1%} of the answers {digit} '
             f'are right, and they {reach}.')
 
-# %% ../../nbs/60_replay.ipynb #1a6cd028
+# %% ../../nbs/60_replay.ipynb #ee878812
 def _draw_lines(axes: Axes, pair: Sequence[Flight], epoch: int, title: str, lines: Sequence[Iterable[torch.Tensor]],
                 first: int, log: bool = False) -> None:
     "One or two lines for each training, the second dashed, and an upright line at the epoch; `first` is the first x."
@@ -45,7 +45,7 @@ def _draw_lines(axes: Axes, pair: Sequence[Flight], epoch: int, title: str, line
     axes.tick_params(labelsize=8)
     axes.legend(fontsize=7)
 
-# %% ../../nbs/60_replay.ipynb #dc130c14
+# %% ../../nbs/60_replay.ipynb #e35ab532
 def _draw_kernels(axes: Axes, flight: Flight, epoch: int) -> None:
     "The kernels after an epoch; light and dark mean the same in all epochs of a training."
     at, limit = min(epoch, flight.epochs), _limit(flight)
@@ -72,7 +72,7 @@ def _limit(flight: Flight) -> float:
     kernels = flight.kernels.float().nan_to_num(0, 0, 0)
     return float(f'{kernels.abs().max().item():.2g}') or 1. if kernels.numel() else 1.
 
-# %% ../../nbs/60_replay.ipynb #6f34a26a
+# %% ../../nbs/60_replay.ipynb #6d749301
 def replay_picture(
     one: Flight,
     other: Flight, # About the same images
@@ -100,7 +100,7 @@ def _mean(flight: Flight) -> torch.Tensor: # (E,)
     "The mean of the slopes' sizes over the layers; 0 without layers."
     return flight.slopes.sum(1)/max(1, len(flight.layers))
 
-# %% ../../nbs/60_replay.ipynb #3bc40698
+# %% ../../nbs/60_replay.ipynb #4497c715
 def _numbers(values: torch.Tensor) -> list[list[float | None]]: # (rows, columns)
     "Numbers for a page, to five digits; None where one isn't finite."
     return [[float(f'{value:.5g}') if math.isfinite(value) else None for value in row] for row in values.tolist()]
@@ -118,7 +118,7 @@ def _packed_flights(flights: Sequence[Flight]) -> bytes:
     parts = [flights[0].labels, *(part for flight in flights for part in (flight.predictions, kernels(flight)))]
     return zlib.compress(b''.join(part.numpy().tobytes() for part in parts), 9)
 
-# %% ../../nbs/60_replay.ipynb #55acdc60
+# %% ../../nbs/60_replay.ipynb #912cba8f
 class ReplayExplorer(Explorer):
     "Two of some recorded trainings, side by side."
     front = 'replay.js'
@@ -141,6 +141,7 @@ class ReplayExplorer(Explorer):
         pair = self.by_name[self.left], self.by_name[self.right]
         return replay_picture(*pair, self.epoch, self.digit, self.level)
 
+# %% ../../nbs/60_replay.ipynb #ca40cf94
 def replay_explorer(
     flights: Sequence[Flight], # At least one, each about the same images, and with a name of its own
     **state: object, # As in left='sound', right='by-heart', epoch=3, digit=9, level=0.95
