@@ -60,6 +60,8 @@ def details(name: str, found: dict) -> str:
     if "touching" in found:
         wrong, pairs = (sum(counts[kind] if kind else sum(counts.values()) for counts in found["touching"].values()) for kind in ("wrong", ""))
         words.append(f"of {pairs} pairs that touch, {wrong} are read wrongly without a warning; a photo of 12 megapixels takes {found['megapixels_12_seconds']:.2f} s")
+    if "rerun" in found:
+        words.append(f"`{found['rerun']}` was run again; {len(found['flights'])} recordings of {found['bytes']:,} bytes")
     if "all_reduce_seconds_by_bytes" in found:
         words.append(", ".join(f"{seconds:.1f} s by {count}" for count, seconds in found["seconds_per_epoch"].items()) + " processes of one thread each")
     return f"- `{name}`: {'; '.join([*words, describe(found['machine'])])}, commit {found['machine']['commit']}\n"

@@ -407,6 +407,13 @@ def predict_costs() -> dict:
             "throughput_goal": 0.95, "milliseconds": found}
 
 
+def recorder() -> dict:
+    """Record the trainings that 33_recorder replays, and train one of them again."""
+    import flights
+
+    return flights.measure(ROOT)
+
+
 def torchrun(processes: int, *words: str | Path) -> str:
     """What several processes of one thread each print."""
     command = [sys.executable, "-m", "torch.distributed.run", "--master-addr=127.0.0.1", "--master-port=29517", f"--nproc-per-node={processes}"]
@@ -451,5 +458,6 @@ ROWS = {
     "predict": Row("one image by `predict`, beyond the bare network", " ms", 2, 1, False, predict_costs),
     "numbers": Row("drawn lines of 2 to 10 digits that are read from end to end", "%", 1, 95, True, measure_lines),
     "luck": Row("what the best of 50 seeds gains where it was chosen, against theory", " times as much", 2, 1.10, False, luck),
+    "recorder": Row("answers that differ where a recorded training is run again, of 5,000", "", 0, 1, False, recorder),
     "scale": Row("an epoch of `fast` by two processes, against one", " times as long", 2, 1, False, scale),
 }

@@ -8,17 +8,18 @@ __all__ = ['EXERCISES', 'progress', 'reset', 'accuracy', 'adamw_step', 'add_byte
            'blind_guess', 'brightness', 'broadcast_shape', 'bug_in_forward', 'bug_in_loop', 'bug_in_regression',
            'bug_in_schedule', 'bug_in_split', 'convolve', 'convolve_gradient', 'count_parameters', 'cross_entropy',
            'cross_entropy_gradient', 'depends_on_others', 'dropout', 'early_stop', 'evaluate',
-           'expected_calibration_error', 'find_the_bug', 'find_the_leak', 'first_loss', 'fits', 'flip', 'half_as_wide',
-           'half_the_maps', 'honest_choice', 'interval', 'kaiming_deviation', 'larger_batches', 'last_batch', 'linear',
-           'linear_gradients', 'linear_scaling', 'loss_at_start', 'loss_of_four', 'max_pool', 'max_pool_gradient',
-           'mcnemar', 'mean_and_spread', 'mean_interval', 'misread', 'momentum_step', 'nearest', 'normalise',
-           'numerical_gradient', 'one_cycle', 'one_step', 'order_of_checks', 'order_of_means', 'order_of_training',
-           'output_size', 'read_a_letter', 'read_shape', 'read_the_curve', 'read_the_refusals', 'receptive_field',
-           'relu_gradient', 'room_1', 'room_10', 'room_11', 'room_12', 'room_2', 'room_3', 'room_4', 'room_5', 'room_6',
-           'room_7', 'room_8', 'room_9', 'same_size', 'score_slope', 'scores_shape', 'sgd_step', 'slope',
-           'slopes_twice', 'softmax', 'split', 'step_downhill', 'step_too_far', 'ten_layers', 'too_high',
-           'train_one_epoch', 'two_layer_gradients', 'unmoved', 'unregistered', 'velocity_limit', 'weight_decay_step',
-           'which_underfits', 'wilson', 'with_temperature', 'without_augmentation', 'zero_start']
+           'expected_calibration_error', 'find_the_bug', 'find_the_leak', 'first_learned', 'first_loss', 'fits', 'flip',
+           'found_and_trusted', 'half_as_wide', 'half_the_maps', 'honest_choice', 'interval', 'kaiming_deviation',
+           'larger_batches', 'last_batch', 'linear', 'linear_gradients', 'linear_scaling', 'loss_at_start',
+           'loss_of_four', 'max_pool', 'max_pool_gradient', 'mcnemar', 'mean_and_spread', 'mean_interval', 'misread',
+           'momentum_step', 'nearest', 'no_slopes', 'normalise', 'numerical_gradient', 'one_cycle', 'one_step',
+           'order_of_checks', 'order_of_means', 'order_of_training', 'output_size', 'read_a_letter', 'read_shape',
+           'read_the_curve', 'read_the_refusals', 'receptive_field', 'relu_gradient', 'room_1', 'room_10', 'room_11',
+           'room_12', 'room_2', 'room_3', 'room_4', 'room_5', 'room_6', 'room_7', 'room_8', 'room_9', 'same_size',
+           'score_slope', 'scores_shape', 'sgd_step', 'slope', 'slopes_twice', 'softmax', 'split', 'step_downhill',
+           'step_too_far', 'ten_layers', 'too_high', 'train_one_epoch', 'two_layer_gradients', 'unmoved',
+           'unregistered', 'velocity_limit', 'weight_decay_step', 'when_the_nines', 'which_flight', 'which_underfits',
+           'wilson', 'with_temperature', 'without_augmentation', 'zero_start']
 
 # %% ../../nbs/40_exercises.ipynb #6eb0c8eb
 from .bugs import alone_and_in_company, fits, loss_at_start, order_of_checks, unmoved, unregistered
@@ -30,6 +31,7 @@ from .data import accuracy, add_bytes, batch_indices, flip, normalise
 from .engine import Exercise
 from .first import brightness, broadcast_shape, first_loss, linear, misread, nearest, order_of_means
 from .first import read_shape, slope, step_too_far
+from .flight import first_learned, found_and_trusted, no_slopes, when_the_nines, which_flight
 from .gradients import batch_norm_gradient, convolve_gradient, kaiming_deviation, linear_gradients
 from .gradients import max_pool_gradient, numerical_gradient, relu_gradient
 from .loops import evaluate, find_the_bug, order_of_training, read_the_curve, train_one_epoch
@@ -55,18 +57,19 @@ _all_ = ['accuracy', 'adamw_step', 'add_bytes', 'alone_and_in_company', 'answere
          'bug_in_regression', 'bug_in_schedule', 'bug_in_split', 'convolve', 'convolve_gradient',
          'count_parameters', 'cross_entropy', 'cross_entropy_gradient', 'depends_on_others', 'dropout',
          'early_stop', 'evaluate', 'expected_calibration_error', 'find_the_bug', 'find_the_leak',
-         'first_loss', 'fits', 'flip', 'half_as_wide', 'half_the_maps', 'honest_choice', 'interval',
-         'kaiming_deviation', 'larger_batches', 'last_batch', 'linear', 'linear_gradients',
-         'linear_scaling', 'loss_at_start', 'loss_of_four', 'max_pool', 'max_pool_gradient', 'mcnemar',
-         'mean_and_spread', 'mean_interval', 'misread', 'momentum_step', 'nearest', 'normalise',
-         'numerical_gradient', 'one_cycle', 'one_step', 'order_of_checks', 'order_of_means',
-         'order_of_training', 'output_size', 'read_a_letter', 'read_shape', 'read_the_curve',
-         'read_the_refusals', 'receptive_field', 'relu_gradient', 'room_1', 'room_10', 'room_11',
-         'room_12', 'room_2', 'room_3', 'room_4', 'room_5', 'room_6', 'room_7', 'room_8', 'room_9',
-         'same_size', 'score_slope', 'scores_shape', 'sgd_step', 'slope', 'slopes_twice', 'softmax',
-         'split', 'step_downhill', 'step_too_far', 'ten_layers', 'too_high', 'train_one_epoch',
-         'two_layer_gradients', 'unmoved', 'unregistered', 'velocity_limit', 'weight_decay_step',
-         'which_underfits', 'wilson', 'with_temperature', 'without_augmentation', 'zero_start']
+         'first_learned', 'first_loss', 'fits', 'flip', 'found_and_trusted', 'half_as_wide',
+         'half_the_maps', 'honest_choice', 'interval', 'kaiming_deviation', 'larger_batches',
+         'last_batch', 'linear', 'linear_gradients', 'linear_scaling', 'loss_at_start', 'loss_of_four',
+         'max_pool', 'max_pool_gradient', 'mcnemar', 'mean_and_spread', 'mean_interval', 'misread',
+         'momentum_step', 'nearest', 'no_slopes', 'normalise', 'numerical_gradient', 'one_cycle',
+         'one_step', 'order_of_checks', 'order_of_means', 'order_of_training', 'output_size',
+         'read_a_letter', 'read_shape', 'read_the_curve', 'read_the_refusals', 'receptive_field',
+         'relu_gradient', 'room_1', 'room_10', 'room_11', 'room_12', 'room_2', 'room_3', 'room_4',
+         'room_5', 'room_6', 'room_7', 'room_8', 'room_9', 'same_size', 'score_slope', 'scores_shape',
+         'sgd_step', 'slope', 'slopes_twice', 'softmax', 'split', 'step_downhill', 'step_too_far',
+         'ten_layers', 'too_high', 'train_one_epoch', 'two_layer_gradients', 'unmoved', 'unregistered',
+         'velocity_limit', 'weight_decay_step', 'when_the_nines', 'which_flight', 'which_underfits',
+         'wilson', 'with_temperature', 'without_augmentation', 'zero_start']
 
 # %% ../../nbs/40_exercises.ipynb #68e1391b
 #: All exercises, in the order of the course
@@ -88,6 +91,7 @@ EXERCISES: tuple[Exercise, ...] = (
     alone_and_in_company, room_9, room_10, room_11, room_12, unmoved, order_of_checks, bug_in_loop,
     bug_in_regression, bug_in_forward, bug_in_split, bug_in_schedule,
     half_as_wide, wilson, mcnemar, mean_interval, best_of, honest_choice, find_the_leak,
+    found_and_trusted, first_learned, when_the_nines, which_flight, no_slopes,
     expected_calibration_error, with_temperature, answered_above, read_the_refusals)
 
 # %% ../../nbs/40_exercises.ipynb #831ebb42
