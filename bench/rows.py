@@ -30,6 +30,7 @@ from mnist_s6.train import MILD, PLAIN, RECIPES, Recipe, run_recipe
 from mnist_s6.util import History, OneCycle
 from mnist_s6.weights import pretrained
 from roads import Middle22, Strided
+from stress import measure_stress
 
 HERE = Path(__file__).resolve().parent
 ROOT = str(HERE.parent / "data")
@@ -427,5 +428,6 @@ ROWS = {
     "widgets": Row("an answer of Python to an explorer, the slowest", " ms", 0, 150, False, widgets),
     "predict": Row("one image by `predict`, beyond the bare network", " ms", 2, 1, False, predict_costs),
     "numbers": Row("drawn lines of 2 to 10 digits that are read from end to end", "%", 1, 95, True, measure_lines),
+    "stress": Row("points that turning in training buys on turned digits", "", 1, 5, True, measure_stress),
     "scale": Row("an epoch of `fast` by two processes, against one", " times as long", 2, 1, False, scale),
 }
