@@ -86,7 +86,7 @@ def _add_predict_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--weights', metavar='FILE',
                         help="a safetensors file that save_weights has written; the package's own without it")
     parser.add_argument('--refuse', type=float, metavar='SHARE',
-                        help="give no unsure answer, at the cost of such a share of digits, as 0.01 (package's own only)")
+                        help="give no unsure answer; costs such a share of digits, as 0.01 (only the package's own)")
 
 # %% ../nbs/15_commands.ipynb #15c00014
 _ABOUT_TRAIN = """recipes:
@@ -200,7 +200,7 @@ def _print_answer(file: str, model: 'nn.Module', as_json: bool, many: bool = Fal
           else f'{said:>{9 if many else 5}}  {found.probability:11.1%}  {_shown(file)}', flush=True)
     return 0
 
-# %% ../nbs/15_commands.ipynb #7155ddef
+# %% ../nbs/15_commands.ipynb #c1cf91a8
 def _limit(options: argparse.Namespace) -> 'Refusal | None':
     "How sure an answer has to be, if `--refuse` asks for it; raises `ValueError` where that isn't known."
     if options.refuse is None: return None

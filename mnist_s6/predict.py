@@ -105,7 +105,7 @@ def _logits(
                          f'expected ({len(greys)}, 10)')
     return scores
 
-# %% ../nbs/13_predict.ipynb #ea39b019
+# %% ../nbs/13_predict.ipynb #42a48c78
 def _lowest(
     refuse: 'float | Refusal | None', # As in `predict`
     model: nn.Module,
@@ -116,7 +116,7 @@ def _lowest(
     from mnist_s6.unknown import shipped_refusal   # late: it takes time
     if model is pretrained(): return shipped_refusal(refuse).lowest
     raise ValueError(f'refuse is {refuse!r}, and what that share means is known for the course\'s own network only. '
-                     'Find it for yours, from digits that it hasn\'t learned: refuse=refusal_limit(model, loader, share)')
+                     "Find it for yours, from digits that it hasn't seen: refuse=refusal_limit(model, loader, share)")
 
 # %% ../nbs/13_predict.ipynb #79bc74b5
 @overload

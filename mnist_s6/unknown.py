@@ -6,7 +6,7 @@
 __all__ = ['LETTERS', 'draw_letter', 'unknown_pictures', 'Seen', 'look', 'unsureness', 'energy', 'Distance', 'fit_distance',
            'auroc', 'let_through', 'Refusal', 'refusal_limit', 'shipped_refusal']
 
-# %% ../nbs/62_unknown.ipynb #2b475d61
+# %% ../nbs/62_unknown.ipynb #00346165
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from .digits import prepare_digit
 from .model import check_network, evaluating
 from .util import classify
 
-# %% ../nbs/62_unknown.ipynb #f4025f4e
+# %% ../nbs/62_unknown.ipynb #08468aa9
 #: How the capital letters are written: strokes of points from (0, 0), top left; those after ~ are joined by a curve
 LETTERS = dict(
     A='0,100 50,0 100,100; 20,62 80,62', B='0,0 0,100; ~0,0 70,5 80,25 60,45 0,48; ~0,48 80,52 95,75 75,97 0,100',
@@ -34,12 +34,13 @@ LETTERS = dict(
     L='0,0 0,100 70,100', M='0,100 5,0 50,60 95,0 100,100', N='0,100 0,0 85,100 85,0',
     O='~50,0 10,20 0,50 10,80 50,100 90,80 100,50 90,20 50,0', P='0,0 0,100; ~0,0 70,4 85,27 70,50 0,54',
     Q='~50,0 10,20 0,50 10,80 50,100 90,80 100,50 90,20 50,0; 60,65 100,105',
-    R='0,0 0,100; ~0,0 70,4 85,27 70,50 0,54; 35,54 85,100', S='~80,12 50,0 15,8 5,28 25,45 60,55 80,75 65,95 30,100 0,88',
+    R='0,0 0,100; ~0,0 70,4 85,27 70,50 0,54; 35,54 85,100',
+    S='~80,12 50,0 15,8 5,28 25,45 60,55 80,75 65,95 30,100 0,88',
     T='0,0 100,0; 50,0 50,100', U='0,0 0,65; ~0,65 12,92 45,100 78,92 90,65; 90,65 90,0', V='0,0 45,100 90,0',
     W='0,0 25,100 55,30 85,100 110,0', X='0,0 85,100; 85,0 0,100', Y='0,0 45,48 90,0; 45,48 45,100',
     Z='0,0 85,0 0,100 90,100')
 
-# %% ../nbs/62_unknown.ipynb #20c0c27e
+# %% ../nbs/62_unknown.ipynb #93368c94
 def _curve(points: torch.Tensor) -> torch.Tensor: # (n, 2) → (6·n − 5, 2)
     "A smooth line through all points (Catmull and Rom 1974)."
     closed = bool((points[0] == points[-1]).all())
@@ -58,7 +59,7 @@ def _segments(text: str) -> torch.Tensor: # (n, 2, 2): start and end, each x and
         found.append(torch.stack([points[:-1], points[1:]], 1))
     return torch.cat(found)
 
-# %% ../nbs/62_unknown.ipynb #eb056ee8
+# %% ../nbs/62_unknown.ipynb #b5b05e69
 def draw_letter(
     letter: str, # A to Z
     generator: torch.Generator | None = None, # Of slant, width and pen; None is PyTorch's global source
@@ -76,7 +77,7 @@ def draw_letter(
     distance = (pixels - start - along[..., None]*(end - start)).norm(dim=-1).amin(1)    # (side²,)
     return (side*(0.045 + 0.015*pen) - distance + 0.5).clamp(0, 1).view(side, side)
 
-# %% ../nbs/62_unknown.ipynb #9c4f3bbd
+# %% ../nbs/62_unknown.ipynb #3ec09857
 def unknown_pictures(
     images: torch.Tensor, # (N, 28, 28), digits, 0 to 1, to be cut, laid over each other and turned
     labels: torch.Tensor, # (N,)
@@ -99,7 +100,7 @@ def unknown_pictures(
         'overlaid': torch.maximum(images[below], images[above]),
         'upside down': some(images[(labels == 3) | (labels == 4) | (labels == 7)]).flip(1, 2)}
 
-# %% ../nbs/62_unknown.ipynb #3a8f2685
+# %% ../nbs/62_unknown.ipynb #949716b6
 class Seen(NamedTuple):
     "What a network makes of images: before its last layer, and after it."
     features: torch.Tensor # (N, D), what the last linear layer gets
@@ -121,7 +122,7 @@ def look(
         finally: hook.remove()
     return Seen(torch.cat(found), logits, labels)
 
-# %% ../nbs/62_unknown.ipynb #194b4121
+# %% ../nbs/62_unknown.ipynb #08a3c749
 def unsureness(
     logits: torch.Tensor, # (N, classes)
 ) -> torch.Tensor: # (N,), 0 to 1 − 1/classes
@@ -134,7 +135,7 @@ def energy(
     "The free energy of the scores, which is high where all of them are low (Liu and others 2020)."
     return -logits.logsumexp(1)
 
-# %% ../nbs/62_unknown.ipynb #b46f7342
+# %% ../nbs/62_unknown.ipynb #a803a190
 @dataclass(frozen=True)
 class Distance:
     "How far features are from the nearest class (Lee and others 2018)."
@@ -154,15 +155,15 @@ def fit_distance(
     check_classes(labels, int(labels.max()) + 1 if len(labels) else 1)
     counts = labels.bincount()
     if len(labels) != len(features) or 0 in counts.tolist() or not len(labels):
-        raise ValueError(f'{len(features)} features have {len(labels)} labels, of classes with {counts.tolist()} images; '
-                         'expected a label for each, and at least one image of each class')
+        raise ValueError(f'{len(features)} features have {len(labels)} labels, of classes with {counts.tolist()} '
+                         'images; expected a label for each, and at least one image of each class')
     means = torch.stack([features[labels == c].mean(0) for c in range(len(counts))])
     gaps = (features - means[labels]).double()
     spread = gaps.T @ gaps/len(gaps)                                                 # (D, D)
     floor = 1e-4*spread.trace()/len(spread)*torch.eye(len(spread), dtype=spread.dtype)   # for features that stay still
     return Distance(means, torch.linalg.inv(spread + floor).to(features.dtype))
 
-# %% ../nbs/62_unknown.ipynb #dbe69fb3
+# %% ../nbs/62_unknown.ipynb #01e3c584
 def auroc(
     known: torch.Tensor, # (n,) scores of digits
     unknown: torch.Tensor, # (m,) scores of other pictures, which should be higher
@@ -185,7 +186,7 @@ def let_through(
     limits = known.double().quantile(1 - torch.tensor(list(shares), dtype=torch.double))
     return [(unknown <= limit).double().mean().item() for limit in limits]
 
-# %% ../nbs/62_unknown.ipynb #c44978b7
+# %% ../nbs/62_unknown.ipynb #78b24f41
 @dataclass(frozen=True)
 class Refusal:
     "How sure a network has to be to answer."
@@ -202,7 +203,7 @@ def refusal_limit(
     sure = classify(model, loader)[0].softmax(1).amax(1)   # (n,)
     return Refusal(share, sure.double().quantile(share).item())
 
-# %% ../nbs/62_unknown.ipynb #2ea959d0
+# %% ../nbs/62_unknown.ipynb #7aa5e0b0
 @cache
 def _shipped() -> dict[float, float]:
     "The limits of the network that comes with the course, by their share; raises `RuntimeError` if they are missing."

@@ -42,6 +42,7 @@ def test_shape_and_range(kind):
 def test_stronger_changes_more(kind):
     """On average over images, each strength moves the pixels farther than the one before."""
     images = crosses(400)
+    images[:, 12:16, 7:12] = images[:, 12:16, 16:21] = 0  # an upright bar: a cross is as it was after a quarter turn
     moved = [(spoiled(kind, strength, images=images) - images).square().mean().item() for strength in range(1, 6)]
     assert moved == sorted(moved) and moved[0] > 0
 

@@ -237,7 +237,7 @@ def test_predict_alone_loads_none_of_it():
     code = ("import sys, torch; from mnist_s6.predict import predict; from mnist_s6.weights import pretrained\n"
             "image = torch.zeros(28, 28); image[4:24, 12:15] = 1; predict(image); assert 'mnist_s6.unknown' not in sys.modules\n"
             "predict(image, refuse=0.01)\n"
-            "print([n for n in ('matplotlib', 'torchvision', 'scipy', 'tqdm') if n in sys.modules])")
+            "print([n for n in ('matplotlib', 'torchvision', 'scipy', 'IPython') if n in sys.modules])")
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
 
 

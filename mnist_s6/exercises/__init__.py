@@ -6,20 +6,20 @@
 __all__ = ['EXERCISES', 'progress', 'reset', 'accuracy', 'adamw_step', 'add_bytes', 'alone_and_in_company', 'answered_above',
            'batch_bytes', 'batch_indices', 'batch_norm', 'batch_norm_gradient', 'best_cure', 'best_of', 'black_pixel',
            'blind_guess', 'brightness', 'broadcast_shape', 'bug_in_forward', 'bug_in_loop', 'bug_in_regression',
-           'bug_in_schedule', 'bug_in_split', 'chance_to_tell', 'convolve', 'convolve_gradient', 'count_parameters',
-           'cross_entropy', 'cross_entropy_gradient', 'depends_on_others', 'dropout', 'early_stop', 'evaluate',
+           'bug_in_schedule', 'bug_in_split', 'convolve', 'convolve_gradient', 'count_parameters', 'cross_entropy',
+           'cross_entropy_gradient', 'depends_on_others', 'dropout', 'early_stop', 'evaluate',
            'expected_calibration_error', 'find_the_bug', 'find_the_leak', 'first_loss', 'fits', 'flip', 'half_as_wide',
-           'half_the_maps', 'hide_square', 'honest_choice', 'interval', 'kaiming_deviation', 'larger_batches',
-           'last_batch', 'limit_for', 'linear', 'linear_gradients', 'linear_scaling', 'loss_at_start', 'loss_of_four',
-           'max_pool', 'max_pool_gradient', 'mcnemar', 'mean_and_spread', 'mean_interval', 'misread', 'momentum_step',
-           'nearest', 'normalise', 'numerical_gradient', 'one_cycle', 'one_step', 'order_of_checks', 'order_of_means',
-           'order_of_training', 'output_size', 'read_a_letter', 'read_shape', 'read_the_curve', 'read_the_refusals',
-           'read_what_slips', 'receptive_field', 'relu_gradient', 'room_1', 'room_10', 'room_11', 'room_12', 'room_2',
-           'room_3', 'room_4', 'room_5', 'room_6', 'room_7', 'room_8', 'room_9', 'same_size', 'score_slope',
-           'scores_shape', 'sgd_step', 'slope', 'slopes_twice', 'softmax', 'split', 'step_downhill', 'step_too_far',
-           'sure_of_letters', 'ten_layers', 'too_high', 'train_one_epoch', 'two_layer_gradients', 'unmoved',
-           'unregistered', 'velocity_limit', 'weight_decay_step', 'which_underfits', 'wilson', 'with_temperature',
-           'without_augmentation', 'zero_start']
+           'half_the_maps', 'honest_choice', 'interval', 'kaiming_deviation', 'larger_batches', 'last_batch', 'linear',
+           'linear_gradients', 'linear_scaling', 'loss_at_start', 'loss_of_four', 'max_pool', 'max_pool_gradient',
+           'mcnemar', 'mean_and_spread', 'mean_interval', 'misread', 'momentum_step', 'nearest', 'normalise',
+           'numerical_gradient', 'one_cycle', 'one_step', 'order_of_checks', 'order_of_means', 'order_of_training',
+           'output_size', 'read_a_letter', 'read_shape', 'read_the_curve', 'read_the_refusals', 'receptive_field',
+           'relu_gradient', 'room_1', 'room_10', 'room_11', 'room_12', 'room_2', 'room_3', 'room_4', 'room_5', 'room_6',
+           'room_7', 'room_8', 'room_9', 'same_size', 'score_slope', 'scores_shape', 'sgd_step', 'slope',
+           'slopes_twice', 'softmax', 'split', 'step_downhill', 'step_too_far', 'ten_layers', 'too_high',
+           'train_one_epoch', 'two_layer_gradients', 'unmoved', 'unregistered', 'velocity_limit', 'weight_decay_step',
+           'which_underfits', 'wilson', 'with_temperature', 'without_augmentation', 'zero_start', 'chance_to_tell',
+           'hide_square', 'limit_for', 'read_what_slips', 'sure_of_letters', 'what_shifts_buy']
 
 # %% ../../nbs/40_exercises.ipynb #6eb0c8eb
 from .bugs import alone_and_in_company, fits, loss_at_start, order_of_checks, unmoved, unregistered
@@ -43,6 +43,7 @@ from .questions import scores_shape, slopes_twice, step_downhill, ten_layers, wi
 from .questions import zero_start
 from .record import Entry, Line, Progress, forget, read_record
 from .robust import chance_to_tell, hide_square, limit_for, read_what_slips, sure_of_letters
+from .robust import what_shifts_buy
 from .rooms import bug_in_forward, bug_in_loop, bug_in_regression, bug_in_schedule, bug_in_split
 from .rooms import room_1, room_10, room_11, room_12, room_2, room_3, room_4, room_5, room_6, room_7
 from .rooms import room_8, room_9
@@ -51,26 +52,25 @@ from .truth import best_of, find_the_leak, half_as_wide, honest_choice, mcnemar,
 from .truth import wilson
 
 # %% ../../nbs/40_exercises.ipynb #7dab4af5
-_all_ = ['accuracy', 'adamw_step', 'add_bytes', 'alone_and_in_company', 'answered_above',
-         'batch_bytes', 'batch_indices', 'batch_norm', 'batch_norm_gradient', 'best_cure',
-         'best_of', 'black_pixel', 'blind_guess', 'brightness', 'broadcast_shape', 'bug_in_forward',
-         'bug_in_loop', 'bug_in_regression', 'bug_in_schedule', 'bug_in_split', 'chance_to_tell',
-         'convolve', 'convolve_gradient', 'count_parameters', 'cross_entropy',
-         'cross_entropy_gradient', 'depends_on_others', 'dropout', 'early_stop', 'evaluate',
-         'expected_calibration_error', 'find_the_bug', 'find_the_leak', 'first_loss', 'fits',
-         'flip', 'half_as_wide', 'half_the_maps', 'hide_square', 'honest_choice', 'interval',
-         'kaiming_deviation', 'larger_batches', 'last_batch', 'limit_for', 'linear',
-         'linear_gradients', 'linear_scaling', 'loss_at_start', 'loss_of_four', 'max_pool',
-         'max_pool_gradient', 'mcnemar', 'mean_and_spread', 'mean_interval', 'misread',
-         'momentum_step', 'nearest', 'normalise', 'numerical_gradient', 'one_cycle', 'one_step',
-         'order_of_checks', 'order_of_means', 'order_of_training', 'output_size', 'read_a_letter',
-         'read_shape', 'read_the_curve', 'read_the_refusals', 'read_what_slips', 'receptive_field',
-         'relu_gradient', 'room_1', 'room_10', 'room_11', 'room_12', 'room_2', 'room_3', 'room_4',
-         'room_5', 'room_6', 'room_7', 'room_8', 'room_9', 'same_size', 'score_slope',
-         'scores_shape', 'sgd_step', 'slope', 'slopes_twice', 'softmax', 'split', 'step_downhill',
-         'step_too_far', 'sure_of_letters', 'ten_layers', 'too_high', 'train_one_epoch',
+_all_ = ['accuracy', 'adamw_step', 'add_bytes', 'alone_and_in_company', 'answered_above', 'batch_bytes',
+         'batch_indices', 'batch_norm', 'batch_norm_gradient', 'best_cure', 'best_of', 'black_pixel',
+         'blind_guess', 'brightness', 'broadcast_shape', 'bug_in_forward', 'bug_in_loop',
+         'bug_in_regression', 'bug_in_schedule', 'bug_in_split', 'convolve', 'convolve_gradient',
+         'count_parameters', 'cross_entropy', 'cross_entropy_gradient', 'depends_on_others', 'dropout',
+         'early_stop', 'evaluate', 'expected_calibration_error', 'find_the_bug', 'find_the_leak',
+         'first_loss', 'fits', 'flip', 'half_as_wide', 'half_the_maps', 'honest_choice', 'interval',
+         'kaiming_deviation', 'larger_batches', 'last_batch', 'linear', 'linear_gradients',
+         'linear_scaling', 'loss_at_start', 'loss_of_four', 'max_pool', 'max_pool_gradient', 'mcnemar',
+         'mean_and_spread', 'mean_interval', 'misread', 'momentum_step', 'nearest', 'normalise',
+         'numerical_gradient', 'one_cycle', 'one_step', 'order_of_checks', 'order_of_means',
+         'order_of_training', 'output_size', 'read_a_letter', 'read_shape', 'read_the_curve',
+         'read_the_refusals', 'receptive_field', 'relu_gradient', 'room_1', 'room_10', 'room_11',
+         'room_12', 'room_2', 'room_3', 'room_4', 'room_5', 'room_6', 'room_7', 'room_8', 'room_9',
+         'same_size', 'score_slope', 'scores_shape', 'sgd_step', 'slope', 'slopes_twice', 'softmax',
+         'split', 'step_downhill', 'step_too_far', 'ten_layers', 'too_high', 'train_one_epoch',
          'two_layer_gradients', 'unmoved', 'unregistered', 'velocity_limit', 'weight_decay_step',
-         'which_underfits', 'wilson', 'with_temperature', 'without_augmentation', 'zero_start']
+         'which_underfits', 'wilson', 'with_temperature', 'without_augmentation', 'zero_start',
+         'chance_to_tell', 'hide_square', 'limit_for', 'read_what_slips', 'sure_of_letters', 'what_shifts_buy']
 
 # %% ../../nbs/40_exercises.ipynb #68e1391b
 #: All exercises, in the order of the course
@@ -93,7 +93,7 @@ EXERCISES: tuple[Exercise, ...] = (
     bug_in_regression, bug_in_forward, bug_in_split, bug_in_schedule,
     half_as_wide, wilson, mcnemar, mean_interval, best_of, honest_choice, find_the_leak,
     expected_calibration_error, with_temperature, answered_above, read_the_refusals,
-    sure_of_letters, chance_to_tell, limit_for, read_what_slips, hide_square)
+    sure_of_letters, chance_to_tell, limit_for, read_what_slips, hide_square, what_shifts_buy)
 
 # %% ../../nbs/40_exercises.ipynb #831ebb42
 def progress() -> Progress:
