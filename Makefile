@@ -48,6 +48,7 @@ bench: .venv/.dev
 
 weights: .venv/.dev
 	$(PY) bench/weights.py
+	$(PY) bench/unknown.py
 
 # What the learner needs, and what whoever works on the course needs besides.
 .venv/.course .venv/.dev: .venv/.%: settings.ini setup.py pyproject.toml

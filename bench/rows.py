@@ -33,6 +33,7 @@ from mnist_s6.util import History, OneCycle
 from mnist_s6.weights import pretrained
 from roads import Middle22, Strided
 from seal import ROOT, expected, open_test, train
+from stress import measure_stress
 
 HERE = Path(__file__).resolve().parent
 
@@ -459,5 +460,6 @@ ROWS = {
     "numbers": Row("drawn lines of 2 to 10 digits that are read from end to end", "%", 1, 95, True, measure_lines),
     "luck": Row("what the best of 50 seeds gains where it was chosen, against theory", " times as much", 2, 1.10, False, luck),
     "recorder": Row("answers that differ where a recorded training is run again, of 5,000", "", 0, 1, False, recorder),
+    "stress": Row("points that turning in training buys on turned digits", "", 1, 5, True, measure_stress),
     "scale": Row("an epoch of `fast` by two processes, against one", " times as long", 2, 1, False, scale),
 }

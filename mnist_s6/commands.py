@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import nn
     from mnist_s6.numbers import Number
     from mnist_s6.predict import Prediction
+    from mnist_s6.unknown import Refusal
 
 # %% ../nbs/15_commands.ipynb #d3b97e12
 def _in_main_thread() -> bool:
@@ -64,9 +65,11 @@ _ABOUT_PREDICT = """
 images may be of any size, in colour or grey, dark on light or light on dark, with one digit on an even
 background; with --digits many, one line of digits that do not touch. Formats: PNG, JPEG, GIF (its first picture),
 BMP, TIFF, WEBP, PPM. A file whose name begins with - is written ./-name. A probability compares the ten digits;
-it does not say whether there is a digit at all.
+it does not say whether there is a digit at all. With --refuse 0.01 the table says none where the network is less
+sure than of 99% of real digits: of many letters and scribbles, though not of those that look like a digit.
 
 with --json, each line is an object: {"file": "a.png", "digit": 7, "probability": 0.99, "probabilities": [ten numbers]}
+or, with --refuse, "lowest": 0.71, "refused": false as well;
 or, for a line: {"file": "a.png", "digits": "42", "probability": 0.98, "probabilities": [[ten numbers], [ten numbers]],
 "boxes": [[first row, first column, last row + 1, last column + 1], ...]}
 
@@ -82,6 +85,8 @@ def _add_predict_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--json', action='store_true', help='one JSON object a line, in place of the table')
     parser.add_argument('--weights', metavar='FILE',
                         help="a safetensors file that save_weights has written; the package's own without it")
+    parser.add_argument('--refuse', type=float, metavar='SHARE',
+                        help="give no unsure answer; costs such a share of digits, as 0.01 (only the package's own)")
 
 # %% ../nbs/15_commands.ipynb #15c00014
 _ABOUT_TRAIN = """recipes:
@@ -160,13 +165,14 @@ def _answer(
     file: str, # A path, or '-'
     model: 'nn.Module',
     many: bool = False, # Whether it shows a line of digits
+    refuse: 'Refusal | None' = None, # As in `predict`; only for one digit
 ) -> 'Prediction | Number':
     "Read one input; raises what `predict` and `read_number` raise, and `ValueError` for a number in doubt."
     from mnist_s6.digits import _open_image
     from mnist_s6.numbers import read_number
     from mnist_s6.predict import predict
     given = _open_image(io.BytesIO(_from_standard_input()), '-') if file == '-' else file
-    if not many: return predict(given, model)
+    if not many: return predict(given, model, refuse)
     found = read_number(given, model)
     if any(found.doubts): raise ValueError(f'in doubt: {found}')
     return found
@@ -180,23 +186,38 @@ def _refuse(name: str, error: Exception) -> int: # Exit status
 
 def _facts(found: 'Prediction | Number') -> dict[str, object]:
     "What `--json` tells of an answer."
-    if not hasattr(found, 'boxes'): return vars(found)
+    if not hasattr(found, 'boxes'):
+        if found.lowest is not None: return {**vars(found), 'refused': found.refused}
+        return {name: value for name, value in vars(found).items() if name != 'lowest'}
     return {'digits': found.digits, 'probability': found.probability,
             'probabilities': [digit.probabilities for digit in found.predictions], 'boxes': found.boxes}
 
-def _print_answer(file: str, model: 'nn.Module', as_json: bool, many: bool = False) -> int: # Exit status
+def _print_answer(file: str, model: 'nn.Module', as_json: bool, many: bool = False,
+                  refuse: 'Refusal | None' = None) -> int: # Exit status
     "Predict one input and print the answer, or why there is none."
-    try: found = _answer(file, model, many)
+    try: found = _answer(file, model, many, refuse)
     except (OSError, ValueError, TypeError, MemoryError) as error: return _refuse(file, error)
-    said = found.digits if many else found.digit
+    said = found.digits if many else 'none' if found.refused else found.digit
     print(json.dumps({'file': file, **_facts(found)}) if as_json
           else f'{said:>{9 if many else 5}}  {found.probability:11.1%}  {_shown(file)}', flush=True)
     return 0
+
+# %% ../nbs/15_commands.ipynb #c1cf91a8
+def _limit(options: argparse.Namespace) -> 'Refusal | None':
+    "How sure an answer has to be, if `--refuse` asks for it; raises `ValueError` where that isn't known."
+    if options.refuse is None: return None
+    if options.digits == 'many' or options.weights is not None:
+        other = '--digits many' if options.digits == 'many' else '--weights'
+        raise ValueError(f'goes together with one digit and the package\'s own network only: leave out {other}')
+    from mnist_s6.unknown import shipped_refusal
+    return shipped_refusal(options.refuse)
 
 # %% ../nbs/15_commands.ipynb #7e2ae07c
 def _predict(options: argparse.Namespace, _: Sequence[str]) -> int: # Exit status
     "Predict all inputs, and print as it goes."
     from mnist_s6.weights import load_network, pretrained
+    try: refuse = _limit(options)
+    except (ValueError, RuntimeError) as error: return 2*_refuse('--refuse', error)   # 2: wrong usage
     try: model = load_network(options.weights) if options.weights is not None else pretrained()
     except (OSError, ValueError, RuntimeError) as error: return _refuse(options.weights or 'weights', error)
     many, status = options.digits == 'many', 0
@@ -204,7 +225,7 @@ def _predict(options: argparse.Namespace, _: Sequence[str]) -> int: # Exit statu
     for name in options.files:
         try: files = _inputs(name)
         except (OSError, ValueError) as error: status, files = _refuse(name, error), []
-        for file in files: status |= _print_answer(file, model, options.json, many)
+        for file in files: status |= _print_answer(file, model, options.json, many, refuse)
     return status
 
 # %% ../nbs/15_commands.ipynb #15c00030

@@ -15,12 +15,15 @@ import numpy as np
 import torch
 from torch import nn
 
+from .checks import check_number
 from .datasets import MEAN, STD
 from .digits import grey_pictures, prepare_images
 from .model import ask, check_network, evaluating
 from .weights import pretrained
 
-if TYPE_CHECKING: from PIL.Image import Image
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from mnist_s6.unknown import Refusal
 
 # %% ../nbs/13_predict.ipynb #b9a25f62
 @dataclass(frozen=True)
@@ -29,27 +32,48 @@ class Prediction:
     digit: int # 0 to 9, the one with the highest probability
     probability: float # Of this digit, 0 to 1
     probabilities: tuple[float, ...] # Of the digits 0 to 9; their sum is 1
+    lowest: float | None = None # With `refuse`, the lowest probability that is an answer; None without it
+
+    @property
+    def refused(self) -> bool: return self.lowest is not None and self.probability < self.lowest   # better no answer
+
+    @property
+    def why(self) -> str: # Empty if it is an answer
+        "Why there is no answer, in words."
+        if self.lowest is None or not self.refused: return ''
+        return f'{self.probability:.1%} sure of the digit {self.digit}, and below {self.lowest:.1%} there is no answer'
+
+    def __repr__(self) -> str:
+        shown = {**vars(self), 'refused': self.refused} if self.lowest is not None else {
+            name: value for name, value in vars(self).items() if name != 'lowest'}
+        return f'Prediction({", ".join(f"{name}={value!r}" for name, value in shown.items())})'
 
 # %% ../nbs/13_predict.ipynb #fb290f0f
 @dataclass(frozen=True, eq=False)
 class Predictions(Sequence):
     "What the network says about many images; a sequence of `Prediction`, with the numbers of all in tensors."
     probabilities: torch.Tensor # (N, 10)
+    lowest: float | None = None # As in `Prediction`
 
     @property
     def digits(self) -> torch.Tensor: # (N,)
         "The digit with the highest probability, of each image."
         return self.probabilities.argmax(1)
 
+    @property
+    def refused(self) -> torch.Tensor: # (N,), all False without `refuse`
+        "Whether there is better no answer, for each image."
+        return self.probabilities.amax(1) < (0 if self.lowest is None else self.lowest)
+
     def __len__(self) -> int: # Images
         return len(self.probabilities)
 
     def __iter__(self) -> Iterator[Prediction]:
-        for row in self.probabilities.tolist(): yield Prediction(row.index(max(row)), max(row), tuple(row))
+        for row in self.probabilities.tolist(): yield Prediction(row.index(max(row)), max(row), tuple(row), self.lowest)
 
     def __getitem__(self, index: int | slice) -> 'Prediction | Predictions':
-        if isinstance(index, slice): return Predictions(self.probabilities[index])
-        return next(iter(Predictions(self.probabilities[index][None])))
+        if isinstance(index, slice): return Predictions(self.probabilities[index], self.lowest)
+        return next(iter(Predictions(self.probabilities[index][None], self.lowest)))
 
 # %% ../nbs/13_predict.ipynb #94a2226b
 def _as_usual(
@@ -81,21 +105,39 @@ def _logits(
                          f'expected ({len(greys)}, 10)')
     return scores
 
+# %% ../nbs/13_predict.ipynb #42a48c78
+def _lowest(
+    refuse: 'float | Refusal | None', # As in `predict`
+    model: nn.Module,
+) -> float | None: # The lowest probability that is an answer; None if all are
+    "The limit that goes with a share of digits; raises `ValueError` or `TypeError` where none is known."
+    if refuse is None: return None
+    if hasattr(refuse, 'lowest'): return check_number('refuse.lowest', refuse.lowest, 0, 1)
+    from mnist_s6.unknown import shipped_refusal   # late: it takes time
+    if model is pretrained(): return shipped_refusal(refuse).lowest
+    raise ValueError(f'refuse is {refuse!r}, and what that share means is known for the course\'s own network only. '
+                     "Find it for yours, from digits that it hasn't seen: refuse=refusal_limit(model, loader, share)")
+
 # %% ../nbs/13_predict.ipynb #79bc74b5
 @overload
-def predict(images: 'str | os.PathLike[str] | Image', model: nn.Module | None = None) -> Prediction: ...
+def predict(images: 'str | os.PathLike[str] | Image', model: nn.Module | None = None,
+            refuse: 'float | Refusal | None' = None) -> Prediction: ...
 @overload
-def predict(images: list | tuple, model: nn.Module | None = None) -> Predictions: ...
+def predict(images: list | tuple, model: nn.Module | None = None,
+            refuse: 'float | Refusal | None' = None) -> Predictions: ...
 @overload
-def predict(images: np.ndarray | torch.Tensor, model: nn.Module | None = None) -> Prediction | Predictions: ...
+def predict(images: np.ndarray | torch.Tensor, model: nn.Module | None = None,
+            refuse: 'float | Refusal | None' = None) -> Prediction | Predictions: ...
 
 def predict(
     images: 'str | os.PathLike[str] | Image | np.ndarray | torch.Tensor | list | tuple', # One, or many; see 11_digits
     model: nn.Module | None = None, # Returns logits (N, 10), as from `load_network`; None is the course's own
+    refuse: 'float | Refusal | None' = None, # Give no unsure answer, such as 0.01: about 1% of digits get none
 ) -> Prediction | Predictions: # One for one image, a sequence for many
     "Tell which digits images show; raises `TypeError`, `ValueError` or `OSError` for what can't be read as an image."
     if model is None: model = pretrained()
     check_network(model)
+    lowest = _lowest(refuse, model)
     greys, many = grey_pictures(images)
-    predictions = Predictions(_logits(greys, model, many).softmax(1))
+    predictions = Predictions(_logits(greys, model, many).softmax(1), lowest)
     return predictions if many else predictions[0]

@@ -19,7 +19,8 @@ __all__ = ['EXERCISES', 'progress', 'reset', 'accuracy', 'adamw_step', 'add_byte
            'score_slope', 'scores_shape', 'sgd_step', 'slope', 'slopes_twice', 'softmax', 'split', 'step_downhill',
            'step_too_far', 'ten_layers', 'too_high', 'train_one_epoch', 'two_layer_gradients', 'unmoved',
            'unregistered', 'velocity_limit', 'weight_decay_step', 'when_the_nines', 'which_flight', 'which_underfits',
-           'wilson', 'with_temperature', 'without_augmentation', 'zero_start']
+           'wilson', 'with_temperature', 'without_augmentation', 'zero_start', 'chance_to_tell', 'hide_square',
+           'limit_for', 'read_what_slips', 'sure_of_letters', 'what_shifts_buy']
 
 # %% ../../nbs/40_exercises.ipynb #6eb0c8eb
 from .bugs import alone_and_in_company, fits, loss_at_start, order_of_checks, unmoved, unregistered
@@ -43,6 +44,8 @@ from .questions import last_batch, loss_of_four, one_step, read_a_letter, same_s
 from .questions import scores_shape, slopes_twice, step_downhill, ten_layers, without_augmentation
 from .questions import zero_start
 from .record import Entry, Line, Progress, forget, read_record
+from .robust import chance_to_tell, hide_square, limit_for, read_what_slips, sure_of_letters
+from .robust import what_shifts_buy
 from .rooms import bug_in_forward, bug_in_loop, bug_in_regression, bug_in_schedule, bug_in_split
 from .rooms import room_1, room_10, room_11, room_12, room_2, room_3, room_4, room_5, room_6, room_7
 from .rooms import room_8, room_9
@@ -69,7 +72,8 @@ _all_ = ['accuracy', 'adamw_step', 'add_bytes', 'alone_and_in_company', 'answere
          'sgd_step', 'slope', 'slopes_twice', 'softmax', 'split', 'step_downhill', 'step_too_far',
          'ten_layers', 'too_high', 'train_one_epoch', 'two_layer_gradients', 'unmoved', 'unregistered',
          'velocity_limit', 'weight_decay_step', 'when_the_nines', 'which_flight', 'which_underfits',
-         'wilson', 'with_temperature', 'without_augmentation', 'zero_start']
+         'wilson', 'with_temperature', 'without_augmentation', 'zero_start',
+         'chance_to_tell', 'hide_square', 'limit_for', 'read_what_slips', 'sure_of_letters', 'what_shifts_buy']
 
 # %% ../../nbs/40_exercises.ipynb #68e1391b
 #: All exercises, in the order of the course
@@ -92,7 +96,8 @@ EXERCISES: tuple[Exercise, ...] = (
     bug_in_regression, bug_in_forward, bug_in_split, bug_in_schedule,
     half_as_wide, wilson, mcnemar, mean_interval, best_of, honest_choice, find_the_leak,
     found_and_trusted, first_learned, when_the_nines, which_flight, no_slopes,
-    expected_calibration_error, with_temperature, answered_above, read_the_refusals)
+    expected_calibration_error, with_temperature, answered_above, read_the_refusals,
+    sure_of_letters, chance_to_tell, limit_for, read_what_slips, hide_square, what_shifts_buy)
 
 # %% ../../nbs/40_exercises.ipynb #831ebb42
 def progress() -> Progress:
