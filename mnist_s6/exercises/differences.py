@@ -108,6 +108,7 @@ def _number_difference(right: torch.Tensor, numbers: torch.Tensor | None, found:
     if numbers is None:
         odd = isinstance(found, (torch.Tensor, np.ndarray)) and f'something else: {found.dtype}'
         return f'it should be {what} with real numbers, and holds {odd}' if odd else f'it is {show(found)}, and should be {what}'
+    if numbers.shape != right.shape and not numbers.ndim: return f'it is one number, and should be {what}'
     if numbers.shape != right.shape:
         return f'its shape is {tuple(numbers.shape)}, and it should be {tuple(right.shape) if right.ndim else what}'
     close = torch.isclose(numbers.double(), right.double(), rtol=tolerance, atol=tolerance, equal_nan=True)

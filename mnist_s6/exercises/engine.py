@@ -73,6 +73,8 @@ class Answers:
     def read(self, answer: object) -> Callable | str:
         "The function that an answer stands for, or what is wrong with it."
         if answer is None or answer is ...: return NOT_ATTEMPTED
+        if isinstance(answer, type) and answer is not type:
+            return f'it is the class {answer.__name__}: make an object of it first, with {answer.__name__}(…)'
         return answer if callable(answer) else f'it is {show(answer)}: give the function itself, without calling it'
 
     @property
@@ -256,6 +258,10 @@ class LineOrder(Exercise):
         spare = any(Counter(letters_in(known, self.lines)) < used for known in (self.answer, *self.others))
         if not result.passed or not spare: return result
         return Result(False, 'it works, but not all of these lines are needed: leave out what doesn\'t belong')
+
+    def puzzled(self, problem: str, arguments: tuple) -> str:
+        missing = re.search(r"(?:Name|UnboundLocal)Error: .*?'(\w+)'", problem)
+        return f'a line needs `{missing[1]}` before it is there' if missing else super().puzzled(problem, arguments)
 
     def ordered(self, letters: Iterable[str], indent: str = '') -> str:
         "Lines in this order."
