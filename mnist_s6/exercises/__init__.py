@@ -101,7 +101,7 @@ EXERCISES: tuple[Exercise, ...] = (
 
 # %% ../../nbs/40_exercises.ipynb #831ebb42
 def progress() -> Progress:
-    "What is done, and what comes next; `.csv(path)` writes it for a teacher."
+    "What is done in the rooms begun, and what comes next; `.all` shows all, `.csv(path)` writes it for a teacher."
     record = read_record()
     return Progress(tuple(Line(exercise.name, exercise.lesson, *record.get(exercise.name, Entry()))
                           for exercise in EXERCISES))

@@ -134,7 +134,7 @@ def _(values, t): return _around(values, t*statistics.stdev(values)/len(values)*
 
 # %% ../../nbs/52_choices.ipynb #ceda578d
 def _scaling_inputs(seed: int) -> list[tuple]:
-    return [(0.1, 50, 100), (0.1, 50, 25), (0.2, 64, 64), (0.4, 32, 8*(seed + 1))]
+    return [(0.1, 50, 100), (0.1, 50, 25), (0.2, 64, 64), (0.4, 32, 8*(seed + 1)), (0.1, 20, 500)]
 
 @_exercise(_scaling_inputs, (
     'Twice as large a batch makes half as many steps. How far should each go, so that the way stays as long?',
@@ -166,7 +166,7 @@ def _adamw_inputs(seed: int) -> list[tuple]:
     def random(*shape: int) -> torch.Tensor: return torch.randn(shape, generator=generator)
     def one(*numbers: float) -> tuple: return tuple(torch.tensor([float(number)]) for number in numbers)
     return [(*one(3, 2, 0, 0), 1, 0.5, 0.9, 0.99, 0.1, 0.), (*one(3, 2, 1, 4), 2, 0.5, 0.9, 0.99, 0.1, 0.2),
-            (random(2, 3), random(2, 3), random(2, 3), random(2, 3)**2, 5 + seed, 0.3, 0.8, 0.95, 0.1, 0.1)]
+            (random(2, 3), random(2, 3), random(2, 3), random(2, 3)**2, 5 + seed, 0.3, 0.8, 0.95, 0.02, 0.1)]
 
 @_exercise(_adamw_inputs, (
     'Two running means: of the slope, and of its square. Both start at 0, so both are divided by 1 − beta**step.',

@@ -16,7 +16,6 @@ import torch
 from .engine import LineOrder, Prediction, Question, exercise
 
 _exercise = partial(exercise, '00_start')
-_QUOTED = 'The numbers are right, but they are a text. Leave the quotes away, so that it is a tuple.'
 
 # %% ../../nbs/50_first.ipynb #3db48823
 read_shape = Question('00_start', 'read_shape', 'Which shape has the last line?', answer=(10, 28),
@@ -27,7 +26,6 @@ read_shape = Question('00_start', 'read_shape', 'Which shape has the last line?'
     why='`:10` keeps ten of the images. 14 picks one row of each, so the dimension of the rows is gone, and 28 columns '
         'are left.')
 read_shape.another([10, 28])
-read_shape.mistake(_QUOTED)('(10, 28)')
 read_shape.mistake('A single number in the brackets takes its dimension away; only a slice keeps it.')((10, 1, 28))
 read_shape.mistake('14 says which row it is, and not how many there are.')((10, 14))
 read_shape.mistake('And what is the 14 for? It picks one row of each image.')((10, 28, 28))
@@ -43,7 +41,6 @@ broadcast_shape = Question('00_start', 'broadcast_shape', 'Which shape has the l
     why='`a[:, None]` is a column (3, 1). It is repeated four times to the right, and the row b (4,) three times '
         'downwards.')
 broadcast_shape.another([3, 4])
-broadcast_shape.mistake(_QUOTED)('(3, 4)')
 broadcast_shape.mistake('That is the shape of `a[:, None]` alone; it is repeated for each number of b.')((3, 1))
 broadcast_shape.mistake('That is the shape of b alone; it is repeated for each row of the column.')((4,))
 broadcast_shape.mistake('Turned around: the numbers of a go downwards, so there are as many rows as a is long.')((4, 3))

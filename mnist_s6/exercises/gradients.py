@@ -254,7 +254,7 @@ def _function_inputs(seed: int) -> list[tuple]:
     generator = torch.Generator().manual_seed(seed)
     def random(*shape: int) -> torch.Tensor: return torch.randn(shape, generator=generator, dtype=torch.float64)
     return [(lambda x: (x**3).sum(), torch.tensor([2.], dtype=torch.float64), 0.1),
-            (lambda x: x[0]**2*x[1], torch.tensor([3., 2.], dtype=torch.float64), 0.5),
+            (lambda x: x[0]**3*x[1], torch.tensor([3., -2.], dtype=torch.float64), 0.5),
             (lambda x: x.exp().sum() + x.prod(), random(5), 0.1)]
 
 @_exercise(_function_inputs, (

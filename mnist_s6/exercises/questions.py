@@ -22,7 +22,6 @@ scores_shape = Question('01_datasets', 'scores_shape', 'Which shape has `images@
         'The two 784 meet and are gone.'),
     why='For each image, the 784 pixels are weighed and summed up, once for each of ten classes.')
 scores_shape.another([100, 10])
-scores_shape.mistake('That is a text. Leave the quotes away, so that it is a tuple.')('(100, 10)')
 scores_shape.mistake('The pixels are summed up, so the 784 is gone.')((100, 784))
 scores_shape.mistake('That is the shape of the weights, which stays the same for any number of images.')((784, 10))
 scores_shape.mistake('Turned around: the images stay in the rows.')((10, 100))
@@ -50,7 +49,7 @@ blind_guess.mistake('So it would be with two classes.')(0.5)
 
 # %% ../../nbs/56_questions.ipynb #3ab5b673
 batch_bytes = Question('01_datasets', 'batch_bytes', 'How many bytes does a batch of 64 normalised images take, '
-    'without the labels?', answer=200_704, hints=(
+    'without the labels?', answer=200_704, tolerance=1e-7, hints=(
         'How many numbers are in it, and how many bytes does one take?',
         'Two images of 28×28 pixels are 1,568 numbers, and at 4 bytes each that makes 6,272 bytes.',
         'It is 64·28·28·…'),
@@ -206,6 +205,7 @@ ten_layers = Prediction('04_backprop', 'ten_layers',
 ten_layers.another(1000)
 ten_layers.mistake('The halves don\'t add up, they multiply: each layer halves what is left.')(20)
 ten_layers.mistake('Each of the ten layers halves once more.')(2)
+ten_layers.mistake('That is what is left of them. How many times smaller is that? Turn it round.')(1/1024)
 ten_layers.mistake('So many layers there are; each of them halves what is left.')(10)
 ten_layers.mistake('Half of half is a quarter, and so on: it is a power of 2, not of 10.')(100)
 

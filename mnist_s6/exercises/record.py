@@ -6,8 +6,8 @@
 __all__ = ['record_path', 'Entry', 'read_record', 'note', 'forget', 'Line', 'Progress']
 
 # %% ../../nbs/44_record.ipynb #430ccf23
-import csv, html, io, json, os
-from dataclasses import dataclass
+import csv, html, io, json, os, re
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -71,21 +71,39 @@ class Line(NamedTuple):
 # %% ../../nbs/44_record.ipynb #9046a744
 def _as_text(progress: 'Progress') -> str:
     "See `Progress`, as text."
-    lines = (f'{"✓" if line.done else "·"} {line.name:24} {line.lesson}  {line.done}' for line in progress.lines)
-    return '\n'.join([progress.summary, *map(str.rstrip, lines)])
+    lines = (f'{"✓" if line.done else "·"} {line.name:24} {line.lesson}  {line.done}' for line in progress.shown)
+    return '\n'.join([progress.summary, *map(str.rstrip, lines), progress.rest]).rstrip()
 
 def _as_table(progress: 'Progress') -> str:
     "See `Progress`, as a table."
     lines = ''.join(f'<tr><td>{"✓" if line.done else ""}</td><td><code>{line.name}</code></td><td>{line.lesson}</td>'
-                    f'<td>{line.tries or ""}</td><td>{html.escape(line.done)}</td></tr>' for line in progress.lines)
+                    f'<td>{line.tries or ""}</td><td>{html.escape(line.done)}</td></tr>' for line in progress.shown)
     header = '<th></th><th>exercise</th><th>lesson</th><th>tries</th><th>done</th>'
-    return f'<p>{progress.summary}</p><table><thead><tr>{header}</tr></thead><tbody>{lines}</tbody></table>'
+    table = f'<table><thead><tr>{header}</tr></thead><tbody>{lines}</tbody></table>'
+    rest = re.sub('`(.+?)`', r'<code>\1</code>', progress.rest)
+    return f'<p>{progress.summary}</p>{table}<p>{rest}</p>'
 
 # %% ../../nbs/44_record.ipynb #1140a03b
 @dataclass(frozen=True)
 class Progress:
     "What is done and what comes next; prints as text, and shows as a table in a notebook."
     lines: tuple[Line, ...] # In the order of the course
+    whole: bool = False # Whether rooms that haven't been begun are shown too
+
+    @property
+    def all(self) -> 'Progress': return replace(self, whole=True)   # the same, with all rooms
+
+    @property
+    def shown(self) -> list[Line]:
+        "The exercises of the rooms that were begun, and of the one that comes next."
+        begun = {line.lesson for line in self.lines if line.tries or line.done or line is self.next}
+        return [line for line in self.lines if self.whole or line.lesson in begun]
+
+    @property
+    def rest(self) -> str:
+        "How to see the others; empty if all are shown."
+        hidden = len(self.shown) < len(self.lines)
+        return f'Rooms that you have not begun are left out; `exercises.progress().all` shows all of them.'*hidden
 
     @property
     def next(self) -> Line | None: # None if all are done
