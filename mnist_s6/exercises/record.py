@@ -87,43 +87,48 @@ def _as_table(progress: 'Progress') -> str:
 @dataclass(frozen=True)
 class Progress:
     "What is done and what comes next; prints as text, and shows as a table in a notebook."
-    lines: tuple[Line, ...] # In the order of the course
+    lines: tuple[Line, ...] # In the course's order
     whole: bool = False # Whether rooms that haven't been begun are shown too
-
     @property
     def all(self) -> 'Progress': return replace(self, whole=True)   # the same, with all rooms
-
     @property
     def shown(self) -> list[Line]:
         "The exercises of the rooms that were begun, and of the one that comes next."
-        begun = {line.lesson for line in self.lines if line.tries or line.done or line is self.next}
-        return [line for line in self.lines if self.whole or line.lesson in begun]
-
+        return _begun(self.lines, self.next, self.whole)
     @property
     def rest(self) -> str:
         "How to see the others; empty if all are shown."
-        hidden = len(self.shown) < len(self.lines)
-        return f'Rooms that you have not begun are left out; `exercises.progress().all` shows all of them.'*hidden
-
+        words = 'Rooms that you have not begun are left out; `exercises.progress().all` shows all of them.'
+        return words*(len(self.shown) < len(self.lines))
     @property
     def next(self) -> Line | None: # None if all are done
         "The first exercise that isn't done."
         return next((line for line in self.lines if not line.done), None)
-
     @property
     def summary(self) -> str:
-        "How many are done, and what comes next."
-        done = f'{sum(bool(line.done) for line in self.lines)} of {len(self.lines)} exercises done'
-        return done + (f'; next: {self.next.name}, in {self.next.lesson}' if self.next else '')
-
+        return _in_a_sentence(self.lines, self.next)   # how many are done, and what comes next
     def csv(self,
         path: str | Path | None = None, # Where to write it too; None writes nothing
     ) -> str: # A header, then a line for each exercise
         "The table for a spreadsheet; raises `OSError` if `path` can't be written."
-        text = io.StringIO()
-        csv.writer(text, lineterminator='\n').writerows([Line._fields, *self.lines])
-        if path is not None: write_atomically(path, text.getvalue().encode(), 'the table')
-        return text.getvalue()
-
+        return _comma_separated(self.lines, path)
     def __repr__(self) -> str: return _as_text(self)
     def _repr_html_(self) -> str: return _as_table(self)
+
+# %% ../../nbs/44_record.ipynb #335ceb6d
+def _comma_separated(lines: tuple[Line, ...], path: str | Path | None) -> str:
+    "See `Progress.csv`."
+    text = io.StringIO()
+    csv.writer(text, lineterminator='\n').writerows([Line._fields, *lines])
+    if path is not None: write_atomically(path, text.getvalue().encode(), 'the table')
+    return text.getvalue()
+
+def _begun(lines: tuple[Line, ...], following: Line | None, whole: bool) -> list[Line]:
+    "See `Progress.shown`."
+    rooms = {line.lesson for line in lines if line.tries or line.done or line is following}
+    return [line for line in lines if whole or line.lesson in rooms]
+
+def _in_a_sentence(lines: tuple[Line, ...], following: Line | None) -> str:
+    "How many exercises are done, and what comes next."
+    done = f'{sum(bool(line.done) for line in lines)} of {len(lines)} exercises done'
+    return done + (f'; next: {following.name}, in {following.lesson}' if following else '')
