@@ -68,6 +68,11 @@ class Line(NamedTuple):
     done: str = '' # When it was first right; empty if it never was
     guess: str = '' # The first prediction, as text
 
+def _in_a_sentence(lines: tuple[Line, ...], following: Line | None) -> str:
+    "How many exercises are done, and what comes next."
+    done = f'{sum(bool(line.done) for line in lines)} of {len(lines)} exercises done'
+    return done + (f'; next: {following.name}, in {following.lesson}' if following else '')
+
 # %% ../../nbs/44_record.ipynb #9046a744
 def _as_text(progress: 'Progress') -> str:
     "See `Progress`, as text."
@@ -82,6 +87,18 @@ def _as_table(progress: 'Progress') -> str:
     table = f'<table><thead><tr>{header}</tr></thead><tbody>{lines}</tbody></table>'
     rest = re.sub('`(.+?)`', r'<code>\1</code>', progress.rest)
     return f'<p>{progress.summary}</p>{table}<p>{rest}</p>'
+
+def _comma_separated(lines: tuple[Line, ...], path: str | Path | None) -> str:
+    "See `Progress.csv`."
+    text = io.StringIO()
+    csv.writer(text, lineterminator='\n').writerows([Line._fields, *lines])
+    if path is not None: write_atomically(path, text.getvalue().encode(), 'the table')
+    return text.getvalue()
+
+def _begun(lines: tuple[Line, ...], following: Line | None, whole: bool) -> list[Line]:
+    "See `Progress.shown`."
+    rooms = {line.lesson for line in lines if line.tries or line.done or line is following}
+    return [line for line in lines if whole or line.lesson in rooms]
 
 # %% ../../nbs/44_record.ipynb #1140a03b
 @dataclass(frozen=True)
@@ -114,21 +131,3 @@ class Progress:
         return _comma_separated(self.lines, path)
     def __repr__(self) -> str: return _as_text(self)
     def _repr_html_(self) -> str: return _as_table(self)
-
-# %% ../../nbs/44_record.ipynb #335ceb6d
-def _comma_separated(lines: tuple[Line, ...], path: str | Path | None) -> str:
-    "See `Progress.csv`."
-    text = io.StringIO()
-    csv.writer(text, lineterminator='\n').writerows([Line._fields, *lines])
-    if path is not None: write_atomically(path, text.getvalue().encode(), 'the table')
-    return text.getvalue()
-
-def _begun(lines: tuple[Line, ...], following: Line | None, whole: bool) -> list[Line]:
-    "See `Progress.shown`."
-    rooms = {line.lesson for line in lines if line.tries or line.done or line is following}
-    return [line for line in lines if whole or line.lesson in rooms]
-
-def _in_a_sentence(lines: tuple[Line, ...], following: Line | None) -> str:
-    "How many exercises are done, and what comes next."
-    done = f'{sum(bool(line.done) for line in lines)} of {len(lines)} exercises done'
-    return done + (f'; next: {following.name}, in {following.lesson}' if following else '')
