@@ -105,7 +105,7 @@ def _logits(
                          f'expected ({len(greys)}, 10)')
     return scores
 
-# %% ../nbs/13_predict.ipynb #42a48c78
+# %% ../nbs/13_predict.ipynb #b0e5137f
 def _lowest(
     refuse: 'float | Refusal | None', # As in `predict`
     model: nn.Module,
