@@ -82,7 +82,7 @@ def test_the_trainings_of_a_row_are_those_that_it_names(measured: str, monkeypat
     jobs = []
 
     class Pool:
-        def __init__(self, processes: int) -> None:
+        def __init__(self, processes: int, context: object) -> None:
             self.processes = processes
 
         def __enter__(self) -> "Pool":
