@@ -183,7 +183,8 @@ def _(step, steps, max_lr, warm_up): return _cycle(step, warm_up*steps, steps - 
 # %% ../../nbs/48_steps.ipynb #89c554a9
 def _loss_lists(seed: int) -> list[tuple]:
     random = torch.rand(12, generator=torch.Generator().manual_seed(seed)).tolist()
-    return [([0.5], 2), ([1., 2., 3., 0.5], 2), ([3., 2., 1.], 2), ([3., 1., 2.], 2), ([3., 1., 2., 2.5, 0.5], 2), ([3., 1., 2., 2.5, 0.5], 3),
+    return [([0.5], 2), ([1., 2., 3., 0.5], 2), ([3., 2., 1.], 2), ([3., 1., 2.], 2),
+            ([3., 1., 2., 2.5, 0.5], 2), ([3., 1., 2., 2.5, 0.5], 3),
             ([2., 1., 1., 1., 0.5], 2), ([5., 4., 4.5, 3., 3.5, 2., 2.5], 2), ([5., 1., 3., 2.5, 2., 0.5], 2),
             ([3., 1., 2., 0.5], 1), (random, 3)]
 
