@@ -107,9 +107,8 @@ def _number_difference(right: torch.Tensor, numbers: torch.Tensor | None, found:
     "See `difference`, for numbers; `found` is for the message."
     what = f'a tensor of shape {tuple(right.shape)}' if right.ndim else 'one number'
     if numbers is None:
-        odd = isinstance(found, (torch.Tensor, np.ndarray)) and f'something else: {found.dtype}'
-        if odd: return f'it should be {what} with real numbers, and holds {odd}'
-        return f'it is {show(found)}, and should be {what}'
+        if not isinstance(found, (torch.Tensor, np.ndarray)): return f'it is {show(found)}, and should be {what}'
+        return f'it should be {what} with real numbers, and holds something else: {found.dtype}'
     if numbers.shape != right.shape and not numbers.ndim: return f'it is one number, and should be {what}'
     if numbers.shape != right.shape:
         return f'its shape is {tuple(numbers.shape)}, and it should be {tuple(right.shape) if right.ndim else what}'
@@ -121,9 +120,10 @@ def _number_difference(right: torch.Tensor, numbers: torch.Tensor | None, found:
 
 # %% ../../nbs/42_differences.ipynb #c0f0a102
 _AROUND_NUMBERS = frozenset(
-    'a about after an answer approximately are around as at becomes big bytes each epoch going images in is it '
-    'larger left l last line many more nd no number of on only percent per cent pixels places rd roughly side '
-    'smaller st th than the then there times w weight will be x zeros'.split())
+    'a about after an answer approximately are around as at becomes big bytes each epoch going images in is it larger '
+    'left l last line many more nd no number of on only percent per cent pixels places rd roughly side smaller st th '
+    'than the then '
+    'there times w weight will be x zeros'.split())
 _COUNTS = {name: str(i) for i, name in enumerate('zero one two three four five six seven eight nine ten'.split())}
 _AROUND_LETTERS = frozenset('answer choice curve is it letter my network number option run s the training'.split())
 _AROUND_WORDS = frozenset('a an be before data in is it just loss mode only than the to will'.split())
@@ -167,7 +167,7 @@ def _word(text: str, known: Sequence[str]) -> str:
 # %% ../../nbs/42_differences.ipynb #c0f0a104
 def readings(
     answer: object, # A learner's
-    right: object, # A number, a text or a tuple, to see what kind is asked for
+    right: Any, # A number, a text or a tuple, to see what kind is asked for
     choices: Mapping[str, str], # The lines to choose from, by their letter or number
     known: Sequence[str] = (), # Words to choose from
 ) -> list: # The answer itself if nothing else is known
@@ -199,7 +199,7 @@ def letters_in(
     if not isinstance(answer, str):
         if isinstance(answer, (Set, Mapping)) or not isinstance(answer, Collection) or len(answer) > 99: return []
         answer = '\n'.join(map(str, answer))
-    known, found = {line: letter for letter, line in lines.items()}, []
+    known, found = {line: letter for letter, line in lines.items()}, list[str]()
     for row in answer.splitlines():
         line = next((each for each in (row.strip(), re.sub(r'^[a-j][ .:)]+', '', row.strip())) if each in known), '')
         words = re.sub(r'\b(and|then)\b', ' ', row.lower())

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['NOT_ATTEMPTED', 'Result', 'Misfit', 'Page', 'Answers', 'known_outcomes', 'judge', 'Task', 'Exercise', 'prove',
-           'exercise', 'LineOrder', 'Question', 'Prediction']
+           'exercise', 'LineOrder', 'misfit', 'Question', 'Prediction']
 
 # %% ../../nbs/41_engine.ipynb #d5325733
 import ast, html, inspect, re, textwrap, traceback
@@ -51,11 +51,12 @@ class Page:
         code = f'<pre><code>{html.escape(self.code)}</code></pre>' if self.code else ''
         return f'<details open><summary>{_as_html(self.title)}</summary>{code}<p>{_as_html(self.text)}</p></details>'
 
-# %% ../../nbs/41_engine.ipynb #d47e28d2
+# %% ../../nbs/41_engine.ipynb #c0f0a413
 def _sorted_names(names: object) -> object:
     "Texts from a to z, whatever holds them; other things as they are."
-    some = isinstance(names, Collection) and not isinstance(names, (str, Mapping))
-    return sorted(map(str, names)) if some and all(isinstance(name, str) for name in names) else names
+    some = isinstance(names, Collection) and not isinstance(names, (str, Mapping)) and getattr(names, 'ndim', 1) == 1
+    texts = some and len(names) < 10_000 and all(isinstance(name, str) for name in names)
+    return sorted(map(str, names)) if texts else names
 
 # %% ../../nbs/41_engine.ipynb #513cbac8
 NOT_ATTEMPTED = 'not attempted: put something of your own in place of the dots'
@@ -69,24 +70,25 @@ class Answers:
         self.kept: tuple[int | None, dict[str, list[Outcome]]] = None, {}
         self.any_order = False   # whether the names that come back may come in any order
     def another(self, answer: Any) -> None: self.others.append(answer)   # decorates another right form
+
     def mistake(self, words: str) -> Callable[[Any], None]:
         "Decorates a wrong answer, and says in `words` what helps against it."
         self.kept = None, {}
         return lambda answer: self.mistakes.update({words: answer})
+
     def read(self, answer: object) -> Callable | str:
         "The function that an answer stands for, or what is wrong with it."
         if answer is None or answer is ...: return NOT_ATTEMPTED
         if isinstance(answer, type) and answer is not type:
             return f'it is the class {answer.__name__}: make an object of it first, with {answer.__name__}(…)'
         return answer if callable(answer) else f'it is {show(answer)}: give the function itself, without calling it'
+
     @property
     def names(self) -> list[str]: return list(inspect.signature(self.read(self.answer)).parameters)   # of the arguments
     def outcomes(self, answer: object, seed: int) -> list[Outcome]:
         "What an answer that can be read does with each of the inputs."
-        function = self.read(answer)
-        found = [run(function, arguments) for arguments in self.inputs(seed)]
-        if not self.any_order: return found
-        return [outcome._replace(output=_sorted_names(outcome.output)) for outcome in found]
+        found = [run(self.read(answer), arguments) for arguments in self.inputs(seed)]
+        return [each._replace(output=_sorted_names(each.output)) for each in found] if self.any_order else found
 
 # %% ../../nbs/41_engine.ipynb #674c5397
 def known_outcomes(
@@ -247,34 +249,37 @@ class LineOrder(Exercise):
         letters = letters_in(answer, self.lines)
         if not letters or not all(letter in self.lines for letter in letters):
             return f"write letters from a to {max(self.lines)} in their order, such as 'ba'"
-        names: dict[str, Callable] = {}
-        exec(re.sub(r'^( *)\.\.\.', lambda dots: self.ordered(letters, dots[1]), self.program, flags=re.M), names)
+        whole = re.sub(r'^( *)\.\.\.', lambda dots: self.ordered(letters, dots[1]), self.program, flags=re.M)
+        exec(whole, names := dict[str, Callable]())
         return names['program']
 
     def judged(self, answer: object, seed: int = 0) -> Result:
         result, used = super().judged(answer, seed), Counter(letters_in(answer, self.lines))
         spare = any(Counter(letters_in(known, self.lines)) < used for known in (self.answer, *self.others))
-        if not result.passed or not spare: return result
-        return Result(False, 'it works, but not all of these lines are needed: leave out what doesn\'t belong')
+        words = 'it works, but not all of these lines are needed: leave out what doesn\'t belong'
+        return Result(False, words) if result.passed and spare else result
+
     def puzzled(self, problem: str, arguments: tuple) -> str:
         missing = re.search(r"(?:Name|UnboundLocal)Error: .*?'(\w+)'", problem)
         return f'a line needs `{missing[1]}` before it is there' if missing else super().puzzled(problem, arguments)
+
     def ordered(self, letters: Iterable[str], indent: str = '') -> str:
-        "Lines in this order."
         return '\n'.join(indent + self.lines[letter] for letter in letters)
     def source(self) -> str: return self.ordered(self.answer)
 
-# %% ../../nbs/41_engine.ipynb #d6d176df
-def _misfit(right: object, answer: object) -> str:
-    "What kind of answer is asked for; empty if `answer`, which isn't among the known ones, is of that kind."
+# %% ../../nbs/41_engine.ipynb #c0f0a411
+def misfit(
+    right: object, # A number, a text or a tuple
+    answer: object, # What somebody wrote, and is not among the known answers
+) -> str: # Empty if the answer is of that kind
+    "What kind of answer is asked for."
     if isinstance(right, str):
         return f"{'one of the letters' if len(right) == 1 else 'one of the words in the question'}, in quotes"
-    wanted, found = as_numbers(right), as_numbers(answer)
-    if isinstance(answer, Set): found = None
-    if found is not None and found.ndim == wanted.ndim: return ''
-    if wanted.ndim: return 'a tuple such as (2, 3)'
+    found = None if isinstance(answer, Set) else as_numbers(answer)
+    if found is not None and found.ndim == isinstance(right, tuple): return ''
+    if isinstance(right, tuple): return 'a tuple such as (2, 3)'
     how = ' with a point, not a comma,' if found is not None else ''
-    return f"one number,{' without quotes,' if isinstance(answer, str) else how} such as 12 or 0.5"
+    return f'one number,{" without quotes," if isinstance(answer, str) else how} such as 12 or 0.5'
 
 # %% ../../nbs/41_engine.ipynb #c9d3b698
 class Question(Exercise):
@@ -284,8 +289,8 @@ class Question(Exercise):
         super().__init__(*texts, inputs=lambda seed: [()], **others)
         self.code, self.picture = code, picture
         options = r'\b([a-d])\) (.+?)(?=\s+[a-d]\) |\s*$)'
-        self.choices = dict(re.findall(r'^ *(\d+|[a-d]) +(.+?) *(?:#.*)?$', code, re.M)
-                            + re.findall(options, self.task))
+        lines = re.findall(r'^ *(\d+|[a-d]) +(.+?) *(?:#.*)?$', code, re.M)
+        self.choices = dict(lines + re.findall(options, self.task))
 
     def read(self, answer: object) -> Callable | str:
         return NOT_ATTEMPTED if answer is None or answer is ... else lambda: answer
@@ -296,7 +301,7 @@ class Question(Exercise):
         results = [super(Question, self).judged(reading, seed) for reading in meant]
         result = max(results, key=lambda result: (result.passed, result.message in self.mistakes))
         if result.passed or result.message in (NOT_ATTEMPTED, *self.mistakes): return result
-        wanted = _misfit(self.answer, meant[0])
+        wanted = misfit(self.answer, meant[0])
         return Misfit(False, f'it is {show(answer)}: write {wanted}') if wanted else result
 
     def puzzled(self, problem: str, arguments: tuple) -> str:

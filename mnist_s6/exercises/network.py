@@ -115,8 +115,8 @@ def _(image): return image.reshape(image.shape[0]//2, image.shape[1]//2, 4).amax
 
 # %% ../../nbs/46_network.ipynb #0970af6c
 def _size_inputs(seed: int) -> list[tuple]:
-    return [(1, 1, 1, 0), (3, 2, 1, 0), (5, 3, 1, 1), (6, 2, 2, 0), (6, 3, 2, 0),
-            (8, 3, 2, 0), (28, 5, 3, 2), (20 + seed, 4, 3, 1)]
+    return [(1, 1, 1, 0), (3, 2, 1, 0), (5, 3, 1, 1), (6, 2, 2, 0), (6, 3, 2, 0), (8, 3, 2, 0), (28, 5, 3, 2),
+            (20 + seed, 4, 3, 1)]
 
 @_exercise(_size_inputs, (
     'How many places are there for the kernel in a row? Padding makes the row longer; stride leaves places out.',
