@@ -82,7 +82,7 @@ def test_the_trainings_of_a_row_are_those_that_it_names(measured: str, monkeypat
     jobs = []
 
     class Pool:
-        def __init__(self, processes: int, context: object) -> None:
+        def __init__(self, processes: int, context: object = None) -> None:
             self.processes = processes
 
         def __enter__(self) -> "Pool":
@@ -107,7 +107,7 @@ def test_the_trainings_of_a_row_are_those_that_it_names(measured: str, monkeypat
     monkeypatch.setattr(rows, "open_test", opening)
     found = rows.ROWS[measured].measure()
     assert found["figure"] == pytest.approx({"s6": 99.5, "choices": 0.0}[measured])
-    assert len(set(jobs)) == len(jobs) and all(threads == 1 for *_, threads in jobs)
+    assert len(set(jobs)) == len(jobs) and all(job[2 if job[-1] is None else 3] == 1 for job in jobs)
     assert opened == [seal.expected("s6", seed, 0.994) for seed in range(5)] * (measured == "s6")  # once each
 
 
