@@ -76,7 +76,7 @@ function matrix(counts, classes, { label, prediction }, caption, pick) {
   return h("table", about, head, h("tbody", {}, rows));
 }
 
-/** Arrow keys lead from cell to cell of a table, Home and End to a row's ends, Enter or Space choose; `at` is the first. */
+/** Arrows lead from cell to cell of a table, Home and End to a row's ends, Enter or Space choose; first is `at`. */
 function walkable(table, across, at) {
   const cells = [...table.querySelectorAll("td")];
   cells.forEach((cell, place) => (cell.tabIndex = place === at ? 0 : -1)); // Tab leads to one of them
