@@ -14,7 +14,7 @@ import drawings
 import torch
 from machine import HERE, machine
 from mnist_s6.train import RECIPES, run_recipe
-from rows import ROOT
+from seal import ROOT
 
 PENS = {"MNIST's own": (0.0, 0.0), "a little": (0.2, 0.4), "the recipe's": (0.2, 0.8), "a lot": (0.3, 1.0)}  # Slant and stroke
 

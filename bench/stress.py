@@ -6,15 +6,14 @@ from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict, replace
 
 import torch
-from machine import HERE
 from mnist_s6.datasets import stratified_split
 from mnist_s6.files import read_idx, unpack_data
 from mnist_s6.model import FastNet
 from mnist_s6.stress import Stress, stress_test
 from mnist_s6.train import PLAIN, RECIPES, Recipe, run_recipe
 from mnist_s6.weights import pretrained
+from seal import ROOT
 
-ROOT = str(HERE.parent / "data")
 HELD_OUT, IMAGES, SEEDS = 5_000, 1_000, 3
 EPOCHS = {"quick": 1, "fast": 3, "s6": 5, "best": 3}  # Recipes of many epochs are shortened, so that a row takes minutes
 #: Augmentations that differ from none in one thing

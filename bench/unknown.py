@@ -18,10 +18,10 @@ from mnist_s6.train import train_in_folder
 from mnist_s6.truth import wilson
 from mnist_s6.util import classify
 from mnist_s6.weights import pretrained, weights_digest
+from seal import ROOT
 
 RECIPE, SEED, HELD_OUT = "handwriting", 0, 10_000
 SHARES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
-ROOT = HERE.parent / "data"
 FILE = HERE.parent / "mnist_s6" / "weights" / "refusal.json"
 
 

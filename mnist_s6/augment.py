@@ -115,7 +115,7 @@ def keep_window(
     "Black out what a centre crop loses, in the images that are cropped."
     edge = round((images.shape[-1] - crop_size)/2)   # as torchvision rounds
     window = F.pad(images.new_ones(crop_size, crop_size), [edge, images.shape[-1] - crop_size - edge]*2)   # (H, H)
-    if not cropped.device.type == 'cpu': return torch.where(cropped.view(-1, 1, 1, 1), images*window, images)
+    if cropped.device.type != 'cpu': return torch.where(cropped.view(-1, 1, 1, 1), images*window, images)
     few = cropped.nonzero()[:, 0]   # (n,): their places in the batch; a graphics card would wait to count them
     if not len(few): return images
     return images.index_copy(0, few, images.index_select(0, few)*window)

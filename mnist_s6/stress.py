@@ -167,7 +167,7 @@ def plot_stress(
             middle, low, high = _band(found, kind)
             axes.fill_between(range(6), low, high, alpha=0.2)
             axes.plot(range(6), middle, marker='.', label=name)
-        axes.set(title=kind, xlabel='strength', ylabel='accuracy, in %')
-        axes.grid(alpha=0.3)
+        axes.set(title=kind, xlabel='strength', ylabel='accuracy, in %', xticks=range(6))
+        axes.label_outer(); axes.grid(alpha=0.3)
     figure.axes[0].legend(fontsize=8)
     return figure
