@@ -21,7 +21,7 @@ from mnist_s6.digits import (
     in_place, ink_box, photo_of, prepare_digit, prepare_image, prepare_images, prepare_steps,
 )
 from mnist_s6.files import read_idx, unpack_data
-from mnist_s6.ink import _spread, digit_pieces, ink_on_black, otsu_threshold, shrunk, stroke_width, with_stroke
+from mnist_s6.ink import _spread, digit_components, ink_on_black, otsu_threshold, shrunk, stroke_width, with_stroke
 from mnist_s6.predict import predict
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "bench"))
@@ -376,7 +376,7 @@ def test_straight_strokes_of_a_digit_are_kept(strokes: list[list[tuple[int, int]
     for stroke in strokes:
         ImageDraw.Draw(picture).line(stroke, fill=0, width=10, joint="curve")
     ink = torch.from_numpy(np.array(picture)) < 128
-    assert torch.equal(digit_pieces(ink), ink)
+    assert torch.equal(digit_components(ink), ink)
 
 
 def test_a_line_of_two_pixels_is_as_bright_and_as_wide_as_mnists() -> None:
