@@ -63,7 +63,7 @@ def sampling_grid(
 class Draws(NamedTuple):
     "What was drawn for each of `n` images."
     cropped: torch.Tensor # (n,), True where the image is cropped
-    angles: torch.Tensor # (n,), degrees against the clock
+    angles: torch.Tensor # (n,), degrees anticlockwise
     shifts: torch.Tensor | None = None # (n, 2), pixels to the right and down; None if all stay
     scales: torch.Tensor | None = None # (n,), 1 is as it was; None if all keep their size
     slants: torch.Tensor | None = None # (n,), pixels to the right for each pixel of height; None if none leans

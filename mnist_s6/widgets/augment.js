@@ -26,7 +26,7 @@ export function randomSource(seed) {
   };
 }
 
-/** What the training transform draws for one image: whether it crops, and the angle in degrees against the clock. */
+/** What the training transform draws for one image: whether it crops, and the angle in degrees anticlockwise. */
 export function drawOnce(random, { crop_probability: probability, degrees }) {
   const cropped = Math.fround(probability) >= random();
   return { cropped, angle: Math.fround(random() * 2 * degrees - degrees) };
@@ -48,7 +48,7 @@ export function enlarge(image) {
   return weigh(image, whole, whole, sum => Math.min(255, Math.max(0, Math.floor(sum / 2 ** 22 + 0.5)))).data;
 }
 
-/** 28·28 bytes turned against the clock about the middle, each the nearest pixel, in Pillow's 16.16 fixed point. */
+/** 28·28 bytes turned anticlockwise about the middle, each the nearest pixel, in Pillow's 16.16 fixed point. */
 export function turn(pixels, degrees) {
   const around = degrees % 360;
   if (around === 0) return Float64Array.from(pixels);

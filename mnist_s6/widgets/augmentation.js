@@ -28,7 +28,7 @@ export function meanAndDeviation(values) {
   return [mean, Math.sqrt(values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / (values.length - 1))];
 }
 
-const sense = angle => (angle >= 0 ? "against" : "with");
+const sense = angle => (angle >= 0 ? "anticlockwise" : "clockwise");
 
 /** What was done to the image, in words. */
 export function telling({ index, crop_size: size }, label, { cropped, corner, angle, turned, final }, draws) {
@@ -36,8 +36,8 @@ export function telling({ index, crop_size: size }, label, { cropped, corner, an
   const place = `pixels from row ${corner}, column ${corner}`;
   const crop = cropped ? `cropped to ${size}×${size} ${place}` : "not cropped this time";
   return (
-    `Image ${index}, labelled ${label}: ${crop}, turned by ${fixed(Math.abs(angle), 1)} degrees ${sense(angle)} the ` +
-    `clock; its pixels have mean ${fixed(before[0], 3)} and standard deviation ${fixed(before[1], 3)} before ` +
+    `Image ${index}, labelled ${label}: ${crop}, turned by ${fixed(Math.abs(angle), 1)} degrees ${sense(angle)}; ` +
+    `its pixels have mean ${fixed(before[0], 3)} and standard deviation ${fixed(before[1], 3)} before ` +
     `normalising, ${number(after[0])} and ${fixed(after[1], 3)} after; ` +
     `${draws.filter(draw => draw.cropped).length} of ${draws.length} draws are cropped.`
   );
@@ -91,7 +91,7 @@ const explorer = {
       const grey = [pixels, part.data, resized, turned];
       const captions = [
         "original\n28×28", cropped ? `cropped to\n${side}×${side}` : "not cropped\nthis time", "resized to\n28×28",
-        `turned by ${fixed(Math.abs(angle), 1)}°\n${sense(angle)} the clock`, "normalised:\ndark −2.82, light 2.82",
+        `turned by ${fixed(Math.abs(angle), 1)}°\n${sense(angle)}`, "normalised:\ndark −2.82, light 2.82",
       ];
       grey.forEach((data, i) => pictures[i].show(
         { shape: i === 1 ? part.shape : [28, 28], data: Float64Array.from(data, v => v / 255) },

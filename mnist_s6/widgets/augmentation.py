@@ -58,7 +58,7 @@ class AugmentationSteps(NamedTuple):
     stages: list # PIL images: original, after crop, resize, rotation; then tensors (1, 28, 28): 0 to 1, normalised
     cropped: bool # Whether the crop happened this time
     corner: tuple[int, int] # Row and column where the crop begins, when it happens
-    angle: float # Drawn for the rotation, degrees, positive against the clock
+    angle: float # Drawn for the rotation, degrees, positive is anticlockwise
     draws: torch.Tensor # (draws, 1, 28, 28), normalised; the first is the last stage
     draws_cropped: list[int] # Which of the draws were cropped
     limits: tuple[float, float] # What black and white become by normalising
@@ -87,8 +87,8 @@ def augmentation_steps(
                              tuple(transform.transforms[-1](torch.tensor([[[0., 1.]]])).flatten().tolist()))
 
 # %% ../../nbs/23_augmentation.ipynb #22ad6664
-def _sense(angle: float) -> str: # 'against' or 'with' the clock
-    return 'against' if angle >= 0 else 'with'
+def _sense(angle: float) -> str: # The way it turns
+    return 'anticlockwise' if angle >= 0 else 'clockwise'
 
 def _telling(steps: AugmentationSteps, index: int) -> str:
     "What was done to the image, in words."
@@ -96,14 +96,14 @@ def _telling(steps: AugmentationSteps, index: int) -> str:
     place = f'cropped to {size}×{size} pixels from row {row}, column {column}'
     mean = f'{after.mean():.3f}'.replace('-', '−')
     return (f'Image {index}, labelled {steps.label}: {place if steps.cropped else "not cropped this time"}, '
-            f'turned by {abs(steps.angle):.1f} degrees {_sense(steps.angle)} the clock; its pixels have mean '
+            f'turned by {abs(steps.angle):.1f} degrees {_sense(steps.angle)}; its pixels have mean '
             f'{before.mean():.3f} and standard deviation {before.std():.3f} before normalising, {mean} and '
             f'{after.std():.3f} after; {len(steps.draws_cropped)} of {len(steps.draws)} draws are cropped.')
 
 # %% ../../nbs/23_augmentation.ipynb #498cfd95
 def _draw_stages(figure: Figure, steps: AugmentationSteps) -> None:
     "The stages in one row."
-    turned = f'turned by {abs(steps.angle):.1f}°\n{_sense(steps.angle)} the clock'
+    turned = f'turned by {abs(steps.angle):.1f}°\n{_sense(steps.angle)}'
     titles = ['original', 'cropped' if steps.cropped else 'not cropped\nthis time', 'resized', turned, 'normalised']
     for axes, stage, title in zip(figure.subplots(1, 5), [*steps.stages[:4], steps.stages[5][0]], titles):
         white = steps.limits[1]
