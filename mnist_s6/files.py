@@ -67,7 +67,7 @@ def writing(
 # %% ../nbs/10_files.ipynb #a7c0de01
 def write_atomically(
     path: str | Path, # The file to make or replace
-    data: bytes, # All that it shall hold
+    data: bytes, # All that it is to hold
     what: str = 'the file', # What it is, for the message
     remedy: str = 'Pass a path in a folder that you can write to', # What to do if it can't be written
 ) -> None:

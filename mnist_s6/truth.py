@@ -124,7 +124,7 @@ def spread(
 
 # %% ../nbs/07_truth.ipynb #5e1971c1
 def seeds_needed(
-    difference: float, # That shall be seen, in the same unit as `deviation`
+    difference: float, # That is to be seen, in the same unit as `deviation`
     deviation: float, # Of one recipe from seed to seed
     level: float = 0.95, # Of 100 recipes that are no better, so many aren't taken for different
     power: float = 0.8, # Of 100 real differences, so many are found
