@@ -11,6 +11,7 @@ __all__ = ['WHITE', 'MAX_PIXELS', 'FORMATS', 'ink_box', 'centre_of_mass', 'check
 import math, os, stat, sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import numpy as np
@@ -159,16 +160,21 @@ def _to_grey(pixels: torch.Tensor) -> torch.Tensor: # (..., H, W, C) → (..., H
     return grey if channels == 3 else grey*alpha + 1 - alpha
 
 # %% ../nbs/11_digits.ipynb #4602f42f
+@lru_cache(maxsize=None)
+def _place_weights(precision: torch.dtype) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]: # (28,), (2, 28), (2, 28)
+    "Ones; what tells the last and the first row with ink; how far each row lies from 13 and 15. Made once, for speed."
+    places = torch.arange(28, dtype=precision)
+    return torch.ones_like(places), torch.stack([4**places, 4**(27 - places)]), torch.stack([places - 13, 15 - places])
+
 def in_place(
     images: torch.Tensor, # (N, 28, 28), 0 to 1
 ) -> torch.Tensor: # (N,), True where an image is as MNIST's are
     "Which images need no preparing: the ink's longest side is 19 or 20, its centre of mass between 13 and 15."
-    places = torch.arange(28, dtype=images.dtype)
-    sums = torch.cat([images @ images.new_ones(28), images.sum(1)]).T   # (28, 2N): each row's ink, each column's
-    weights = torch.stack([4**places, 4**(27 - places)])           # (2, 28)
-    last, first = torch.frexp(weights @ sums.sign()).exponent      # (2N,) each: 2·last + 1, 2·(27 − first) + 1
-    longest = (last + first).view(2, -1).amax(0)//2 - 27           # (N,), last − first + 1; below 0 without ink
-    balance = torch.stack([places - 13, 15 - places]) @ sums   # (2, 2N), ≥ 0 if 13·ink ≤ Σ place·ink ≤ 15·ink
+    ones, powers, distances = _place_weights(images.dtype)
+    sums = torch.cat([images @ ones, images.sum(1)]).T          # (28, 2N): each row's ink, each column's
+    last, first = torch.frexp(powers @ sums.sign()).exponent    # (2N,) each: 2·last + 1, 2·(27 − first) + 1
+    longest = (last + first).view(2, -1).amax(0)//2 - 27        # (N,), last − first + 1; below 0 without ink
+    balance = distances @ sums                                  # (2, 2N), ≥ 0 if 13·ink ≤ Σ place·ink ≤ 15·ink
     placed = (longest >= 19) & (longest <= 20) & (balance.view(4, -1).amin(0) >= 0)
     return placed & (images.flatten(1).amax(1) > 0.5)
 

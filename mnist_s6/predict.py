@@ -96,9 +96,9 @@ def _logits(
     "Prepare grey images and ask the network; raises `ValueError` if one has no ink, or for scores of another kind."
     logits, greys = [], _as_usual(greys)
     with evaluating(model) as network:
-        for start in range(0, len(greys), 2000):
-            prepared = prepare_images(greys[start:start + 2000], start if many else None).sub_(MEAN).div_(STD)[:, None]
-            logits += [ask(network, batch).cpu() for batch in prepared.split(500)]
+        for start in range(0, len(greys), 500):
+            prepared = prepare_images(greys[start:start + 500], start if many else None)
+            logits.append(ask(network, prepared.sub_(MEAN).div_(STD)[:, None]).cpu())
     scores = torch.cat(logits) if logits else torch.zeros(0, 10)
     if scores.shape != (len(greys), 10) or not scores.isfinite().all():
         raise ValueError(f'the model gave scores of shape {tuple(scores.shape)}, or not all of them numbers; '
