@@ -4,6 +4,7 @@ Two steps run at the same time. What one prints is shown whole, when it has ende
 """
 
 import difflib
+import math
 import os
 import shutil
 import signal
@@ -149,6 +150,7 @@ class Running:
     def __init__(self, name: str, step: Step) -> None:
         self.name, self.start = name, time.perf_counter()
         self.output: IO[str] = tempfile.TemporaryFile("w+", buffering=1, encoding="utf-8", errors="replace")
+        self.busy = math.nan  # seconds of a processor, once it has ended
         self.verdict, there = get_context("fork").Pipe(duplex=False)
         self.process = get_context("fork").Process(target=self.work, args=(step, there))
         self.process.start()
@@ -159,7 +161,8 @@ class Running:
         sys.stdout = sys.stderr = self.output
         for number in (1, 2):  # and what the step starts
             os.dup2(self.output.fileno(), number)
-        answer.send(step())
+        ok, used = step(), os.times()
+        answer.send((ok, used.children_user + used.children_system))
 
     def seconds(self) -> float:
         """Since its start."""
@@ -170,7 +173,7 @@ class Running:
         ok: bool | str = False
         if self.verdict.poll():
             with suppress(EOFError):  # it broke, or was killed
-                ok = self.verdict.recv()
+                ok, self.busy = self.verdict.recv()
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)  # what it left running, too
         self.process.join()
@@ -200,7 +203,7 @@ def main(steps: dict[str, Step] = STEPS, at_once: int = AT_ONCE, limit: float = 
                 if isinstance(ok, str):
                     not_run.append(ok)
                 verdict = "----" if isinstance(ok, str) else "pass" if ok else "FAIL"
-                summary.append(f"{verdict}  {step.seconds():5.1f} s  {step.name}")
+                summary.append(f"{verdict}  {step.seconds():6.1f} s  (processor {step.busy:6.1f} s)  {step.name}")
     finally:
         for step in running:  # after Ctrl-C
             step.end()
