@@ -26,7 +26,7 @@ def _at_strength(
     seed: int, # Of what is drawn
 ) -> torch.Tensor: # (28, 28), 0 to 1
     "A picture, spoiled unless the strength is 0; raises what `corrupt` raises."
-    image = pixels.float()/255
+    image = pixels/255
     check_number('strength', strength, 0, 5, whole=True)
     return corrupt(image[None], kind, strength, torch.Generator().manual_seed(seed))[0] if strength else image
 
@@ -76,7 +76,7 @@ def stress_picture(
     widths = (1, 1.6, 1.4) if found else (1, 1.6)
     left, middle, *right = figure.subfigures(1, len(widths), squeeze=False, width_ratios=widths)[0]
     axes = left.subplots()
-    axes.imshow(image.numpy(), cmap='gray', vmin=0, vmax=1)
+    axes.imshow(image.float().numpy(), cmap='gray', vmin=0, vmax=1)
     axes.axis('off'); axes.set_title(f'{kind} at {strength}' if strength else 'untouched', fontsize=9)
     _draw_bars(middle, shares)
     if found: _draw_curve(right[0].subplots(), found, kind, strength)
