@@ -17,6 +17,7 @@ from mnist_s6.util import History
 from mnist_s6.widgets import BLUE, ORANGE, SIGNED, front_end, modules, network_bytes, saved_state
 from mnist_s6.widgets.drawing import draw_explorer, sheet_bytes
 from mnist_s6.widgets.filters import filter_explorer
+from mnist_s6.widgets.intervals import intervals_explorer
 from mnist_s6.widgets.live import snapshot, training_picture
 from mnist_s6.widgets.stressing import stress_explorer
 
@@ -84,6 +85,7 @@ def test_any_default_precision(precision: torch.dtype, request: pytest.FixtureRe
             assert draw_explorer(model).answer_probabilities(bytes(4 * image.numel()))["probabilities"]
         stress = stress_explorer(model, torch.rand(10, 28, 28), torch.arange(10))
         assert all((stress.set(kind=kind), stress.still())[1].text for kind in CORRUPTIONS)
+        assert "2 of 3 intervals caught the truth" in intervals_explorer(tests=3).still().text
 
 
 def test_wrapped_networks_are_sent_and_shown_as_what_is_inside() -> None:

@@ -58,7 +58,7 @@ def _draw_intervals(axes: Axes, counts: torch.Tensor, accuracy: float, n: int, l
         heights = [place + 1 for place in places]
         lows, highs = [100*low for low, _ in ends], [100*high for _, high in ends]
         axes.hlines(heights, lows, highs, colors=color, linewidths=width)
-        axes.plot(100*counts[places]/n, heights, mark, color=color, markersize=5, label=words)
+        axes.plot(100*counts[places].double()/n, heights, mark, color=color, markersize=5, label=words)
     axes.axvline(100*accuracy, color='black', linewidth=1)
     axes.set(xlabel='accuracy, %', ylabel='test set', ylim=(first, first + 101))
     axes.set_title('Measured accuracy, and its interval', fontsize=9)
@@ -77,7 +77,7 @@ def intervals_picture(
     figure = Figure(figsize=(9, 4.6), layout='constrained')
     left, right = figure.subplots(1, 2)
     _draw_intervals(left, counts, accuracy, n, level)
-    so_far = _caught(counts, accuracy, n, level).cumsum(0)/torch.arange(1, tests + 1)   # (tests,)
+    so_far = _caught(counts, accuracy, n, level).double().cumsum(0)/torch.arange(1, tests + 1)   # (tests,)
     right.plot(range(1, tests + 1), 100*so_far, color=BLUE)
     right.axhline(100*level, color='black', linestyle='--', linewidth=1)
     right.set(ylim=(60, 101), xlabel='test sets', ylabel='caught, %')
