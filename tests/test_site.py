@@ -185,6 +185,17 @@ def test_pictures_become_smaller_and_look_the_same() -> None:
     assert explorers.smaller(after.getvalue()) == after.getvalue()
 
 
+def test_what_front_ends_share_and_each_of_them_use_no_name_twice() -> None:
+    """On a page they end up in one room, whether a front end imports it all or not."""
+    top = re.compile(r"^(?:export )?(?:async )?(?:function|class|const|let) (\w+)", re.MULTILINE)
+    fronts = [path.name for path in (ROOT / "mnist_s6/widgets").glob("*.js")]
+    for front in fronts:
+        files = *explorers.BASE, front
+        together = {name: text for file in files for name, text in explorers.modules(file).items()}
+        names = [name for text in together.values() for name in top.findall(text)]
+        assert len(names) > 50 and len(names) == len(set(names)), front
+
+
 def test_links_to_files_outside_nbs_go_to_the_repository() -> None:
     held = pages.hold_links("[x](../bench/README.md#a) [y](S6.ipynb)", ROOT, "https://e.org/blob/main")
     assert held == "[x](https://e.org/blob/main/bench/README.md#a) [y](S6.ipynb)"

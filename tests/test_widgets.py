@@ -12,11 +12,14 @@ from matplotlib.colors import to_rgb
 
 from mnist_s6.model import FastNet, S6Net
 from mnist_s6.small import TinyNet
+from mnist_s6.stress import CORRUPTIONS
 from mnist_s6.util import History
 from mnist_s6.widgets import BLUE, ORANGE, SIGNED, front_end, modules, network_bytes, saved_state
 from mnist_s6.widgets.drawing import draw_explorer, sheet_bytes
 from mnist_s6.widgets.filters import filter_explorer
+from mnist_s6.widgets.intervals import intervals_explorer
 from mnist_s6.widgets.live import snapshot, training_picture
+from mnist_s6.widgets.stressing import stress_explorer
 
 FOLDER = files("mnist_s6") / "widgets"
 FRONTS = sorted(file.name for file in FOLDER.iterdir() if file.name.endswith(".js"))
@@ -80,6 +83,9 @@ def test_any_default_precision(precision: torch.dtype, request: pytest.FixtureRe
         filter_explorer(model, torch.zeros(1, 1, 28, 28)).answer_layers(0)
         if precision == torch.double:
             assert draw_explorer(model).answer_probabilities(bytes(4 * image.numel()))["probabilities"]
+        stress = stress_explorer(model, torch.rand(10, 28, 28), torch.arange(10))
+        assert all((stress.set(kind=kind), stress.still())[1].text for kind in CORRUPTIONS)
+        assert "2 of 3 intervals caught the truth" in intervals_explorer(tests=3).still().text
 
 
 def test_wrapped_networks_are_sent_and_shown_as_what_is_inside() -> None:

@@ -14,6 +14,7 @@ from .convolution import ConvolutionExplorer, convolution_explorer, convolution_
 from .descent import DescentExplorer, descent_explorer, descent_path, descent_picture
 from .drawing import DrawingExplorer, draw_explorer, draw_picture, sheet_bytes, sheet_image
 from .filters import FilterExplorer, filter_explorer, filter_picture
+from .intervals import IntervalsExplorer, drawn_tests, intervals_explorer, intervals_picture
 from .judging import Case, JudgingExplorer, court_cases, judged_scores, judging_explorer
 from .judging import judging_picture
 from .layers import Calculation, DifferingMaps, LayerPass, calculate, differing_maps, record_layers
@@ -21,3 +22,4 @@ from .live import LiveTraining, Snapshot, snapshot, training_picture
 from .mistakes import MistakeBook, MistakeExplorer, Neighbours, look_into, mistake_explorer
 from .mistakes import mistake_picture, nearest_images, plain_batches
 from .receptive import ReceptiveExplorer, receptive_explorer, receptive_picture
+from .stressing import StressExplorer, stress_explorer, stress_picture

@@ -1,8 +1,8 @@
 // Draw a digit, and see how it is prepared and what a network reads in it.
 
-import { Bars, Picture, Stage, ValueError, bytes, floats, h, listed, percent, row } from "./base.js";
+import { Bars, Picture, Stage, bytes, h, listed, percent, row } from "./base.js";
 import { centreOfMass, prepareSteps } from "./digits.js";
-import { forward, layersOf, normalised, readSafetensors, softmax } from "./network.js";
+import { reader } from "./reader.js";
 
 export const SIDE = 140; // pixels on each side of a drawing; the sheet is shown twice as large
 const PAPER = 2 * SIDE;
@@ -125,21 +125,6 @@ export class Sheet {
     });
     show(false);
   }
-}
-
-/** What gives the probabilities of a prepared image: the network's own file if there is one, else Python. */
-function reader(stage) {
-  const file = stage.model.get("network");
-  if (!file?.byteLength) {
-    return async image => Array.from(floats((await stage.ask("probabilities", {}, [image.buffer])).probabilities));
-  }
-  const network = layersOf(readSafetensors(file));
-  return image => {
-    const { scores } = forward(network, normalised(image));
-    if (scores.every(Number.isFinite)) return softmax(scores);
-    const words = `the network returned scores of shape (1, ${scores.length}): ${Array.from(scores).join(", ")}`;
-    throw new ValueError(`${words}; expected (1, classes), all finite`);
-  };
 }
 
 const DONE = { crop: "cropped", scale: "scaled", centre: "centred" };

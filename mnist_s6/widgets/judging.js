@@ -1,19 +1,10 @@
 // The label court: judge images blind, then see votes, labels and the network's answer, and three ways to score.
 
 import { KEYS, Picture, Stage, ValueError, bytes, h, percent, row } from "./base.js";
+import { wilson } from "./wilson.js";
 
 const UNJUDGED = ".";
 const POLICIES = ["as given", "corrected", "without the doubted"];
-const Z = 1.959963984540054; // 95% of a bell curve lie within so many deviations
-
-/** Wilson's 95% interval of `correct` right answers of `n`, as mnist_s6.util's. */
-export function wilson(correct, n) {
-  const share = correct / n;
-  const scale = 1 + (Z * Z) / n;
-  const middle = (share + (Z * Z) / (2 * n)) / scale;
-  const half = (Z * Math.sqrt((share * (1 - share)) / n + (Z * Z) / (4 * n * n))) / scale;
-  return [Math.max(0, Math.min(share, middle - half)), Math.min(1, Math.max(share, middle + half))];
-}
 
 /** What Python sends of an image; a guess of −1 is that of an image that nobody doubts. */
 export function caseOf([place, label, answer, guess, ...votes]) {
