@@ -145,3 +145,15 @@ def test_plot():
     assert not math.isnan(sum(lines["one"]))
     with pytest.raises(ValueError, match="there are no results of .nothing."):
         plot_stress({"nothing": []})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_images_of_another_precision_than_the_default_are_spoiled_too(kind: str) -> None:
+    """They keep their precision."""
+    usual = torch.get_default_dtype()
+    try:
+        torch.set_default_dtype(torch.float64)
+        spoiled = corrupt(torch.rand(2, 28, 28, dtype=torch.float32), kind, 2, torch.Generator().manual_seed(0))
+    finally:
+        torch.set_default_dtype(usual)
+    assert spoiled.dtype == torch.float32 and spoiled.shape == (2, 28, 28)
