@@ -65,7 +65,8 @@ const explorer = {
   render({ model, el }) {
     const stage = new Stage(model, el, "what augmentation does to a digit");
     const names = ["index", "crop_probability", "crop_size", "degrees", "seed"];
-    stage.slider("index", "image").limit(stage.known("image", model.get("count")));
+    const count = stage.known("image", model.get("count"));
+    stage.slider("index", "image").limit(count);
     stage.slider("crop_probability", "crop probability", { max: 1, step: 0.05, digits: 2 });
     stage.slider("crop_size", "crop size in pixels", { min: 1, max: 28 });
     stage.slider("degrees", "rotate up to ± degrees", { max: 180, digits: 1 });
@@ -73,16 +74,10 @@ const explorer = {
     stage.button("course settings", () => stage.put(model.get("course")));
     const pictures = Array.from({ length: 5 }, () => new Picture());
     const grid = new Picture();
-    let [kept, label, pixels] = [null, null, null];
+    const images = stage.answers("image", "index");
 
-    async function load() {
-      const index = model.get("index");
-      if (index !== kept) {
-        const answer = await stage.ask("image", { index });
-        [kept, label, pixels] = [index, answer.label, bytes(answer.pixels)];
-      }
-    }
-    function draw() {
+    function draw(image) {
+      const [label, pixels] = [image.label, bytes(image.pixels)];
       const settings = Object.fromEntries(names.map(name => [name, model.get(name)]));
       const random = randomSource(settings.seed);
       const draws = Array.from({ length: DRAWS }, () => passThrough(pixels, random, settings));
@@ -107,8 +102,10 @@ const explorer = {
       grid.mark(...framed);
       stage.view.replaceChildren(row(...pictures.map(it => it.figure)), row(grid.figure, histogram(draws[0])));
       stage.say(telling(settings, label, draws[0], draws));
+      const { index } = settings;
+      images.ahead([index + 1, index - 1].filter(place => place >= 0 && place < count));
     }
-    stage.update(names, load, draw);
+    stage.update(names, () => images.get(model.get("index")), draw);
     return stage.end;
   },
 };

@@ -135,12 +135,26 @@ export class Stage {
   }
 
   /** Ask Python's `answer_QUESTION(*buffers, **about)`; of a page without Python, what was recorded. */
-  ask(question, about = {}, buffers = []) {
+  ask(question, about = {}, buffers = [], ahead = false) {
     const id = newId();
     return new Promise((resolve, reject) => {
       this.asked.set(id, { resolve, reject });
-      this.model.send({ id, question, about }, undefined, buffers);
+      this.model.send({ id, question, about, ahead }, undefined, buffers);
     });
+  }
+
+  /** Answers about one number, called `name`, each asked for once; `ahead` asks for those likely to come next. */
+  answers(question, name) {
+    const kept = new Map();
+    const get = (value, ahead = false) => {
+      if (!kept.has(value)) {
+        const coming = this.ask(question, { [name]: value }, [], ahead);
+        kept.set(value, coming);
+        coming.then(found => kept.set(value, found), () => {}); // whoever asks is told
+      }
+      return kept.get(value); // at once, or a promise
+    };
+    return { get, ahead: values => values.forEach(value => get(value, true)) };
   }
 
   /** Hand an answer, or the error that came instead, to the one who asked. */

@@ -9,7 +9,7 @@ __all__ = ['BLUE', 'ORANGE', 'SIGNED', 'SAVED', 'Picture', 'mosaic', 'modules', 
 # %% ../../nbs/21_explorer.ipynb #5428fa9c
 import base64, io, json, math, re, threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from html import escape
 from importlib.resources import files
 from typing import NamedTuple
@@ -114,10 +114,11 @@ class Answering(anywidget.AnyWidget):
 
     def _hear(self, _: object, message: dict, buffers: Sequence[memoryview]) -> None:
         try:
-            with self.showing_errors():
+            with nullcontext() if message.get('ahead') else self.showing_errors():
                 values = getattr(self, f'answer_{message["question"]}')(*map(bytes, buffers), **message['about'])
-        except Exception:
-            self.send({'answer': message['id'], 'error': self.error})
+        except Exception as error:
+            self.send({'answer': message['id'], 'error': f'{type(error).__name__}: {error}'})
+            if message.get('ahead'): return   # the page asked beforehand, and shows it when it is wanted
             raise
         self.send({'answer': message['id'], **_packed(values)}, [v for v in values.values() if isinstance(v, bytes)])
 

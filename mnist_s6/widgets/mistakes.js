@@ -160,7 +160,7 @@ const explorer = {
     const digits = [[ANY, "any"], ...Array.from({ length: classes }, (_, digit) => [digit, String(digit)])];
     for (const name of ["label", "prediction"]) stage.choice(name, name, digits, { mistake: 1 });
     const slider = stage.slider("mistake", "mistake", { min: 1, max: 2 });
-    const known = new Map(); // what Python has said of a mistake
+    const looks = stage.answers("mistake", "place");
     const [pairs, page, look] = [h("figure"), h("figure", { class: "s6-wide" }), h("div")];
     stage.view.append(row(pairs, page), look);
 
@@ -176,11 +176,9 @@ const explorer = {
     function load() {
       const fitting = fit();
       const place = fitting.places[fitting.which];
-      if (place === undefined || known.has(place)) return { ...fitting, place, found: known.get(place) };
-      return stage.ask("mistake", { place }).then(found => {
-        known.set(place, found);
-        return { ...fitting, place, found };
-      });
+      const told = found => ({ ...fitting, place, found });
+      const found = place === undefined ? place : looks.get(place);
+      return found instanceof Promise ? found.then(told) : told(found);
     }
     function drawMatrix(about) {
       const wrong = `${thousands(labels.length)} of ${thousands(tested)} wrong`;
@@ -231,6 +229,7 @@ const explorer = {
       if (found) {
         drawPage(data);
         drawLook(data);
+        looks.ahead(places.slice(Math.max(0, which - 1), which + 2));
         return stage.say(`Mistake ${which + 1} of ${chosen.length} (${choiceWords(about)}): ${found.words}.`);
       }
       page.replaceChildren();
