@@ -6,7 +6,7 @@ import { h } from "./base.js";
 export class Chart {
   constructor({ title, xlabel, ylabel, x, y, xticks = [], yticks = [], log = false, width = 330, height = 200 }) {
     Object.assign(this, { x, y, log, width, height });
-    const [left, right, top, bottom] = [46, width - 8, 8, height - 34];
+    const [left, right, top, bottom] = [46, width - 14, 8, height - 34]; // room for half of a label at the end
     Object.assign(this, { left, right, top, bottom });
     const text = (words, at) => h("text", { "text-anchor": "middle", ...at }, String(words));
     const middle = (top + bottom) / 2;

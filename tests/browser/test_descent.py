@@ -146,7 +146,7 @@ def test_steps_and_play(page: Page) -> None:
 def test_a_click_sets_the_start(page: Page) -> None:
     """One weight, or both."""
     box = page.get_by_role("img", name="The loss, and the way of the ball").bounding_box()
-    left, right = (box["x"] + x / 340 * box["width"] for x in (46, 332))  # the axis, from −1 to 5
+    left, right = (box["x"] + x / 340 * box["width"] for x in (46, 326))  # the axis, from −1 to 5
     page.mouse.click(left + 4 / 6 * (right - left), box["y"] + 60)
     says(page, words(start=[3.0]))
     page.get_by_label("loss", exact=True).select_option("two weights")
