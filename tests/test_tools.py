@@ -514,6 +514,24 @@ def test_a_notebook_in_a_subfolder_is_checked_too(course: Path, capfd: pytest.Ca
     assert "b.ipynb cell 3: has an execution count" in shown and "nbs/more/b.ipynb is not clean" in shown
 
 
+def test_each_notebook_runs_somewhere(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """In JupyterLab where a browser test opens it, and else by itself; without a browser all do."""
+    ran: list[str] = []
+
+    def note(*words: str | Path, **_: str) -> bool:
+        ran.extend(word.stem for word in words if isinstance(word, Path))
+        return True
+
+    monkeypatch.setattr(run_tests, "run", note)
+    everything, elsewhere = {path.stem for path in (ROOT / "nbs").glob("*.ipynb")}, run_tests.run_in_browser()
+    assert {"S6", "01_datasets"} <= elsewhere <= everything
+    for chromium, expected in ("/usr/bin/chromium", everything - elsewhere), (None, everything):
+        ran.clear()
+        monkeypatch.setattr(run_tests, "find_chromium", lambda found=chromium: found)
+        assert run_tests.notebooks_run() and sorted(ran) == sorted(expected)
+    assert "run in JupyterLab, by the browser tests: 01_datasets" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("names", [["mnist_s6/a.py", "mnist_s6/rooms/b.py"]])
 def test_git_knows_what_is_generated(names: list[str]) -> None:
     """Also in a subpackage, so that a review shows the notebook and folds the module."""

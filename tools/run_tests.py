@@ -6,6 +6,7 @@ Two steps run at the same time. What one prints is shown whole, when it has ende
 import difflib
 import math
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -108,9 +109,19 @@ def notebooks_clean(root: Path = ROOT) -> bool:
     return ok
 
 
+def run_in_browser(folder: Path = ROOT / "tests" / "browser") -> set[str]:
+    """The notebooks that the browser tests run from end to end in JupyterLab, where a failing cell fails the test."""
+    texts = [path.read_text(encoding="utf-8") for path in below(folder, "test_*.py")]
+    return {name for text in texts for name in re.findall(r'^NOTEBOOK = "(\w+)"', text, re.MULTILINE)}
+
+
 def notebooks_run() -> bool:
     """Every notebook's cells run, each claim in them being a test; S6 trains for one epoch."""
     paths = sorted(below(ROOT / "nbs", "*.ipynb"), key=lambda path: -path.stat().st_size)  # the long ones first
+    if find_chromium():  # else the browser tests don't run
+        elsewhere = run_in_browser()
+        print("run in JupyterLab, by the browser tests:", *sorted(elsewhere), flush=True)
+        paths = [path for path in paths if path.stem not in elsewhere]
     words = ["--test", "--at-once", str(AT_ONCE), "--limit", str(NOTEBOOK_LIMIT)]
     return run(sys.executable, "tools/run_notebook.py", *words, *paths, S6_EPOCHS="1")
 
