@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import nn
 
 # %% ../../nbs/43_attempts.ipynb #43a10001
 _SWITCHES: dict[Callable, Callable] = {   # what asks for it, and what sets it
@@ -22,10 +23,10 @@ _SWITCHES: dict[Callable, Callable] = {   # what asks for it, and what sets it
 
 def _settings() -> dict[Callable, object]: return {ask: ask() for ask in _SWITCHES}
 
-def _left(settings: dict[Callable, object], draw: int) -> str: # Empty if all is as it was
+def _left(settings: dict[Callable, object], seed: int) -> str: # Empty if all is as it was
     "What is not as it was, in words; afterwards it is."
-    words = f'it calls `torch.manual_seed({torch.initial_seed()})`, and so all random numbers after it repeat themselves'
-    words *= torch.initial_seed() != draw
+    words = f'it calls `torch.manual_seed({torch.initial_seed()})`, and so random numbers after it repeat themselves'
+    words *= torch.initial_seed() != seed
     for ask, before in settings.items():
         if (now := ask()) != before:
             words = f'for all that follows, `torch.{ask.__name__}()` is {now} now, and was {before}: put it back'
@@ -51,10 +52,11 @@ def run(
     "Call a function; its errors are part of the outcome, and only `TimeUp` is raised."
     torch.default_generator.manual_seed(draw); random.seed(draw); np.random.seed(draw)
     settings, output, problem = _settings(), None, None
+    trains = any(isinstance(each, nn.Module) for each in arguments)   # a simulation may seed, a training may not
     try: output = function(*arguments)
     except TimeUp: _left(settings, draw); raise
     except BaseException as error: problem = error
-    return Outcome(output, arguments, problem, _left(settings, draw))
+    return Outcome(output, arguments, problem, _left(settings, draw if trains else torch.initial_seed()))
 
 # %% ../../nbs/43_attempts.ipynb #a65922e8
 def is_stub(function: Callable, found: Sequence[Outcome]) -> bool:

@@ -99,7 +99,8 @@ def _part_difference(right: Sequence, found: object, tolerance: float) -> str:
     if len(found) != len(right):
         return f'it has {len(found)} part{"s"*(len(found) != 1)}, and should have {len(right)}'
     problems = (difference(*pair, tolerance) for pair in zip(right, found))
-    return next((f'in part {i}, {problem}' for i, problem in enumerate(problems) if problem), '')
+    place, problem = next(((i, problem) for i, problem in enumerate(problems) if problem), (0, ''))
+    return problem and f'at [{place}]' + (problem[3:] if problem.startswith('at [') else f' {problem}')
 
 def _number_difference(right: torch.Tensor, numbers: torch.Tensor | None, found: object, tolerance: float) -> str:
     "See `difference`, for numbers; `found` is for the message."
@@ -201,7 +202,7 @@ def _one_number_in(text: str, asked: Set) -> list[float]:
 
 # %% ../../nbs/42_differences.ipynb #c0f0a103
 _AROUND_LETTERS = frozenset('answer choice curve is it letter my network number option run s the training'.split())
-_AROUND_WORDS = frozenset('a an be before data has have in is it just loss mode only than the to was will'.split())
+_AROUND_WORDS = frozenset('a an be before data has have in is it just loss mode only than the to was will of'.split())
 _SMALL = frozenset('a about an and as be image images is it its just of on one ones that the to will'.split())
 
 def _squeezed(text: str, without: Set = frozenset()) -> str:
@@ -244,6 +245,7 @@ def _word(text: str, known: Sequence[str]) -> str:
     found = found or [word for word in known if len(one) > 2 and bare[word].replace(' ', '').startswith(one)]
     if found: return found[0] if len({bare[word] for word in found}) == 1 else text
     inside = {bare[word] for word in known if bare[word] and re.search(rf'\b{bare[word]}s?\b', wanted)}
+    inside = {name for name in inside if not any(name != other and name in other for other in inside)}
     extra = set(re.sub('|'.join(rf'\b{word}s?\b' for word in inside), ' ', wanted).split()) if inside else set()
     alone = len(inside) == 1 and not extra & (_CHANGING | set(' '.join(bare.values()).split()))
     return next(word for word in known if bare[word] in inside) if alone else text
