@@ -25,11 +25,11 @@ def _settings() -> dict[Callable, object]: return {ask: ask() for ask in _SWITCH
 
 def _left(settings: dict[Callable, object], seed: int) -> str: # Empty if all is as it was
     "What is not as it was, in words; afterwards it is."
-    words = f'it calls `torch.manual_seed({torch.initial_seed()})`, and so random numbers after it repeat themselves'
-    words *= torch.initial_seed() != seed
+    now = torch.initial_seed()
+    words = f'it calls `torch.manual_seed({now})`, and so random numbers after it repeat themselves'*(now != seed)
     for ask, before in settings.items():
-        if (now := ask()) != before:
-            words = f'for all that follows, `torch.{ask.__name__}()` is {now} now, and was {before}: put it back'
+        if (turned := ask()) != before:
+            words = f'for all that follows, `torch.{ask.__name__}()` is {turned} now, and was {before}: put it back'
             _SWITCHES[ask](before)
     return words
 

@@ -111,7 +111,7 @@ def _(model, images, labels, steps): return _fitted(copy.deepcopy(model), images
 def _(model, images, labels, steps): return _fitted(model, images, labels, 0)
 @fits.mistake('`cross_entropy` makes its own softmax, and yours is the second one.')
 def _(model, images, labels, steps): return _fitted(copy.deepcopy(model), images, labels, steps, softmax=True)
-@fits.mistake('That is the loss before the last step, and without a step there is none. Compute it once more at the end.')
+@fits.mistake('That is the loss before the last step, and without a step there is none. Compute it at the end.')
 def _(model, images, labels, steps):
     if not steps: raise UnboundLocalError('loss')
     return _fitted(copy.deepcopy(model), images, labels, steps - 1)
@@ -189,9 +189,8 @@ def _module(**attributes: object) -> nn.Module:
 
 def _attribute_inputs(seed: int) -> list[tuple]:
     def layers() -> list[nn.Module]: return [nn.Conv2d(1, 2, 3), nn.ReLU()]
-    functions = [torch.relu, torch.tanh]   # no layers, though they can be called
     return [(_module(),), (_module(blocks=layers(), head=nn.Linear(3, 2)),),
-            (_module(sizes=[8, 16], stem=nn.Sequential(*layers()), functions=functions, norms=[nn.BatchNorm2d(2)]),),
+            (_module(sizes=[8, 16], stem=nn.Sequential(*layers()), functions=[torch.relu], norms=[nn.BatchNorm2d(2)]),),
             (_module(kept=nn.ModuleList(layers()), first=layers(), sizes=(1, 2), second=tuple(layers()),
                      third=layers(), mixed=[None, nn.ReLU()], empty=[]),)]
 

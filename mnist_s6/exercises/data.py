@@ -49,7 +49,8 @@ def _(images, mean, std): return (images - images.mean())/images.std(unbiased=Fa
 def _(images, mean, std): return (images - images.mean())/images.std()
 @normalise.mistake('The images are floats from 0 to 1 already; don\'t divide by 255 again.')
 def _(images, mean, std): return (images/255 - mean)/std
-@normalise.mistake('The result is right, but the images that were given are changed too, as by `-=` or `/=`. Make new ones.')
+@normalise.mistake('The result is right, but the images that were given are changed too, as by `-=` or `/=`. '
+                   'Make new ones.')
 def _(images, mean, std): images -= mean; images /= std; return images
 
 # %% ../../nbs/45_data.ipynb #f6747669

@@ -133,8 +133,10 @@ def _in_digits(text: str) -> str:
     text = re.sub(rf'\b(last|right|wrong|{"|".join(_ORDINALS)}) one\b', r'\1', text)   # here, 'one' is no number
     text = re.sub(r'\b(one|1) (hundred|thousand)\b', r'a \2', text)
     counts, parts = '|'.join(_UNITS[1:]), '|'.join(_PARTS)
-    text = re.sub(rf'\b(?:(an?|\d+|{counts})[ -])({parts})s?\b|\b(half|quarter)\b', lambda found: (
-        f'{found[1] if (found[1] or "a").isdigit() else _COUNTS.get(found[1], 1)}/{_PARTS[found[2] or found[3]]}'), text)
+    def part(found: re.Match) -> str:
+        how_many = found[1] if (found[1] or 'a').isdigit() else _COUNTS.get(found[1], 1)
+        return f'{how_many}/{_PARTS[found[2] or found[3]]}'
+    text = re.sub(rf'\b(?:(an?|\d+|{counts})[ -])({parts})s?\b|\b(half|quarter)\b', part, text)
     text = re.sub(rf'\b({"|".join(_TENS)})[ -]({counts})\b', lambda f: str(_COUNTS[f[1]] + _COUNTS[f[2]]), text)
     return re.sub(rf'\b({"|".join(_COUNTS)})\b', lambda found: str(_COUNTS[found[0]]), text)
 
@@ -145,8 +147,9 @@ _SUMS: dict[type, Any] = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult
 def _value(part: ast.AST) -> float:
     "The value of a part of a sum; raises `ValueError` if it isn't made of numbers and the usual signs."
     if isinstance(part, ast.Constant) and type(part.value) in (int, float): return float(part.value)
-    if isinstance(part, ast.BinOp) and type(part.op) in _SUMS: return _SUMS[type(part.op)](*map(_value, (part.left, part.right)))
-    if isinstance(part, ast.UnaryOp) and type(part.op) in _SUMS: return _SUMS[type(part.op)](_value(part.operand))
+    if isinstance(part, (ast.BinOp, ast.UnaryOp)) and type(part.op) in _SUMS:
+        parts = (part.left, part.right) if isinstance(part, ast.BinOp) else (part.operand,)
+        return _SUMS[type(part.op)](*map(_value, parts))
     if isinstance(part, ast.Call) and isinstance(part.func, ast.Name) and part.func.id in ('log', 'sqrt'):
         return getattr(math, part.func.id)(*map(_value, part.args))
     raise ValueError(f'{type(part).__name__} is not part of a sum: only numbers, + - * / **, log and sqrt are')
@@ -161,13 +164,14 @@ def _worked_out(text: str) -> float | None:
 
 # %% ../../nbs/42_differences.ipynb #c0f0a102
 _AROUND_NUMBERS = frozenset(
-    'a about after an answer approximately are around as at becomes batch batches big bytes each epoch epochs equals exactly '
-    'floats going image images in is it its larger left l last line many more nats nd no number numbers of on only '
-    'parameters percent pixel pixels places px rd roughly s side smaller st steps th than that the them then there times to w '
-    'weight will be x zeros'.split())
-_CHANGING = frozenset('above after almost anything before below between but by doesn don either except fewer half hardly if isn '
-                      'least less log ln minus more most nearly neither never non nor not or over plus square than t '
-                      'third twice under unless until without won'.split())
+    'a about after an answer approximately are around as at be becomes batch batches big bytes each epoch epochs equals '
+    'exactly floats going image images in is it its larger left l last line many more nats nd no number numbers of on '
+    'only parameters percent pixel pixels places px rd roughly s side smaller st steps th than that the them then there '
+    'times to w weight will x zeros'.split())
+_CHANGING = frozenset(
+    'above after almost anything before below between but by doesn don either except fewer half hardly if isn least less '
+    'log ln minus more most nearly neither never non nor not or over plus square than t third twice under unless until '
+    'without won'.split())
 _BYTES = {'kib': 1024, 'kb': 1000, 'mib': 2**20, 'mb': 10**6}
 _NUMBER = r"(?:\d{1,3}(?:[ ,.'_]\d{3})+|\d*[.,]?\d+)"
 
@@ -186,7 +190,8 @@ def _one_number_in(text: str, asked: Set) -> list[float]:
     "See `_numbers_in`; `asked` are the words of the task."
     if re.search(r'[(\[].*,.*[)\]]', text): return []   # a pair is not a decimal
     shares = bool({'share', 'percent'} & asked)
-    part = re.fullmatch(r'(\D*?)(\d+) ?(?:/|in|of|out of|from) ?(?:every )?(\d+)(\D*)', text) if shares or '/' in text else None
+    signs = '/|in|of|out of|from' if shares else '/'
+    part = re.fullmatch(rf'(\D*?)(\d+) ?(?:{signs}) ?(?:every )?(\d+)(\D*)', text)
     match = part or re.fullmatch(rf'(\D*?)([-+]? ?{_NUMBER})(\D*)', text)
     if not match: return []
     around = f'{match[1]} {match[match.lastindex or 0]}'
@@ -197,7 +202,8 @@ def _one_number_in(text: str, asked: Set) -> list[float]:
     if part: return [int(part[2])/int(part[3])*(100 if 'percent' in asked else 1)] if int(part[3]) else []
     number = re.sub("[ '_+]", '', match[2])
     grouped = re.fullmatch(r'-?\d{1,3}(?:(?:,\d{3})+|(?:\.\d{3})+)', number)
-    found = [re.sub('[,.]', '', number)]*bool(grouped) + [number.replace(',', '.')]*(len(re.findall('[,.]', number)) < 2)
+    decimal = len(re.findall('[,.]', number)) < 2
+    found = [re.sub('[,.]', '', number)]*bool(grouped) + [number.replace(',', '.')]*decimal
     return [float(each)*math.prod(scales)/(100 if percent and 'percent' not in asked else 1) for each in found]
 
 # %% ../../nbs/42_differences.ipynb #c0f0a103
@@ -256,7 +262,7 @@ def _line_number(text: str, labels: Set) -> str:
     said = re.sub(r'(?<=\w) +\(.*\)\s*$', '', text)
     words, last = set(re.findall(r'[^\W\d_]+', said)), str(max(map(int, labels)))
     if re.search(r'[(){}\[\]=_*/]', said) or words & _CHANGING: return ''
-    found = set(re.findall(r'(?<![\w.,-])\d+(?=st|nd|rd|th|\b)(?![.,]\d)', said)) | ({last} if 'last' in words else set())
+    found = {*re.findall(r'(?<![\w.,-])\d+(?=st|nd|rd|th|\b)(?![.,]\d)', said), *[last]*('last' in words)}
     return found.pop() if len(found) == 1 and found <= labels else ''
 
 # %% ../../nbs/42_differences.ipynb #c0f0a104

@@ -87,6 +87,9 @@ class Answers:
     def names(self) -> list[str]: return list(inspect.signature(self.read(self.answer)).parameters)   # of the arguments
     def outcomes(self, answer: object, seed: int, draws: Sequence[int] = (0,)) -> list[Outcome]:
         "What an answer that can be read does with each of the inputs, and with these random numbers in turn."
+        of, kept = self.kept
+        for words, known in ('', self.answer), *self.mistakes.items():
+            if known is answer and of == seed and words in kept and len(draws) == 1: return kept[words]
         function = self.read(answer)
         found = [run(function, arguments, draws[i % len(draws)]) for i, arguments in enumerate(self.inputs(seed))]
         return [each._replace(output=_sorted_names(each.output)) for each in found] if self.any_order else found

@@ -55,7 +55,8 @@ def _(matrix, digit): return _shares(matrix, digit, matrix[:, digit].sum(), matr
 @found_and_trusted.mistake('The second is the accuracy of all answers. Of those that name the digit, how many are right?')
 def _(matrix, digit): return (*_shares(matrix, digit, matrix[digit].sum()), (matrix.trace()/matrix.sum()).item())
 @found_and_trusted.mistake('That is in percent. A share lies between 0 and 1.')
-def _(matrix, digit): return tuple(100*share for share in _shares(matrix, digit, matrix[digit].sum(), matrix[:, digit].sum()))
+def _(matrix, digit):
+    return tuple(100*share for share in _shares(matrix, digit, matrix[digit].sum(), matrix[:, digit].sum()))
 @found_and_trusted.mistake('Those are the shares that are wrong. The right ones are asked for.')
 def _(matrix, digit):
     sums = matrix[digit].sum(), matrix[:, digit].sum()
@@ -104,7 +105,8 @@ def _(shares, level): return _first([min(both) >= level for both in shares]) + 1
 def _(shares, level):
     good = [min(both) >= level for both in shares]
     return len(good) - 1 - _first(good[::-1]) if any(good) else -1
-@first_learned.mistake('You ask from when on it stays so. Asked for is when it was so first, even if it is forgotten again.')
+@first_learned.mistake('You ask from when on it stays so. Asked for is when it was so first, even if it is forgotten '
+                       'again.')
 def _(shares, level):
     good = [min(both) >= level for both in shares]
     return next((epoch for epoch in range(len(good)) if all(good[epoch:])), -1)

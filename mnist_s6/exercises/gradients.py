@@ -256,7 +256,7 @@ def _function_inputs(seed: int) -> list[tuple]:
     return [(lambda x: (x**3).sum(), torch.tensor([2.], dtype=torch.float64), 0.1),
             (lambda x: x[0]**3*x[1], torch.tensor([3., -2.], dtype=torch.float64), 0.5),
             (lambda x: x.exp().sum() + x.prod(), random(5), 0.1),
-            (lambda x: (x**2).sum(), torch.tensor([3., 1.], dtype=torch.float64), 1e-7)]   # too small a step for float32
+            (lambda x: (x**2).sum(), torch.tensor([3., 1.], dtype=torch.float64), 1e-7)]   # too little for float32
 
 @_exercise(_function_inputs, (
     'One number at a time: move it up by h and look, move it down by h and look.',

@@ -82,6 +82,9 @@ def _per_image(batches: Iterable[tuple[float, int]]) -> float:
     losses, sizes = zip(*batches)
     return sum(loss*size for loss, size in zip(losses, sizes))/sum(sizes)
 
+@train_one_epoch.mistake('You switched to `eval()`. Here it learns, so call `train()`.')
+def _(model, loader, optimizer): return _per_image(_epoch(model.eval(), loader, optimizer))
+
 # %% ../../nbs/49_loops.ipynb #ad9f8886
 @train_one_epoch.mistake('The slopes are never cleared, so each step repeats all earlier ones: call '
                          '`zero_grad()` for each batch.')
@@ -91,8 +94,6 @@ def _(model, loader, optimizer): return _per_image(_epoch(model.train(), loader,
 def _(model, loader, optimizer): return _per_image(_epoch(model.train(), loader, optimizer, 'backward clear'))
 @train_one_epoch.mistake('The model came in evaluation mode and stayed there: call `model.train()` first.')
 def _(model, loader, optimizer): return _per_image(_epoch(model, loader, optimizer))
-@train_one_epoch.mistake('You switched to `eval()`. Here it learns, so call `train()`.')
-def _(model, loader, optimizer): return _per_image(_epoch(model.eval(), loader, optimizer))
 @train_one_epoch.mistake('The loss is right, but the mode is put back. An epoch leaves the network in training mode, '
                          'in which it learned.')
 def _(model, loader, optimizer):
@@ -134,7 +135,7 @@ def _(model, loader, optimizer):
 @train_one_epoch.mistake('You weighed each batch by its size; then divide by the number of images.')
 def _(model, loader, optimizer):
     return _per_image(_epoch(model.train(), loader, optimizer))*len(loader.dataset)
-@train_one_epoch.mistake('The last batch is short, so there are fewer images than batches times batch size. Count them.')
+@train_one_epoch.mistake('The last batch is short: there are fewer images than batches times batch size. Count them.')
 def _(model, loader, optimizer):
     return _per_image(_epoch(model.train(), loader, optimizer))*len(loader.dataset)/(4*len(loader))
 @train_one_epoch.mistake('That is the sum of the batches\' losses; the mean per image is asked for.')
@@ -190,6 +191,19 @@ def _share(hits: Iterable[tuple[int, int]]) -> float:
     right, sizes = zip(*hits)
     return sum(right)/sum(sizes)
 
+@evaluate.mistake('The share is right, but slopes are left in `grad`, where the next step of a training finds them. '
+                  'An evaluation needs no `backward()`.')
+def _(model, loader):
+    mode = model.training
+    for images, labels in loader: F.cross_entropy(model.eval()(images), labels).backward()
+    return _share(_evaluating(model.train(mode), loader))
+@evaluate.mistake('The share is right, but no weight can learn any more: `requires_grad` stays False. '
+                  '`with torch.no_grad():` undoes itself.')
+def _(model, loader): return _share(_evaluating(model.requires_grad_(False), loader))
+@evaluate.mistake('The share is right, but `torch.set_grad_enabled(False)` holds for all that follows, and nothing '
+                  'learns any more. `with torch.no_grad():` undoes itself.')
+def _(model, loader): torch.set_grad_enabled(False); return _share(_evaluating(model, loader))
+
 # %% ../../nbs/49_loops.ipynb #bb5df076
 @evaluate.mistake('The model is left in evaluation mode, also where it came in training mode. Put '
                   'back the mode it had.')
@@ -215,25 +229,12 @@ def _(model, loader): return 100*_share(_evaluating(model, loader))
 def _(model, loader): return _share(_evaluating(model, loader)[-1:])
 @evaluate.mistake('You divide by the number of batches; divide by the number of images.')
 def _(model, loader): return sum(right for right, size in _evaluating(model, loader))/len(loader)
-@evaluate.mistake('The last batch is short, so there are fewer images than batches times batch size. Count them.')
+@evaluate.mistake('The last batch is short: there are fewer images than batches times batch size. Count them.')
 def _(model, loader): return sum(right for right, size in _evaluating(model, loader))/(4*len(loader))
 @evaluate.mistake('The last batch is left out, because it is short. Its images count as well.')
 def _(model, loader): return _share(hit for hit in _evaluating(model, loader) if hit[1] == 4)
 @evaluate.mistake('That is the share of mistakes; accuracy is 1 minus it.')
 def _(model, loader): return 1 - _share(_evaluating(model, loader))
-
-# %% ../../nbs/49_loops.ipynb #49a10001
-@evaluate.mistake('The share is right, but slopes are left in `grad`, where the next step of a training finds them. '
-                  'An evaluation needs no `backward()`.')
-def _(model, loader):
-    for images, labels in loader: F.cross_entropy(model(images), labels).backward()
-    return _share(_evaluating(model, loader))
-@evaluate.mistake('The share is right, but no weight can learn any more: `requires_grad` stays False. '
-                  '`with torch.no_grad():` undoes itself.')
-def _(model, loader): return _share(_evaluating(model.requires_grad_(False), loader))
-@evaluate.mistake('The share is right, but `torch.set_grad_enabled(False)` holds for all that follows, and nothing learns '
-                  'any more. `with torch.no_grad():` undoes itself.')
-def _(model, loader): torch.set_grad_enabled(False); return _share(_evaluating(model, loader))
 
 # %% ../../nbs/49_loops.ipynb #0a033751
 order_of_training = LineOrder('03_util', 'order_of_training', 'Which lines train it, in which order? Two don\'t.',
@@ -253,8 +254,8 @@ order_of_training.mistake('The slopes are never cleared, so each step repeats al
 order_of_training.mistake('No weight moves: `step` has to come after `backward`, with nothing '
                           'cleared between them.')('fdbea')
 order_of_training.mistake('`step` has to come after `backward`, and the slopes are never cleared.')('fdab')
-order_of_training.mistake('The line c asks the network a second time, and in training mode that moves its running means. '
-                          'It doesn\'t belong.')('fdbaec')
+order_of_training.mistake('The line c asks the network a second time, and in training mode that moves its running '
+                          'means. It doesn\'t belong.')('fdbaec')
 order_of_training.mistake('`cross_entropy` makes its own softmax, and yours is the second one.')('fgdbae')
 order_of_training.mistake('The network learns its own answers, and not those of the loader.')('cfdbae')
 

@@ -77,6 +77,8 @@ def _(correct, n):
 def _(correct, n): low, high = _interval(correct, n); return (low + high)/2, (high - low)/2
 @wilson.mistake('`z*z/2*n` multiplies by n. z²/(2n) is `z*z/(2*n)`.')
 def _(correct, n): return _interval(correct, n, shift=n*n)
+
+# %% ../../nbs/54_truth.ipynb #69ab3a13
 @wilson.mistake('Nearly: 95% of a bell curve lie within 1.96 deviations, and you took 2.')
 def _(correct, n): return _interval(correct, n, z=2)
 @wilson.mistake('With 1.645, 5% are left at each end, so that is a level of 90%. Take 1.96.')
@@ -236,7 +238,8 @@ honest_choice.mistake('Well chosen. But on the validation images the best of man
 honest_choice.mistake('Just the wrong way round: choose on validation images, measure on test images.')('bc')
 
 # %% ../../nbs/54_truth.ipynb #aebfb154
-find_the_leak = Question('07_truth', 'find_the_leak', 'In which line are test images used for a choice? Its number?', answer=6, code='\n'.join([
+find_the_leak = Question('07_truth', 'find_the_leak', 'In which line are test images used for a choice? Its '
+    'number?', answer=6, code='\n'.join([
         '1  train, validation, test = three_parts(images)',
         '2  nets = [trained(rate, train) for rate in (0.01, 0.02, 0.05)]',
         '3  scores = [evaluate(net, validation).accuracy for net in nets]',
