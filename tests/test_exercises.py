@@ -686,7 +686,7 @@ SAID = {
     "mean_interval": [(lambda v, t: [np.mean(v) + sign * t * np.abs(v - np.mean(v)).mean() / len(v) ** 0.5 for sign in (-1, 1)], "squares")],
     "first_learned": [(for_good, "first, even if")],
     "found_and_trusted": [(lambda m, d: [100 * share for share in exercises.found_and_trusted.answer(m, d)], "percent"),
-                          (lambda m, d: [exercises.found_and_trusted.answer(m, d)[0], m.trace() / m.sum()], "accuracy of all")],
+                          (lambda m, d: [exercises.found_and_trusted.answer(m, d)[0], m.trace() / m.sum()], "The second is the accuracy")],
     "limit_for": [(lambda c, share: c.quantile(share), "between two confidences")],
     "best_of": [(lambda k: [x := torch.randn(10_000, k), ((x.max(1).values - x.mean(1)) / x.std(1)).mean()][1], "needs no division")],
 }  # fmt: skip

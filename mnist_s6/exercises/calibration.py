@@ -73,7 +73,7 @@ def _(confidences, correct, bins):
     n, share = numbers.bincount(minlength=bins), numbers.bincount(correct.double(), bins)
     return (share - n*(torch.arange(bins) + 0.5)/bins).abs().sum().item()/len(correct)
 
-# %% ../../nbs/58_calibration.ipynb #91a80ed3
+# %% ../../nbs/58_calibration.ipynb #45f27839
 @_wrong('That is the largest gap. Its name is maximum calibration error.')
 def _(confidences, correct, bins): return _gaps(confidences, correct, bins)[1].abs().max().item()
 @_wrong('That is the gap of each single image. No single answer is 90% right: take means in bins first.')

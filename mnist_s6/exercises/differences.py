@@ -164,28 +164,32 @@ def _worked_out(text: str) -> float | None:
 
 # %% ../../nbs/42_differences.ipynb #c0f0a102
 _AROUND_NUMBERS = frozenset(
-    'a about after an answer approximately are around as at be becomes batch batches big bytes each epoch epochs equals '
-    'exactly floats going image images in is it its larger left l last line many more nats nd no number numbers of on '
-    'only parameters percent pixel pixels places px rd roughly s side smaller st steps th than that the them then there '
-    'times to w weight will x zeros'.split())
+    'a about after an answer approximately are around as at be becomes batch batches big bytes each epoch epochs '
+    'equals exactly floats going image images in is it its larger left l last line many more nats nd no number numbers '
+    'of on only parameters percent pixel pixels places px rd roughly s side smaller st steps th than that the them '
+    'then there times to w weight will x zeros'.split())
 _CHANGING = frozenset(
-    'above after almost anything before below between but by doesn don either except fewer half hardly if isn least less '
-    'log ln minus more most nearly neither never non nor not or over plus square than t third twice under unless until '
-    'without won'.split())
+    'above after almost anything before below between but by doesn don either except fewer half hardly if isn least '
+    'less log ln minus more most nearly neither never non nor not or over plus square than t third twice under unless '
+    'until without won'.split())
 _BYTES = {'kib': 1024, 'kb': 1000, 'mib': 2**20, 'mb': 10**6}
+
+# %% ../../nbs/42_differences.ipynb #ec1b1952
 _NUMBER = r"(?:\d{1,3}(?:[ ,.'_]\d{3})+|\d*[.,]?\d+)"
 
 def _numbers_in(text: str, task: str = '') -> list[float]: # Empty if it holds no number, or other things too
     "What a text in digits with one number in it can mean; `task` tells which words and which percents are in place."
     asked = frozenset(re.findall(r'[^\W\d_]+', task.lower()))
     name, equals, after = re.sub('[→⇒]|[-=]>', '=', text).rpartition('=')
-    if equals and after.strip(): text = after   # as in 'w = 3', or '5 + 5 = 10'
+    turned = set(re.findall('[a-z]+', name)) & _CHANGING - {'ln', 'log'} or name.endswith(('!', '<', '>'))
+    if equals and after.strip(): text = '' if turned else after   # as in 'w = 3', or '5 + 5 = 10'
     text = re.sub(r'(?<=[\d\w]) +\(.*\)\s*$', '', text)   # '10 (5 + 5)' is 10
     if (sum_ := _worked_out(text)) is not None and re.search(r'\d', text) and not re.fullmatch(_NUMBER, text.strip()):
         return [sum_*(100 if 'percent' in asked and '/' in text else 1)]
     if re.fullmatch(r'\W*(?:it is |it becomes |)(?:inf|infinite|infinity|∞)\W*', text): return [math.inf]
     return _one_number_in(text, asked)
 
+# %% ../../nbs/42_differences.ipynb #34439b95
 def _one_number_in(text: str, asked: Set) -> list[float]:
     "See `_numbers_in`; `asked` are the words of the task."
     if re.search(r'[(\[].*,.*[)\]]', text): return []   # a pair is not a decimal
@@ -265,6 +269,17 @@ def _line_number(text: str, labels: Set) -> str:
     found = {*re.findall(r'(?<![\w.,-])\d+(?=st|nd|rd|th|\b)(?![.,]\d)', said), *[last]*('last' in words)}
     return found.pop() if len(found) == 1 and found <= labels else ''
 
+def _numbers_meant(answer: str, chosen: str, choices: Mapping[str, str], task: str) -> list[float]:
+    "See `readings`, for a number or the number of a line."
+    text, labels = _in_digits(answer), {label for label in choices if label.isdigit()}
+    if labels: return [float(line)] if (line := chosen if chosen in labels else _line_number(text, labels)) else []
+    return _numbers_in(text, task)
+
+def _single(value: Any) -> object:
+    "What is in a list, an array or a tensor, if that is one thing alone."
+    parts = value.flatten().tolist() if isinstance(value, (np.ndarray, torch.Tensor)) else value
+    return parts[0] if len(parts) == 1 else value
+
 # %% ../../nbs/42_differences.ipynb #c0f0a104
 def readings(
     answer: object, # A learner's
@@ -286,17 +301,6 @@ def readings(
     chosen = _choice(answer, choices, {word for word in known if len(word) == 1})
     if isinstance(right, str): return [chosen or _word(answer, [word for word in known if len(word) > 1])]
     return _numbers_meant(answer, chosen, choices, task) or [_word(answer, known)]
-
-def _numbers_meant(answer: str, chosen: str, choices: Mapping[str, str], task: str) -> list[float]:
-    "See `readings`, for a number or the number of a line."
-    text, labels = _in_digits(answer), {label for label in choices if label.isdigit()}
-    if labels: return [float(line)] if (line := chosen if chosen in labels else _line_number(text, labels)) else []
-    return _numbers_in(text, task)
-
-def _single(value: Any) -> object:
-    "What is in a list, an array or a tensor, if that is one thing alone."
-    parts = value.flatten().tolist() if isinstance(value, (np.ndarray, torch.Tensor)) else value
-    return parts[0] if len(parts) == 1 else value
 
 # %% ../../nbs/42_differences.ipynb #c0f0a106
 def letters_in(

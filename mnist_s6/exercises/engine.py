@@ -87,11 +87,7 @@ class Answers:
     def names(self) -> list[str]: return list(inspect.signature(self.read(self.answer)).parameters)   # of the arguments
     def outcomes(self, answer: object, seed: int, draws: Sequence[int] = (0,)) -> list[Outcome]:
         "What an answer that can be read does with each of the inputs, and with these random numbers in turn."
-        of, kept = self.kept
-        for words, known in ('', self.answer), *self.mistakes.items():
-            if known is answer and of == seed and words in kept and len(draws) == 1: return kept[words]
-        function = self.read(answer)
-        found = [run(function, arguments, draws[i % len(draws)]) for i, arguments in enumerate(self.inputs(seed))]
+        found = [run(self.read(answer), given, draws[i % len(draws)]) for i, given in enumerate(self.inputs(seed))]
         return [each._replace(output=_sorted_names(each.output)) for each in found] if self.any_order else found
 
 # %% ../../nbs/41_engine.ipynb #674c5397
@@ -106,6 +102,12 @@ def known_outcomes(
         answers.kept = seed, {words: answers.outcomes(known[words], seed) for words in known}
     return answers.kept[1]
 
+def _outcomes_of(answers: Answers, answer: object, seed: int) -> list[Outcome]:
+    "What any answer does; one that is known isn't called again."
+    known = known_outcomes(answers, seed)
+    return next((known[words] for words, wrong in answers.mistakes.items() if wrong is answer),
+                None) or answers.outcomes(answer, seed)
+
 # %% ../../nbs/41_engine.ipynb #fb13564e
 def _known_mistake(answers: Answers, known: Mapping[str, list[Outcome]], found: Sequence[Outcome]) -> str:
     "The words of the mistake whose outcomes are the nearest; empty if none has the same."
@@ -117,6 +119,7 @@ def _known_mistake(answers: Answers, known: Mapping[str, list[Outcome]], found: 
             if all(map(same, known[words], found)): return words
     return ''
 
+# %% ../../nbs/41_engine.ipynb #caac1132
 def judge(
     answers: Answers,
     answer: object, # The learner's
@@ -129,7 +132,7 @@ def judge(
         return [error_in_words(outcome.error, function) if outcome.error
                 else outcome_difference(right, outcome, names, answers.tolerance)
                 for right, outcome in zip(known[''], found)]
-    problems = problems_of(found := answers.outcomes(answer, seed))
+    problems = problems_of(found := _outcomes_of(answers, answer, seed))
     if is_stub(function, found): return NOT_ATTEMPTED, None
     if not any(problems):   # once more: with these, `torch.rand(())` is 0.996 and 0.004
         chance = any(problems_of(answers.outcomes(answer, seed, draws=(155, 3))))

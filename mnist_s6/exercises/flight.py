@@ -52,7 +52,7 @@ def _(matrix, digit): return _shares(matrix, digit, matrix.sum(), matrix.sum())
 def _(matrix, digit): return _shares(matrix, digit, matrix[digit].sum(), matrix[digit].sum())
 @found_and_trusted.mistake('Both are the share of right answers. For the first, divide by the row.')
 def _(matrix, digit): return _shares(matrix, digit, matrix[:, digit].sum(), matrix[:, digit].sum())
-@found_and_trusted.mistake('The second is the accuracy of all answers. Of those that name the digit, how many are right?')
+@found_and_trusted.mistake('The second is the accuracy. Of the answers that name the digit, how many are right?')
 def _(matrix, digit): return (*_shares(matrix, digit, matrix[digit].sum()), (matrix.trace()/matrix.sum()).item())
 @found_and_trusted.mistake('That is in percent. A share lies between 0 and 1.')
 def _(matrix, digit):

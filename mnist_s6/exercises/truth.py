@@ -78,7 +78,7 @@ def _(correct, n): low, high = _interval(correct, n); return (low + high)/2, (hi
 @wilson.mistake('`z*z/2*n` multiplies by n. z²/(2n) is `z*z/(2*n)`.')
 def _(correct, n): return _interval(correct, n, shift=n*n)
 
-# %% ../../nbs/54_truth.ipynb #69ab3a13
+# %% ../../nbs/54_truth.ipynb #13ea629f
 @wilson.mistake('Nearly: 95% of a bell curve lie within 1.96 deviations, and you took 2.')
 def _(correct, n): return _interval(correct, n, z=2)
 @wilson.mistake('With 1.645, 5% are left at each end, so that is a level of 90%. Take 1.96.')
