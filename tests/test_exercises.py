@@ -398,9 +398,9 @@ def test_forms_of_answers(exercise):
 
 
 SPECIAL = {
-    "blind_guess": (["10%", "10 percent", ".1", "0,1", "1/10", "one in ten", "a tenth", "1 out of 10", "one of ten", "one tenth", "p = 0.1"],
+    "blind_guess": (["10%", "10 percent", ".1", "0,1", "1/10", "one in ten", "a tenth", "1 out of 10", "one of ten", "one tenth", "p = 0.1", "every tenth", "1:10"],
                     ["90%", "0.1%", "10", "1 or 0.1", "log 0.1", "nine in ten", "a tenth of a tenth"]),
-    "batch_bytes": (["200,704 bytes", "200 704", "200_704", "200.704", "64*28*28*4", "196 KiB", "64·28·28·4 = 200704"],
+    "batch_bytes": (["200,704 bytes", "200 704", "200_704", "200.704", "64*28*28*4", "196 KiB", "64·28·28·4 = 200704", "64 x 784 x 4", "200704 B"],
                     [200_703, "200", "200,705", 50_176, "196 KB", "196", "50176 floats", 200.704]),
     "find_the_bug": (["line 5", "Line #5", "5th", "return F.relu(self.linear(x))", "5  return F.relu(self.linear(x))   # (N, 10)", "the last one", "fifth", "the fifth line", "last", "line 5, the last one", "5 (the last ReLU)"],
                      ["line 4", "not 5", "4, 5", "45", "x = F.max_pool2d(x, 2)", "the last but one", "second last", "after 4", "first", "max_pool2d(x, 2)"]),
@@ -410,7 +410,7 @@ SPECIAL = {
     "ten_layers": (["1,024 times smaller", "1024×", 1000, "2**10", "2^10", "a thousand", "one thousand"], ["1/1024", 1 / 1024, 2048, "10 layers", "9**9**9"]),
     "velocity_limit": (["10 times the slope", "→ 10", "-> 10", "1/(1 - 0.9)"], ["10%", "infinity", "inf", "0.9"]),
     "read_the_refusals": (["80%", "about 80 %"], ["20%", "1%", 0.8]),
-    "sure_of_letters": (["fifty", "half", "1/2", "50 %", "half of them"], ["1/10", "a tenth", 0.5]),
+    "sure_of_letters": (["fifty", "half", "1/2", "50 %", "half of them"], ["1/10", "a tenth", 0.5, "40-60"]),
     "step_downhill": (["16/5", "3 - 0.1*(-2)", "3 + 0.2 = 3.2", "to 3.2", "w = 3.2", "+3.2"], ["3 - 0.2", "-16/5", "3.2%", "2 + 3.2"]),
     "score_slope": (["-3/5", "−0.6", "0.4 - 1", "minus 0.6"], ["3/5", "0.6", "-0.6 or 0.6", "-60%"]),
     "slopes_twice": (["5 + 5", "10 (5 + 5)", "5 + 5 = 10"], ["5*5", "5"]),
@@ -429,7 +429,7 @@ SPECIAL = {
     "best_cure": (["data augmentation", "augment", "augmentations", "1. Augmentation", "augmentation, of course"],
                   ["decay", "augmentation and dropout", "Weight-decay", "early stopping", "not augmentation", "dropout, not augmentation"]),
     "larger_batches": (["Higher!", "it will be higher than before", "much higher", "worse"], ["same", "not higher", "higher or lower", "hardly higher"]),
-    "half_the_maps": (["about a quarter", "c) about a quarter", "a quarter", "quarter", "c, a quarter", "c: about a quarter"],
+    "half_the_maps": (["about a quarter", "c) about a quarter", "a quarter", "quarter", "c, a quarter", "c: about a quarter", "1/4", "a fourth"],
                       ["a quarter or a half", "about", "not c", "b or c", "a half", "a) about a quarter", "a tenth"]),
     "without_augmentation": (["better on the training images and worse on new ones", "better on training images, worse on new images", "I think c"],
                              ["better", "better on the training images", "worse on both", "b and c"]),

@@ -249,7 +249,7 @@ larger_batches = Prediction('05_choices', 'larger_batches', 'The same rate and a
         'What does one epoch consist of?', 'Of 2,000 images, batches of 50 make 40 steps; batches of 500 make 4.',
         'A tenth of the steps, each as long as before: how far does the network get?'),
     why='There are ten times fewer steps. They are better aimed, but each goes no further.')
-for right in 'Higher', 'worse': larger_batches.another(right)
+for right in 'Higher', 'larger', 'greater', 'worse': larger_batches.another(right)
 larger_batches.mistake('Its slopes are better, indeed. But how many steps are made with them?')('lower')
 larger_batches.mistake('The network sees as many images, indeed. But how many steps does it make?')('the same')
 larger_batches.mistake("One of the three, please: 'lower', 'the same' or 'higher'.")('smaller')

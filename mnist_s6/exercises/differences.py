@@ -156,7 +156,8 @@ def _value(part: ast.AST) -> float:
 
 def _worked_out(text: str) -> float | None:
     "What a sum in digits comes to; None if it isn't one."
-    text = re.sub('[×·]', '*', text).replace('^', '**').replace('math.', '').replace('÷', '/')
+    text = re.sub(r'(?<=\d) *x *(?=\d)|[×·]', '*', text).replace('÷', '/')
+    text = text.replace('^', '**').replace('²', '**2').replace('math.', '')
     text = re.sub(r'\b(?:ln|log) *\(?(\d[\d./]*)\)?', r'log(\1)', text)
     if len(text) > 80 or not re.fullmatch(r'(?:[\d.\s()+*/-]|log|sqrt)*', text): return None
     try: return _value(ast.parse(text.strip(), mode='eval').body)
@@ -164,15 +165,15 @@ def _worked_out(text: str) -> float | None:
 
 # %% ../../nbs/42_differences.ipynb #c0f0a102
 _AROUND_NUMBERS = frozenset(
-    'a about after an answer approximately are around as at be becomes batch batches big bytes each epoch epochs '
-    'equals exactly floats going image images in is it its larger left l last line many more nats nd no number numbers '
-    'of on only parameters percent pixel pixels places px rd roughly s side smaller st steps th than that the them '
-    'then there times to w weight will x zeros'.split())
+    'a about after an answer approximately are around arrives as at batch batches be becomes big bytes comes each '
+    'ends epoch epochs equals exactly floats gives goes going image images in is it its l lands larger last left line '
+    'many more nats nd no number numbers of on only out parameters percent pixel pixels places px rd roughly s side '
+    'smaller st steps th than that the them then there times to w weight will x zeros'.split())
 _CHANGING = frozenset(
     'above after almost anything before below between but by doesn don either except fewer half hardly if isn least '
     'less log ln minus more most nearly neither never non nor not or over plus square than t third twice under unless '
     'until without won'.split())
-_BYTES = {'kib': 1024, 'kb': 1000, 'mib': 2**20, 'mb': 10**6}
+_BYTES = {'b': 1, 'kib': 1024, 'kb': 1000, 'mib': 2**20, 'mb': 10**6}
 
 # %% ../../nbs/42_differences.ipynb #ec1b1952
 _NUMBER = r"(?:\d{1,3}(?:[ ,.'_]\d{3})+|\d*[.,]?\d+)"
@@ -180,11 +181,13 @@ _NUMBER = r"(?:\d{1,3}(?:[ ,.'_]\d{3})+|\d*[.,]?\d+)"
 def _numbers_in(text: str, task: str = '') -> list[float]: # Empty if it holds no number, or other things too
     "What a text in digits with one number in it can mean; `task` tells which words and which percents are in place."
     asked = frozenset(re.findall(r'[^\W\d_]+', task.lower()))
-    name, equals, after = re.sub('[→⇒]|[-=]>', '=', text).rpartition('=')
+    name, equals, after = re.sub('[→⇒≈]|[-=]>', '=', text).rpartition('=')
     turned = set(re.findall('[a-z]+', name)) & _CHANGING - {'ln', 'log'} or name.endswith(('!', '<', '>'))
     if equals and after.strip(): text = '' if turned else after   # as in 'w = 3', or '5 + 5 = 10'
     text = re.sub(r'(?<=[\d\w]) +\(.*\)\s*$', '', text)   # '10 (5 + 5)' is 10
-    if (sum_ := _worked_out(text)) is not None and re.search(r'\d', text) and not re.fullmatch(_NUMBER, text.strip()):
+    ranged = 'percent' in asked and '-' in text   # '40-60' is not a sum
+    plain = ranged or re.fullmatch(_NUMBER, text.strip())
+    if not plain and (sum_ := _worked_out(text)) is not None:
         return [sum_*(100 if 'percent' in asked and '/' in text else 1)]
     if re.fullmatch(r'\W*(?:it is |it becomes |)(?:inf|infinite|infinity|∞)\W*', text): return [math.inf]
     return _one_number_in(text, asked)
@@ -194,7 +197,8 @@ def _one_number_in(text: str, asked: Set) -> list[float]:
     "See `_numbers_in`; `asked` are the words of the task."
     if re.search(r'[(\[].*,.*[)\]]', text): return []   # a pair is not a decimal
     shares = bool({'share', 'percent'} & asked)
-    signs = '/|in|of|out of|from' if shares else '/'
+    signs = '/|:|in|of|out of|from' if shares else '/'
+    text = re.sub(r'\bevery (?=\d)', '1/', text) if shares and len(re.findall(r'\d+', text)) == 1 else text
     part = re.fullmatch(rf'(\D*?)(\d+) ?(?:{signs}) ?(?:every )?(\d+)(\D*)', text)
     match = part or re.fullmatch(rf'(\D*?)([-+]? ?{_NUMBER})(\D*)', text)
     if not match: return []
@@ -212,7 +216,7 @@ def _one_number_in(text: str, asked: Set) -> list[float]:
 
 # %% ../../nbs/42_differences.ipynb #c0f0a103
 _AROUND_LETTERS = frozenset('answer choice curve is it letter my network number option run s the training'.split())
-_AROUND_WORDS = frozenset('a an be before data has have in is it just loss mode only than the to was will of'.split())
+_AROUND_WORDS = frozenset('a an be before data has have in is it just loss mode of only s than the to was will'.split())
 _SMALL = frozenset('a about an and as be image images is it its just of on one ones that the to will'.split())
 
 def _squeezed(text: str, without: Set = frozenset()) -> str:
@@ -221,8 +225,8 @@ def _squeezed(text: str, without: Set = frozenset()) -> str:
 
 def _begins(line: str, text: str) -> bool:
     "Whether a line begins with the words of a text, small ones aside."
-    words, start = (_squeezed(each, _SMALL).split() for each in (line, text))
-    return len(''.join(start)) > 2 and words[:len(start)] == start
+    words, start = (_squeezed(_in_digits(each), _SMALL).split() for each in (line, text))
+    return len(''.join(start)) > 1 and words[:len(start)] == start
 
 def _choice(text: str, choices: Mapping[str, str], letters: Set = frozenset()) -> str:
     "The letter or the number of a line that a text names or repeats; empty if it doesn't."
