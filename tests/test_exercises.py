@@ -333,7 +333,7 @@ def test_line_too_many(answer):
     assert exercises.order_of_training.check("F, d, b, a, e").passed
 
 
-@pytest.mark.parametrize("guess", ["not 4", "4 or 5", {4}, (4, 0), "4/1", "log 4"])
+@pytest.mark.parametrize("guess", ["not 4", "4 or 5", {4}, (4, 0), "4 %", "exit()", "4 4"])
 def test_guess_of_another_kind(own_record, guess):
     """What can't be compared is no guess: the truth isn't told yet."""
     message = wrong(exercises.add_bytes.check(guess))
@@ -398,21 +398,49 @@ def test_forms_of_answers(exercise):
 
 
 SPECIAL = {
-    "blind_guess": (["10%", "10 percent", ".1", "0,1"], ["90%", "0.1%", "10", "1 or 0.1", "log 0.1"]),
-    "batch_bytes": (["200,704 bytes", "200 704", "200_704"], [200_703, "200", "200,705", 50_176]),
-    "find_the_bug": (["line 5", "Line #5", "5th", "return F.relu(self.linear(x))", "5  return F.relu(self.linear(x))   # (N, 10)"],
-                     ["line 4", "not 5", "4, 5", "45", "x = F.max_pool2d(x, 2)"]),
-    "read_the_curve": (["after epoch 6", "six"], ["6 or 7", "epoch 12", 5.5]),
-    "half_as_wide": (["4x", "four times", "4 times as many"], ["2x", "1/4", "25%", 4.2]),
-    "ten_layers": (["1,024 times smaller", "1024×", 1000], ["1/1024", 1 / 1024, 2048, "10 layers"]),
+    "blind_guess": (["10%", "10 percent", ".1", "0,1", "1/10", "one in ten", "a tenth", "1 out of 10", "one of ten", "one tenth", "p = 0.1", "every tenth", "1:10"],
+                    ["90%", "0.1%", "10", "1 or 0.1", "log 0.1", "nine in ten", "a tenth of a tenth"]),
+    "batch_bytes": (["200,704 bytes", "200 704", "200_704", "200.704", "64*28*28*4", "196 KiB", "64·28·28·4 = 200704", "64 x 784 x 4", "200704 B"],
+                    [200_703, "200", "200,705", 50_176, "196 KB", "196", "50176 floats", 200.704]),
+    "find_the_bug": (["line 5", "Line #5", "5th", "return F.relu(self.linear(x))", "5  return F.relu(self.linear(x))   # (N, 10)", "the last one", "fifth", "the fifth line", "last", "line 5, the last one", "5 (the last ReLU)"],
+                     ["line 4", "not 5", "4, 5", "45", "x = F.max_pool2d(x, 2)", "the last but one", "second last", "after 4", "first", "max_pool2d(x, 2)"]),
+    "bug_in_loop": (["the fourth", "4: the optimizer", "line 4 (the optimizer)", "4 - SGD knows only the head"], ["2 or 4", "not 4", (2, 4), "4/1"]),
+    "read_the_curve": (["after epoch 6", "six", "sixth", "the sixth", "after the 6th epoch", "the sixth one"], ["6 or 7", "epoch 12", 5.5, "a sixth"]),
+    "half_as_wide": (["4x", "four times", "4 times as many"], ["2x", "1/4", "25%", 4.2, "a quarter", 40_000]),
+    "ten_layers": (["1,024 times smaller", "1024×", 1000, "2**10", "2^10", "a thousand", "one thousand"], ["1/1024", 1 / 1024, 2048, "10 layers", "9**9**9"]),
+    "velocity_limit": (["10 times the slope", "→ 10", "-> 10", "1/(1 - 0.9)"], ["10%", "infinity", "inf", "0.9"]),
     "read_the_refusals": (["80%", "about 80 %"], ["20%", "1%", 0.8]),
+    "sure_of_letters": (["fifty", "half", "1/2", "50 %", "half of them"], ["1/10", "a tenth", 0.5, "40-60"]),
+    "step_downhill": (["16/5", "3 - 0.1*(-2)", "3 + 0.2 = 3.2", "to 3.2", "w = 3.2", "+3.2"], ["3 - 0.2", "-16/5", "3.2%", "2 + 3.2"]),
+    "score_slope": (["-3/5", "−0.6", "0.4 - 1", "minus 0.6"], ["3/5", "0.6", "-0.6 or 0.6", "-60%"]),
+    "slopes_twice": (["5 + 5", "10 (5 + 5)", "5 + 5 = 10"], ["5*5", "5"]),
+    "loss_of_four": (["ln 4", "log(4)", "ln(4) = 1.386", "1.39 nats", "-math.log(0.25)", "-ln(1/4)"], ["ln 10", "log 10", "1.39 %", "exit()"]),
+    "first_loss": (["2.30", "ln 10", "-math.log(0.1)", "log(10)", "23/10"], ["2.3 %", "0.105", "-ln 10"]),
+    "one_step": (["23/10", "2 + 0.3", "2.3"], ["2 - 0.3"]),
+    "step_too_far": (["w = -2", "1 - 3", "minus two", "-2.0"], ["2", "1 + 3"]),
+    "last_batch": (["x = 104", "104 images", "1000 - 7*128", "104 in the last batch"], ["7 batches", "8 batches", "104 of 128"]),
+    "same_size": (["p = 2", "p=2", "2px", "2 px", "padding=2", "two", "2 on each side"], ["(1,1)", (2, 2), "2.5", "p = 1"]),
+    "add_bytes": (["4", "four", "260 - 256"], ["error", "an error", "OverflowError", "250 + 10", "it raises an error"]),
+    "black_pixel": (["negative number", "a negative number", "below zero", "it is negative", "less than 0", "below 0", "< 0", "a number below zero"],
+                    ["zero", "positive number", "not negative", "non-negative", "above zero", "negative or zero", -0.4242, -0.42]),
     "depends_on_others": (["training", "in training mode", "Train"], ["evaluation", "both", "not in training mode", "training or evaluation"]),
-    "zero_start": (["only the last bias", "last_bias"], ["last", "bias", "last layer"]),
-    "best_cure": (["data augmentation", "augment"], ["decay", "augmentation and dropout", "Weight-decay"]),
-    "larger_batches": (["Higher!", "it will be higher than before"], ["same", "not higher", "higher or lower"]),
-    "half_the_maps": (["about a quarter", "c) about a quarter"], ["a quarter or a half", "about", "not c", "b or c"]),
+    "zero_start": (["only the last bias", "last_bias", "2.bias", "the bias of the last layer", "Only the last bias has moved"],
+                   ["last", "bias", "last layer", "all but the last bias", "the last layer has moved"]),
+    "best_cure": (["data augmentation", "augment", "augmentations", "1. Augmentation", "augmentation, of course"],
+                  ["decay", "augmentation and dropout", "Weight-decay", "early stopping", "not augmentation", "dropout, not augmentation"]),
+    "larger_batches": (["Higher!", "it will be higher than before", "much higher", "worse"], ["same", "not higher", "higher or lower", "hardly higher"]),
+    "half_the_maps": (["about a quarter", "c) about a quarter", "a quarter", "quarter", "c, a quarter", "c: about a quarter", "1/4", "a fourth"],
+                      ["a quarter or a half", "about", "not c", "b or c", "a half", "a) about a quarter", "a tenth"]),
+    "without_augmentation": (["better on the training images and worse on new ones", "better on training images, worse on new images", "I think c"],
+                             ["better", "better on the training images", "worse on both", "b and c"]),
+    "read_a_letter": (["one of the ten digits", "c"], ["a digit", "nothing", "an error"]),
+    "room_1": (["I would look at b", "b, of course", "the slopes of the second step", "the slopes"], ["a or b", "a", "I would look at c", "a larger network"]),
+    "too_high": (["c is too high", "green", "run c", "the green one"], ["b is too low", "a", "red"]),
+    "which_flight": (["twice softmax", "softmax twice!", "a softmax twice"], ["not shuffled", "shuffled", "the rate is too high", "not softmax twice"]),
+    "no_slopes": (["the rate is too high", "too high rate", "too high a rate"], ["not too high a rate", "by heart"]),
     "read_shape": (["torch.Size([10, 28])", "10 rows, 28 columns"], [torch.zeros(10, 28), {10, 28}, "10x14", "28x10", 280]),
-    "order_of_means": (["d, c and a"], [{"d", "c", "a"}, "acd", "dc", "the order is dca"]),
+    "broadcast_shape": (["3x4", "(3,4)"], ["error", "an error", "it fails with an error"]),
+    "order_of_means": (["d, c and a", "1d 2c 3a", "1. d 2. c 3. a", "1) d\n2) c\n3) a"], [{"d", "c", "a"}, "acd", "dc", "the order is dca", "2d 1c 3a", "12"]),
 }  # fmt: skip
 
 
@@ -445,6 +473,7 @@ def spoilt(exercise: Exercise) -> dict:
         return answer
 
     found = {"first": lambda *_: right(*exercise.inputs(0)[0]), "last": lambda *_: right(*exercise.inputs(0)[-1])}
+    found["now and then"] = lambda *given: right(*given) if torch.rand(()) < 0.5 else None
     if any(isinstance(part, (torch.Tensor, float, int)) for part in (right(*tries[-1]), *np.atleast_1d(np.array(None)))):
         found |= {"larger": lambda *given: change(right(*given), lambda x: x + 1), "text": lambda *given: change(right(*given), str)}
     for i, name in enumerate(exercise.names):
@@ -461,23 +490,224 @@ def test_nothing_is_overlooked(exercise):
     assert [how for how, answer in spoilt(exercise).items() if exercise.judged(answer).passed] == []
 
 
+def same_by(measure, model, step):
+    """Parameters of which one number is as it was."""
+    before = {name: measure(p).item() for name, p in model.named_parameters()}
+    step()
+    return [name for name, p in model.named_parameters() if measure(p).item() == before[name]]
+
+
 def test_more_wrong_ones():
     """Some that once passed."""
     early, scaling = exercises.early_stop, exercises.linear_scaling
     assert not early.judged(lambda losses, n: early.answer(losses[1:], n) + 1 if losses[1:] else 0).passed
     assert not scaling.judged(lambda *numbers: min(0.2, scaling.answer(*numbers))).passed
     assert not exercises.output_size.judged(lambda n, k, s, p: round((n + 2 * p - k) / s + 1)).passed
+    cycle, fits = exercises.one_cycle, exercises.fits
+    for whole in int, round, np.ceil:
+        assert not cycle.judged(lambda step, steps, top, up: cycle.answer(step, steps, top, whole(up * steps) / steps)).passed
+    assert not fits.judged(lambda model, x, y, steps: fits.answer(model, x[:10], y[:10], steps)).passed
+    assert not fits.judged(lambda model, x, y, steps: fits.answer(model, x, y, min(steps, 20))).passed
+    assert not scaling.judged(lambda *numbers: round(scaling.answer(*numbers), 2)).passed
+    assert not exercises.unregistered.judged(lambda m: lists_with(m, lambda x: isinstance(x, (torch.nn.Conv2d, torch.nn.Linear, torch.nn.ReLU)))).passed
+    assert not exercises.numerical_gradient.judged(lambda f, x, h: exercises.numerical_gradient.answer(f, x.float(), h)).passed
+    assert not early.judged(lambda losses, n: early.answer([10.0, *losses], n) - 1 if losses[0] > 10 else early.answer(losses, n)).passed
+    for measure in lambda p: p.sum(), lambda p: p.abs().mean():
+        assert not exercises.unmoved.judged(lambda model, step: same_by(measure, model, step)).passed
     assert not exercises.numerical_gradient.judged(lambda f, x, h: exercises.numerical_gradient.answer(f, x, h).abs()).passed
 
 
+COINS = [lambda: torch.rand(()) < 0.5, lambda: torch.rand(()) > 0.4, random.random, lambda: np.random.rand() < 0.6, lambda: random.random() > 0.8]
+
+
+@pytest.mark.parametrize("coin", COINS)
+def test_by_chance(coin):
+    """Who is right now and then is wrong, whatever the coin."""
+    if coin is random.random:
+        assert exercises.flip.judged(lambda x: coin() * 0 + x.flip(3)).passed  # drawn, and not used
+    else:
+        wrong(exercises.flip.judged(lambda x: x.flip(3) if coin() else x))
+    assert "now and then" in wrong(exercises.flip.judged(lambda x: x.flip(3) if torch.rand(()) < 0.5 else x))
+
+
+SWITCHES = [
+    lambda: torch.set_grad_enabled(False), lambda: torch.set_default_dtype(torch.float64), lambda: torch.autograd.set_detect_anomaly(True),
+    lambda: torch.use_deterministic_algorithms(True), lambda: torch.set_num_threads(torch.get_num_threads() + 1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("turn", SWITCHES)
+@functions
+def test_switches(exercise, turn):
+    """A right answer that leaves a switch turned is told so, and nothing stays turned."""
+
+    def answer(*given):
+        output = exercise.answer(*given)
+        turn()
+        return output
+
+    before = [ask() for ask in (torch.is_grad_enabled, torch.get_default_dtype, torch.is_anomaly_enabled, torch.get_num_threads)]
+    message = wrong(exercise.judged(answer))
+    assert "for all that follows" in message and "put it back" in message or "undoes itself" in message
+    assert before == [ask() for ask in (torch.is_grad_enabled, torch.get_default_dtype, torch.is_anomaly_enabled, torch.get_num_threads)]
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def evaluating(model, loader, also=lambda loss: None):
+    """The share, and something else on the way."""
+    mode, hits = model.training, []
+    model.eval()
+    for x, y in loader:
+        scores = model(x)
+        also(F.cross_entropy(scores, y))
+        hits += (scores.argmax(1) == y).tolist()
+    model.train(mode)
+    return sum(hits) / len(hits)
+
+
+def test_left_as_it_was():
+    """What is not to be seen in the numbers of a network, and yet changed; seeds too, but not in a simulation."""
+    evaluate, given = exercises.evaluate, exercises.sgd_step
+    assert evaluate.judged(evaluating).passed
+    assert "slopes are left" in wrong(evaluate.judged(lambda model, loader: evaluating(model, loader, lambda loss: loss.backward())))
+    assert "`grad`" in wrong(evaluate.judged(lambda model, loader: [evaluating(model, loader), model.zero_grad()][0]))
+    assert "`requires_grad` stays" in wrong(evaluate.judged(lambda model, loader: evaluating(model.requires_grad_(False), loader)))
+    assert "`torch.manual_seed(3)`" in wrong(evaluate.judged(lambda *both: [evaluating(*both), torch.manual_seed(3)][0]))
+    assert "it is" in wrong(evaluate.judged(lambda model, loader: evaluating(model, list(loader)[:3])))
+    wrong(exercises.train_one_epoch.judged(lambda model, loader, step: exercises.train_one_epoch.answer(model, list(loader)[:3], step)))
+
+    def takes_notes(parameters, gradients, lr):
+        parameters = [parameter.requires_grad_() for parameter in parameters]
+        return [(p - lr * g).detach() for p, g in zip(parameters, gradients)]
+
+    assert "`requires_grad` of [0] is True" in wrong(given.judged(takes_notes))
+    right = exercises.two_layer_gradients.answer
+    assert "`w1`" in wrong(exercises.two_layer_gradients.judged(lambda x, a, b, y: [t.detach() for t in right(x, a.requires_grad_(), b, y)]))
+    assert exercises.best_of.judged(lambda k: [torch.manual_seed(5), exercises.best_of.answer(k)][1]).passed
+
+
+def receptive(layers, back=False, again=False):
+    """The field of view, with a `return` too far right, or a start inside of the loop."""
+    if not again:
+        size, step = 1, 1
+    for kernel, stride in layers:
+        if again:
+            size, step = 1, 1
+        size += (kernel - 1) * step
+        step *= stride
+        if back:
+            return size
+    return None if back else size
+
+
+def set_in_list(parameters, gradients, lr):
+    for i, gradient in enumerate(gradients):
+        parameters[i] = parameters[i] - lr * gradient
+    return parameters
+
+
+def stays_in_eval(model, loader, optimizer, put_back=False):
+    was = model.training
+    model.eval() if not put_back else model.train()
+    losses = []
+    for x, y in loader:
+        losses.append(F.cross_entropy(model(x), y, reduction="none"))
+        losses[-1].mean().backward(), optimizer.step(), optimizer.zero_grad()
+    model.train(was) if put_back else None
+    return torch.cat(losses).mean()
+
+
+def stops_there(losses, patience):
+    best = 0
+    for epoch, loss in enumerate(losses):
+        if loss < losses[best]:
+            best = epoch
+        elif epoch - best >= patience:
+            return epoch
+    return best
+
+
+def by_autograd(function, x, h):
+    x = x.clone().requires_grad_()
+    return torch.autograd.grad(function(x), x)[0]
+
+
+def alone_first(model, images):
+    alone = torch.cat([model(image) for image in images.split(1)])
+    return (model(images) - alone).abs().max()
+
+
+def last_loss(model, images, labels, steps):
+    twin = __import__("copy").deepcopy(model)
+    optimizer = torch.optim.SGD(twin.parameters(), lr=0.1)
+    for _ in range(steps):
+        loss = F.cross_entropy(twin(images), labels)
+        optimizer.zero_grad(), loss.backward(), optimizer.step()
+    return loss.item()
+
+
+def lists_with(module, what):
+    return [name for name, value in vars(module).items() if isinstance(value, (list, tuple)) and any(map(what, value))]
+
+
+def for_good(shares, level):
+    good = [min(both) >= level for both in shares]
+    return next((i for i in range(len(good)) if all(good[i:])), -1)
+
+
+SAID = {
+    "evaluate": [(lambda m, n: evaluating(m, n) * len(n.dataset) / (len(n) * n.batch_size), "batches times batch size")],
+    "sgd_step": [(set_in_list, "the list or the parameters")],
+    "softmax": [(lambda s: (s - s.min(1, True).values).exp() / (s - s.min(1, True).values).exp().sum(1, True), "That is not enough")],
+    "accuracy": [(lambda s, y: (s.argmax(1) == y).all().float(), "*all*")],
+    "cross_entropy": [(lambda s, y: -F.cross_entropy(s, y), "never below 0")],
+    "receptive_field": [(lambda layers: receptive(layers, back=True), "inside of the loop"), (lambda layers: receptive(layers, again=True), "starts again"),
+                        (lambda layers: 7 if layers else undefined, "with layers = [(3, 1)]")],
+    "train_one_epoch": [(stays_in_eval, "call `train()`"), (lambda *three: stays_in_eval(*three, put_back=True), "in training mode, in which it learned")],
+    "first_loss": [(0.105, "for a probability of 0.9"), (0.1, "That is the probability"), ("0.11", "for a probability of 0.9")],
+    "same_size": [((2, 2), "it is (2, 2): write one number, such as"), ("(1,1)", "it is '(1,1)': write one number, without")],
+    "last_batch": [("7 batches", "whole batches")],
+    "add_bytes": [("an error", "No error")],
+    "black_pixel": [(-0.4242, "one of the three words")],
+    "batch_bytes": [(200.704, "the point is for decimals")],
+    "order_of_training": [("fdab", "`step` has to come after"), ("efdbac", "asks the network a second time"), ("fdcbae", "asks the network"), ("fdbaec", "asks")],
+    "early_stop": [(stops_there, "epoch of the stop")],
+    "numerical_gradient": [(by_autograd, "autograd")],
+    "alone_and_in_company": [(alone_first, "Ask a copy")],
+    "fits": [(last_loss, "before the last step")],
+    "unregistered": [(lambda m: lists_with(m, lambda x: isinstance(x, torch.nn.Conv2d)), "not only a convolution"), (lambda m: lists_with(m, callable), "no layer"),
+                     (lambda m: len(lists_with(m, callable)), "should be a list or a tuple")],
+    "split": [(lambda order, n: (order[: len(order) - n], [0] * n), "at [1][0] it is 0")],
+    "half_as_wide": [(40_000, "*times*")],
+    "when_the_nines": [("never", "It does learn")],
+    "find_the_leak": [((6, 7), "write one number, such as")],
+    "wilson": [(lambda c, n: [max(0, c / n - 1.96 * (c / n * (1 - c / n) / n) ** 0.5), min(1, c / n + 1.96 * (c / n * (1 - c / n) / n) ** 0.5)], "cut off"),
+               (lambda c, n: [sum(exercises.wilson.answer(c, n)) / 2, (exercises.wilson.answer(c, n)[1] - exercises.wilson.answer(c, n)[0]) / 2], "two ends")],
+    "mean_interval": [(lambda v, t: [np.mean(v) + sign * t * np.abs(v - np.mean(v)).mean() / len(v) ** 0.5 for sign in (-1, 1)], "squares")],
+    "first_learned": [(for_good, "first, even if")],
+    "found_and_trusted": [(lambda m, d: [100 * share for share in exercises.found_and_trusted.answer(m, d)], "percent"),
+                          (lambda m, d: [exercises.found_and_trusted.answer(m, d)[0], m.trace() / m.sum()], "The second is the accuracy")],
+    "limit_for": [(lambda c, share: c.quantile(share), "between two confidences")],
+    "best_of": [(lambda k: [x := torch.randn(10_000, k), ((x.max(1).values - x.mean(1)) / x.std(1)).mean()][1], "needs no division")],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_what_is_said(name):
+    """Mistakes that were once told as others."""
+    for answer, words in SAID[name]:
+        assert words in wrong(getattr(exercises, name).judged(answer)), answer
+
+
 def test_any_collection():
-    """Sets where no order is asked, keys of a dictionary, other numbers."""
+    """Keys of a dictionary, other numbers; sets where no order is asked, and nowhere else."""
     right, names = exercises.misread.answer, exercises.unmoved.answer
     for form in set, list, tuple, lambda found: dict.fromkeys(found).keys():
-        assert exercises.misread.judged(lambda p, y: form(right(p, y).tolist())).passed
+        assert exercises.misread.judged(lambda p, y: form(right(p, y).tolist())).passed == (form is not set)
         assert exercises.unmoved.judged(lambda model, step: form(names(model, step)[::-1])).passed
     assert exercises.unregistered.judged(lambda module: dict.fromkeys(exercises.unregistered.answer(module)).keys()).passed
     assert "no order" in wrong(exercises.unregistered.judged(lambda module: set(exercises.unregistered.answer(module))))
+    assert "no order" in wrong(exercises.misread.judged(lambda p, y: set(right(p, y).tolist())))
     assert exercises.linear_scaling.judged(lambda lr, a, b: Decimal(lr) * b / a).passed
 
 

@@ -56,7 +56,7 @@ def _few_images(seed: int, count: int) -> tuple[nn.Module, torch.Tensor, torch.T
     return model, torch.randn(count, 1, 2, 2, generator=generator), torch.arange(count) % 3
 
 def _fit_inputs(seed: int) -> list[tuple]:
-    return [(*_few_images(seed, 2), 0), (*_few_images(seed, 3), 2), (*_few_images(seed + 1, 5), 4)]
+    return [(*_few_images(seed, 3), 2), (*_few_images(seed + 1, 12), 22 - 4*(seed % 5)), (*_few_images(seed, 2), 0)]
 
 # %% ../../nbs/53_bugs.ipynb #5cc42a3f
 @_exercise(_fit_inputs, (
@@ -111,6 +111,10 @@ def _(model, images, labels, steps): return _fitted(copy.deepcopy(model), images
 def _(model, images, labels, steps): return _fitted(model, images, labels, 0)
 @fits.mistake('`cross_entropy` makes its own softmax, and yours is the second one.')
 def _(model, images, labels, steps): return _fitted(copy.deepcopy(model), images, labels, steps, softmax=True)
+@fits.mistake('That is the loss before the last step, and without a step there is none. Compute it at the end.')
+def _(model, images, labels, steps):
+    if not steps: raise UnboundLocalError('loss')
+    return _fitted(copy.deepcopy(model), images, labels, steps - 1)
 @fits.mistake('That is one step; make as many as `steps` says.')
 def _(model, images, labels, steps): return _fitted(copy.deepcopy(model), images, labels, min(1, steps))
 
@@ -154,6 +158,12 @@ def _apart(model: nn.Module, images: torch.Tensor) -> torch.Tensor: # (N, classe
 @alone_and_in_company.mistake('The number is right, but asking has changed the running means of the batch norm. '
                               'Ask a copy: `copy.deepcopy(model)`.')
 def _(model, images): return _apart(model, images).abs().max()
+@alone_and_in_company.mistake('In training mode, a mere question moves the running means. Ask a copy: '
+                              '`copy.deepcopy(model)`.')
+def _(model, images):
+    with torch.no_grad():
+        alone = torch.cat([model(image) for image in images.split(1)])
+        return (alone - model(images)).abs().max()
 @alone_and_in_company.mistake('In evaluation mode, company never matters. Leave the mode as it comes: that is '
                               'what is being checked.')
 def _(model, images): return _apart(copy.deepcopy(model).eval(), images).abs().max()
@@ -180,7 +190,7 @@ def _module(**attributes: object) -> nn.Module:
 def _attribute_inputs(seed: int) -> list[tuple]:
     def layers() -> list[nn.Module]: return [nn.Conv2d(1, 2, 3), nn.ReLU()]
     return [(_module(),), (_module(blocks=layers(), head=nn.Linear(3, 2)),),
-            (_module(sizes=[8, 16], stem=nn.Sequential(*layers())),),
+            (_module(sizes=[8, 16], stem=nn.Sequential(*layers()), functions=[torch.relu], norms=[nn.BatchNorm2d(2)]),),
             (_module(kept=nn.ModuleList(layers()), first=layers(), sizes=(1, 2), second=tuple(layers()),
                      third=layers(), mixed=[None, nn.ReLU()], empty=[]),)]
 
@@ -213,6 +223,12 @@ def _(module): return [*(n for n, child in module.named_children() if isinstance
                        *unregistered.answer(module)]
 @unregistered.mistake('Look at all that is in a list: a layer needn\'t come first.')
 def _(module): return [name for name in unregistered.answer(module) if isinstance(vars(module)[name][0], nn.Module)]
+@unregistered.mistake('A layer is any `nn.Module`, and not only a convolution.')
+def _(module): return [name for name, value in vars(module).items()
+                       if isinstance(value, (list, tuple)) and any(isinstance(part, nn.Conv2d) for part in value)]
+@unregistered.mistake('A function that can be called is no layer: it has nothing to learn. Ask for `nn.Module`.')
+def _(module): return [name for name, value in vars(module).items()
+                       if isinstance(value, (list, tuple)) and any(map(callable, value))]
 @unregistered.mistake('There can be more than one: don\'t stop at the first.')
 def _(module): return unregistered.answer(module)[:1]
 
@@ -228,9 +244,11 @@ def _step_inputs(seed: int) -> list[tuple]:
     with torch.no_grad():
         for model in first, second, third, normed:
             for parameter in model.parameters(): parameter.fill_(0.5)
+        normed[0].bias[0] = 0.25
     def nudge() -> None:
         normed[0].weight.data += 1e-6   # all by little
         normed[1].weight.data[0, 0] += 1   # one of many
+        normed[0].bias.data = normed[0].bias.data.flip(0)   # its sum stays
     return [pair(first, first, 2), pair(second, second[1], 2), pair(third, third, 1), (normed, nudge)]
 
 # %% ../../nbs/53_bugs.ipynb #884d3d8e

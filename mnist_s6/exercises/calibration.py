@@ -67,6 +67,13 @@ def _(confidences, correct, bins): return _gaps(confidences, correct, bins)[1].a
 def _(confidences, correct, bins): return (confidences - correct.float()).mean().item()
 @_wrong('That is one gap for all images: the bins are missing, in which modest and bold can\'t make up for each other.')
 def _(confidences, correct, bins): return (confidences - correct.float()).mean().abs().item()
+@_wrong('You hold the share against the middle of the bin. Take the mean confidence of the images that are in it.')
+def _(confidences, correct, bins):
+    numbers = (confidences*bins).long().clamp(max=bins - 1)
+    n, share = numbers.bincount(minlength=bins), numbers.bincount(correct.double(), bins)
+    return (share - n*(torch.arange(bins) + 0.5)/bins).abs().sum().item()/len(correct)
+
+# %% ../../nbs/58_calibration.ipynb #45f27839
 @_wrong('That is the largest gap. Its name is maximum calibration error.')
 def _(confidences, correct, bins): return _gaps(confidences, correct, bins)[1].abs().max().item()
 @_wrong('That is the gap of each single image. No single answer is 90% right: take means in bins first.')

@@ -134,7 +134,7 @@ def _(values, t): return _around(values, t*statistics.stdev(values)/len(values)*
 
 # %% ../../nbs/52_choices.ipynb #ceda578d
 def _scaling_inputs(seed: int) -> list[tuple]:
-    return [(0.1, 50, 100), (0.1, 50, 25), (0.2, 64, 64), (0.4, 32, 8*(seed + 1)), (0.1, 20, 500)]
+    return [(0.1, 50, 100), (0.003, 50, 20), (0.1, 50, 25), (0.2, 64, 64), (0.4, 32, 8*(seed + 1)), (0.1, 20, 500)]
 
 @_exercise(_scaling_inputs, (
     'Twice as large a batch makes half as many steps. How far should each go, so that the way stays as long?',
@@ -249,7 +249,7 @@ larger_batches = Prediction('05_choices', 'larger_batches', 'The same rate and a
         'What does one epoch consist of?', 'Of 2,000 images, batches of 50 make 40 steps; batches of 500 make 4.',
         'A tenth of the steps, each as long as before: how far does the network get?'),
     why='There are ten times fewer steps. They are better aimed, but each goes no further.')
-larger_batches.another('Higher')
+for right in 'Higher', 'larger', 'greater', 'worse': larger_batches.another(right)
 larger_batches.mistake('Its slopes are better, indeed. But how many steps are made with them?')('lower')
 larger_batches.mistake('The network sees as many images, indeed. But how many steps does it make?')('the same')
 larger_batches.mistake("One of the three, please: 'lower', 'the same' or 'higher'.")('smaller')
@@ -279,8 +279,9 @@ too_high = Question('05_choices', 'too_high', "Which run's learning rate is too 
         'A step that is too long jumps over the valley, and lands higher than it was.',
         'Four of the five losses get smaller, quickly or slowly.', 'Look for the curve that rises.'),
     why='Its rate is 0.113, just above the border of 2/18. Each step lands a little higher than the one before.')
-too_high.another('C')
+for right in 'C', 'green': too_high.another(right)
 too_high.mistake('It falls quickly: that is the best rate of the five.')('a')
 too_high.mistake('It hardly falls, so its rate is too low.')('b')
 too_high.mistake('It falls steadily; a somewhat higher rate would be quicker, so it isn\'t too high.')('d')
-too_high.mistake('It falls slowly, from side to side. It is close to the border, but below it.')('e')
+too_high.mistake('It falls slowly, from side to side (the weight does, which a loss doesn\'t show). It is close to the '
+                 'border, but below it.')('e')

@@ -49,7 +49,8 @@ def _(images, mean, std): return (images - images.mean())/images.std(unbiased=Fa
 def _(images, mean, std): return (images - images.mean())/images.std()
 @normalise.mistake('The images are floats from 0 to 1 already; don\'t divide by 255 again.')
 def _(images, mean, std): return (images/255 - mean)/std
-@normalise.mistake('The result is right, but `-=` and `/=` work in place: the images themselves are changed now.')
+@normalise.mistake('The result is right, but the images that were given are changed too, as by `-=` or `/=`. '
+                   'Make new ones.')
 def _(images, mean, std): images -= mean; images /= std; return images
 
 # %% ../../nbs/45_data.ipynb #f6747669
@@ -169,7 +170,7 @@ def _(logits, labels): return (logits.argmax() == labels).float().mean().item()
 def _(logits, labels): return (logits.max(1).values == labels).float().mean().item()
 @accuracy.mistake('You divide by the number of classes; divide by the number of images.')
 def _(logits, labels): return (logits.argmax(1) == labels).sum().item()/logits.shape[1]
-@accuracy.mistake('`//` rounds down to a whole number; use `/`.')
+@accuracy.mistake('`//` rounds down to a whole number; use `/`. (Or do you ask whether *all* are right?)')
 def _(logits, labels): return (logits.argmax(1) == labels).sum().item()//len(labels)
 
 # %% ../../nbs/45_data.ipynb #861dbfa0
@@ -182,3 +183,4 @@ add_bytes.another(4.)
 add_bytes.mistake('That would be so in plain Python, but a byte has no room for it.')(260)
 add_bytes.mistake('Picture programs often stop at white. PyTorch goes on counting, from 0 again.')(255)
 add_bytes.mistake('Almost: after 255 comes 0, and not 1.')(5)
+add_bytes.mistake('No error: it gives a number. Which?')('error')

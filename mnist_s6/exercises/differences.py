@@ -6,7 +6,7 @@
 __all__ = ['as_numbers', 'show', 'difference', 'readings', 'letters_in', 'outcome_difference']
 
 # %% ../../nbs/42_differences.ipynb #b7047c24
-import inspect, numbers, re, textwrap
+import ast, inspect, math, numbers, operator, re, textwrap
 from collections.abc import Collection, Iterator, KeysView, Mapping, Sequence, Set, ValuesView
 from decimal import Decimal
 from typing import Any
@@ -27,7 +27,7 @@ def as_numbers(
     if isinstance(value, np.ndarray) and value.dtype.kind in 'bif':
         return torch.from_numpy(np.asarray(value, order='C'))   # copied only where PyTorch can't take its order
     if isinstance(value, torch.Tensor): return None if value.is_complex() else value.detach().cpu()
-    value = _in_order(value)
+    if isinstance(value, (KeysView, ValuesView)): value = list(value)
     if isinstance(value, str) or not isinstance(value, Sequence) or not depth: return None
     if not 0 < len(value) < 10_000: return None
     parts = [as_numbers(part, depth - 1) for part in value]
@@ -38,12 +38,6 @@ def _one_number(value: Any) -> torch.Tensor:
     "A number as a tensor; what is too large for it is infinite."
     try: return torch.tensor(float(value), dtype=torch.float64)
     except (OverflowError, ValueError): return torch.tensor(torch.inf if value > 0 else -torch.inf).double()
-
-def _in_order(value: object) -> object:
-    "What a dictionary holds as a list, and a set of numbers from the smallest up; other things as they are."
-    if isinstance(value, (KeysView, ValuesView)): return list(value)
-    whole = isinstance(value, Set) and all(isinstance(part, numbers.Real) for part in value)
-    return sorted(value) if whole else value   # type: ignore[call-overload]
 
 # %% ../../nbs/42_differences.ipynb #fd23a994
 def show(
@@ -71,7 +65,8 @@ def difference(
     tolerance: float, # Relative for numbers above 1, absolute below
 ) -> str: # Empty if there is none
     "How a result differs from what it should be, in words."
-    if isinstance(right, nn.Module) and isinstance(found, nn.Module): right, found = _state(right), _state(found)
+    if isinstance(right, nn.Module) and isinstance(found, nn.Module):
+        return difference(right.state_dict(), found.state_dict(), tolerance) or _mode_difference(right, found)
     if isinstance(right, str):
         same = isinstance(found, str) and _bare(found) == _bare(right)
         return '' if same else f'it is {show(found)}, and should be {right!r}'
@@ -84,10 +79,13 @@ def difference(
 
 def _bare(text: str) -> str: return text.strip(' .()"\'').lower()   # `' B) '` is as good as `'b'`
 
-def _state(model: nn.Module) -> dict[str, object]:
-    "All that a training may change in a network."
-    modes = {f'{name or "the model"}.training': module.training for name, module in model.named_modules()}
-    return {**model.state_dict(), **modes}
+def _mode_difference(right: nn.Module, found: nn.Module) -> str:
+    "See `difference`, for the modes of a network and of its parts."
+    modes, parts = ('evaluation mode', 'training mode'), dict(found.named_modules())
+    return next((f'{name or "the network"} is left in {modes[not part.training]}, and should be '
+                 f'left in {modes[part.training]}'
+                 for name, part in right.named_modules()
+                 if name in parts and parts[name].training != part.training), '')
 
 # %% ../../nbs/42_differences.ipynb #4ea93222
 def _part_difference(right: Sequence, found: object, tolerance: float) -> str:
@@ -97,17 +95,19 @@ def _part_difference(right: Sequence, found: object, tolerance: float) -> str:
     if not some or getattr(found, 'ndim', 1) == 0:
         helps = '; put list(…) around it' if isinstance(found, Iterator) else ''
         if isinstance(found, Set): helps = ': a set has no order of its own'
-        return f'it is {show(found)}, and should be a list or a tuple of {len(right)}{helps}'
+        return f'it is {show(found)}, and should be a list or a tuple{helps}'
     if len(found) != len(right):
         return f'it has {len(found)} part{"s"*(len(found) != 1)}, and should have {len(right)}'
     problems = (difference(*pair, tolerance) for pair in zip(right, found))
-    return next((f'in part {i}, {problem}' for i, problem in enumerate(problems) if problem), '')
+    place, problem = next(((i, problem) for i, problem in enumerate(problems) if problem), (0, ''))
+    return problem and f'at [{place}]' + (problem[3:] if problem.startswith('at [') else f' {problem}')
 
 def _number_difference(right: torch.Tensor, numbers: torch.Tensor | None, found: object, tolerance: float) -> str:
     "See `difference`, for numbers; `found` is for the message."
     what = f'a tensor of shape {tuple(right.shape)}' if right.ndim else 'one number'
     if numbers is None:
-        if not isinstance(found, (torch.Tensor, np.ndarray)): return f'it is {show(found)}, and should be {what}'
+        why = ': a set has no order of its own' if isinstance(found, Set) else ''
+        if not isinstance(found, (torch.Tensor, np.ndarray)): return f'it is {show(found)}, and should be {what}{why}'
         return f'it should be {what} with real numbers, and holds something else: {found.dtype}'
     if numbers.shape != right.shape and not numbers.ndim: return f'it is one number, and should be {what}'
     if numbers.shape != right.shape:
@@ -118,51 +118,171 @@ def _number_difference(right: torch.Tensor, numbers: torch.Tensor | None, found:
     where = f'at {place} ' if place else ''
     return f'{where}it is {show(numbers[tuple(place)].item())}, and should be {show(right[tuple(place)].item())}'
 
+# %% ../../nbs/42_differences.ipynb #42b10001
+_UNITS = 'zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen ' \
+         'seventeen eighteen nineteen'.split()
+_TENS = 'twenty thirty forty fifty sixty seventy eighty ninety'.split()
+_ORDINALS = 'zeroth first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth'.split()
+_PARTS = {'half': 2, 'halve': 2, 'quarter': 4} | {name: i for i, name in enumerate(_ORDINALS) if i > 2}
+_COUNTS = {name: i for names in (_UNITS, _ORDINALS) for i, name in enumerate(names)} | {
+    name: 10*i for i, name in enumerate(_TENS, start=2)} | {'a hundred': 100, 'a thousand': 1000}
+
+def _in_digits(text: str) -> str:
+    "A text in small letters, with its number words in digits: 'the sixth' becomes 'the 6', 'a tenth' '1/10'."
+    text = re.sub('[−–]', '-', text.lower()).replace('minus', '-').replace('per cent', 'percent')
+    text = re.sub(rf'\b(last|right|wrong|{"|".join(_ORDINALS)}) one\b', r'\1', text)   # here, 'one' is no number
+    text = re.sub(r'\b(one|1) (hundred|thousand)\b', r'a \2', text)
+    counts, parts = '|'.join(_UNITS[1:]), '|'.join(_PARTS)
+    def part(found: re.Match) -> str:
+        how_many = found[1] if (found[1] or 'a').isdigit() else _COUNTS.get(found[1], 1)
+        return f'{how_many}/{_PARTS[found[2] or found[3]]}'
+    text = re.sub(rf'\b(?:(an?|\d+|{counts})[ -])({parts})s?\b|\b(half|quarter)\b', part, text)
+    text = re.sub(rf'\b({"|".join(_TENS)})[ -]({counts})\b', lambda f: str(_COUNTS[f[1]] + _COUNTS[f[2]]), text)
+    return re.sub(rf'\b({"|".join(_COUNTS)})\b', lambda found: str(_COUNTS[found[0]]), text)
+
+# %% ../../nbs/42_differences.ipynb #42b10004
+_SUMS: dict[type, Any] = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul,
+                          ast.Div: operator.truediv, ast.Pow: math.pow, ast.USub: operator.neg, ast.UAdd: float}
+
+def _value(part: ast.AST) -> float:
+    "The value of a part of a sum; raises `ValueError` if it isn't made of numbers and the usual signs."
+    if isinstance(part, ast.Constant) and type(part.value) in (int, float): return float(part.value)
+    if isinstance(part, (ast.BinOp, ast.UnaryOp)) and type(part.op) in _SUMS:
+        parts = (part.left, part.right) if isinstance(part, ast.BinOp) else (part.operand,)
+        return _SUMS[type(part.op)](*map(_value, parts))
+    if isinstance(part, ast.Call) and isinstance(part.func, ast.Name) and part.func.id in ('log', 'sqrt'):
+        return getattr(math, part.func.id)(*map(_value, part.args))
+    raise ValueError(f'{type(part).__name__} is not part of a sum: only numbers, + - * / **, log and sqrt are')
+
+def _worked_out(text: str) -> float | None:
+    "What a sum in digits comes to; None if it isn't one."
+    text = re.sub(r'(?<=\d) *x *(?=\d)|[×·]', '*', text).replace('÷', '/')
+    text = text.replace('^', '**').replace('²', '**2').replace('math.', '')
+    text = re.sub(r'\b(?:ln|log) *\(?(\d[\d./]*)\)?', r'log(\1)', text)
+    if len(text) > 80 or not re.fullmatch(r'(?:[\d.\s()+*/-]|log|sqrt)*', text): return None
+    try: return _value(ast.parse(text.strip(), mode='eval').body)
+    except (ValueError, SyntaxError, ArithmeticError, TypeError, RecursionError, MemoryError): return None
+
 # %% ../../nbs/42_differences.ipynb #c0f0a102
 _AROUND_NUMBERS = frozenset(
-    'a about after an answer approximately are around as at becomes big bytes each epoch going images in is it larger '
-    'left l last line many more nd no number of on only percent per cent pixels places rd roughly side smaller st th '
-    'than the then '
-    'there times w weight will be x zeros'.split())
-_COUNTS = {name: str(i) for i, name in enumerate('zero one two three four five six seven eight nine ten'.split())}
-_AROUND_LETTERS = frozenset('answer choice curve is it letter my network number option run s the training'.split())
-_AROUND_WORDS = frozenset('a an be before data in is it just loss mode only than the to will'.split())
+    'a about after an answer approximately are around arrives as at batch batches be becomes big bytes comes each '
+    'ends epoch epochs equals exactly floats gives goes going image images in is it its l lands larger last left line '
+    'many more nats nd no number numbers of on only out parameters percent pixel pixels places px rd roughly s side '
+    'smaller st steps th than that the them then there times to w weight will x zeros'.split())
+_CHANGING = frozenset(
+    'above after almost anything before below between but by doesn don either except fewer half hardly if isn least '
+    'less log ln minus more most nearly neither never non nor not or over plus square than t third twice under unless '
+    'until without won'.split())
+_BYTES = {'b': 1, 'kib': 1024, 'kb': 1000, 'mib': 2**20, 'mb': 10**6}
 
-def _numbers_in(text: str, shares: bool) -> list[float]:
-    "What a text with one number in it can mean; with `shares`, 10% is 0.1. Empty if there are other things in it."
-    text = re.sub('[−–]', '-', text.lower()).replace('minus', '-')
-    text = re.sub('[a-z]+', lambda word: _COUNTS.get(word[0], word[0]), text)
-    match = re.fullmatch(r"(\D*?)(-? ?(?:\d{1,3}(?:[ ,'_]\d{3})+|\d*[.,]?\d+))(\D*)", text)
-    around = match[1] + ' ' + match[3] if match else ''
-    if not match or not set(re.findall(r'[^\W\d_]+', around)) <= _AROUND_NUMBERS: return []
-    if re.search(r'[^\w\s~≈=()\[\].,:;!?#`\'"“”‘’*%×]', around): return []
-    number = re.sub("[ '_]", '', match[2])
-    grouped = re.fullmatch(r'-?\d{1,3}(,\d{3})+', number)
-    found = [number.replace(',', '')]*bool(grouped) + [number.replace(',', '.')]*(number.count(',') < 2)
-    percent = shares and re.search('%|per ?cent', around)
-    return [float(each)/(100 if percent else 1) for each in found]
+# %% ../../nbs/42_differences.ipynb #ec1b1952
+_NUMBER = r"(?:\d{1,3}(?:[ ,.'_]\d{3})+|\d*[.,]?\d+)"
+
+def _numbers_in(text: str, task: str = '') -> list[float]: # Empty if it holds no number, or other things too
+    "What a text in digits with one number in it can mean; `task` tells which words and which percents are in place."
+    asked = frozenset(re.findall(r'[^\W\d_]+', task.lower()))
+    name, equals, after = re.sub('[→⇒≈]|[-=]>', '=', text).rpartition('=')
+    turned = set(re.findall('[a-z]+', name)) & _CHANGING - {'ln', 'log'} or name.endswith(('!', '<', '>'))
+    if equals and after.strip(): text = '' if turned else after   # as in 'w = 3', or '5 + 5 = 10'
+    text = re.sub(r'(?<=[\d\w]) +\(.*\)\s*$', '', text)   # '10 (5 + 5)' is 10
+    ranged = 'percent' in asked and '-' in text   # '40-60' is not a sum
+    plain = ranged or re.fullmatch(_NUMBER, text.strip())
+    if not plain and (sum_ := _worked_out(text)) is not None:
+        return [sum_*(100 if 'percent' in asked and '/' in text else 1)]
+    if re.fullmatch(r'\W*(?:it is |it becomes |)(?:inf|infinite|infinity|∞)\W*', text): return [math.inf]
+    return _one_number_in(text, asked)
+
+# %% ../../nbs/42_differences.ipynb #34439b95
+def _one_number_in(text: str, asked: Set) -> list[float]:
+    "See `_numbers_in`; `asked` are the words of the task."
+    if re.search(r'[(\[].*,.*[)\]]', text): return []   # a pair is not a decimal
+    shares = bool({'share', 'percent'} & asked)
+    signs = '/|:|in|of|out of|from' if shares else '/'
+    text = re.sub(r'\bevery (?=\d)', '1/', text) if shares and len(re.findall(r'\d+', text)) == 1 else text
+    part = re.fullmatch(rf'(\D*?)(\d+) ?(?:{signs}) ?(?:every )?(\d+)(\D*)', text)
+    match = part or re.fullmatch(rf'(\D*?)([-+]? ?{_NUMBER})(\D*)', text)
+    if not match: return []
+    around = f'{match[1]} {match[match.lastindex or 0]}'
+    words, percent = set(re.findall(r'[^\W\d_]+', around)), '%' in around or 'percent' in around
+    scales = [_BYTES[word] for word in words & set(_BYTES)]
+    if not words <= _AROUND_NUMBERS | (asked - _CHANGING) | (set(_BYTES) if 'bytes' in asked else set()): return []
+    if re.search(r'[^\w\s~≈=()\[\].,:;!?#`\'"“”‘’*%×]', around) or percent and not shares: return []
+    if part: return [int(part[2])/int(part[3])*(100 if 'percent' in asked else 1)] if int(part[3]) else []
+    number = re.sub("[ '_+]", '', match[2])
+    grouped = re.fullmatch(r'-?\d{1,3}(?:(?:,\d{3})+|(?:\.\d{3})+)', number)
+    decimal = len(re.findall('[,.]', number)) < 2
+    found = [re.sub('[,.]', '', number)]*bool(grouped) + [number.replace(',', '.')]*decimal
+    return [float(each)*math.prod(scales)/(100 if percent and 'percent' not in asked else 1) for each in found]
 
 # %% ../../nbs/42_differences.ipynb #c0f0a103
+_AROUND_LETTERS = frozenset('answer choice curve is it letter my network number option run s the training'.split())
+_AROUND_WORDS = frozenset('a an be before data has have in is it just loss mode of only s than the to was will'.split())
+_SMALL = frozenset('a about an and as be image images is it its just of on one ones that the to will'.split())
+
 def _squeezed(text: str, without: Set = frozenset()) -> str:
     "The words of a text, with what is neither letter nor number left out, and without some words."
     return ' '.join(word for word in re.findall(r'[^\W_]+', text.lower()) if word not in without)
 
-def _choice(text: str, choices: Mapping[str, str]) -> str:
+def _begins(line: str, text: str) -> bool:
+    "Whether a line begins with the words of a text, small ones aside."
+    words, start = (_squeezed(_in_digits(each), _SMALL).split() for each in (line, text))
+    return len(''.join(start)) > 1 and words[:len(start)] == start
+
+def _choice(text: str, choices: Mapping[str, str], letters: Set = frozenset()) -> str:
     "The letter or the number of a line that a text names or repeats; empty if it doesn't."
     text = re.sub(r'(?<=\w) *\(.*$', '', text) if len(text) < 25 else text.split('#')[0]   # 'c (green)' is c
-    names = _squeezed(text)
+    names, left = _squeezed(text), _squeezed(text, _AROUND_LETTERS)
     for label, line in choices.items():
         if names and names in (_squeezed(line), f'{label} {_squeezed(line)}'): return label
-    left = _squeezed(text, _AROUND_LETTERS)
-    return left if len(left) == 1 and left.isalpha() else ''
+    if len(left) == 1 and left.isalpha(): return left
+    label, _, rest = names.partition(' ')
+    explicit = re.match(r'\W*\w\W*[).:,-]', text) and label in choices
+    if explicit or (label in choices and label.isalpha() and label != 'a'):
+        if _begins(choices[label], rest): return label
+    found = [] if explicit else [label for label, line in choices.items() if _begins(line, text)]
+    if len(found) == 1: return found[0]
+    named = set(names.split()) & (set(choices) | letters) - {'a'}
+    return named.pop() if len(named) == 1 and not set(names.split()) & _CHANGING and 'and' not in names.split() else ''
+
+# %% ../../nbs/42_differences.ipynb #42b10009
+_SIGNS = {r'(below|under|less than|smaller than|<) *(zero|0)\b': 'negative',
+          r'(above|over|more than|larger than|greater than|>) *(zero|0)\b': 'positive'}
 
 def _word(text: str, known: Sequence[str]) -> str:
     "The one of some known words that a text means, or the beginning of which it is; else the text."
-    def bare(word: str) -> str: return _squeezed(word, _AROUND_WORDS).replace(' ', '')
-    wanted = bare(text)
-    found = [word for word in known if bare(word) == wanted] or [
-        word for word in known if len(wanted) > 2 and bare(word).startswith(wanted)]
-    return found[0] if len(found) == 1 else text
+    said = text.lower()
+    for pattern, sign in _SIGNS.items(): said = re.sub(pattern, sign, said) if sign in known else said
+    bare = {word: _squeezed(word, _AROUND_WORDS) for word in known}
+    wanted = _squeezed(said, _AROUND_WORDS)
+    one, any_order = wanted.replace(' ', ''), sorted(wanted.split())
+    found = [word for word in known if bare[word].replace(' ', '') == one or sorted(bare[word].split()) == any_order]
+    found = found or [word for word in known if len(one) > 2 and bare[word].replace(' ', '').startswith(one)]
+    if found: return found[0] if len({bare[word] for word in found}) == 1 else text
+    inside = {bare[word] for word in known if bare[word] and re.search(rf'\b{bare[word]}s?\b', wanted)}
+    inside = {name for name in inside if not any(name != other and name in other for other in inside)}
+    extra = set(re.sub('|'.join(rf'\b{word}s?\b' for word in inside), ' ', wanted).split()) if inside else set()
+    alone = len(inside) == 1 and not extra & (_CHANGING | set(' '.join(bare.values()).split()))
+    return next(word for word in known if bare[word] in inside) if alone else text
+
+# %% ../../nbs/42_differences.ipynb #42b10012
+def _line_number(text: str, labels: Set) -> str:
+    "The number of a line that a text in digits names; empty if it names none, or more than one."
+    said = re.sub(r'(?<=\w) +\(.*\)\s*$', '', text)
+    words, last = set(re.findall(r'[^\W\d_]+', said)), str(max(map(int, labels)))
+    if re.search(r'[(){}\[\]=_*/]', said) or words & _CHANGING: return ''
+    found = {*re.findall(r'(?<![\w.,-])\d+(?=st|nd|rd|th|\b)(?![.,]\d)', said), *[last]*('last' in words)}
+    return found.pop() if len(found) == 1 and found <= labels else ''
+
+def _numbers_meant(answer: str, chosen: str, choices: Mapping[str, str], task: str) -> list[float]:
+    "See `readings`, for a number or the number of a line."
+    text, labels = _in_digits(answer), {label for label in choices if label.isdigit()}
+    if labels: return [float(line)] if (line := chosen if chosen in labels else _line_number(text, labels)) else []
+    return _numbers_in(text, task)
+
+def _single(value: Any) -> object:
+    "What is in a list, an array or a tensor, if that is one thing alone."
+    parts = value.flatten().tolist() if isinstance(value, (np.ndarray, torch.Tensor)) else value
+    return parts[0] if len(parts) == 1 else value
 
 # %% ../../nbs/42_differences.ipynb #c0f0a104
 def readings(
@@ -170,6 +290,7 @@ def readings(
     right: Any, # A number, a text or a tuple, to see what kind is asked for
     choices: Mapping[str, str], # The lines to choose from, by their letter or number
     known: Sequence[str] = (), # Words to choose from
+    task: str = '', # What was asked
 ) -> list: # The answer itself if nothing else is known
     "All that an answer to a question can mean."
     if isinstance(answer, (list, tuple, np.ndarray, torch.Tensor)) and not isinstance(right, tuple):
@@ -179,16 +300,11 @@ def readings(
     if not isinstance(answer, str) or len(answer) > 500: return [answer]
     if isinstance(right, tuple):
         only = re.fullmatch(r'(?:\d+|\W|x|by|and|rows?|columns?|shape|torch|size|is)*', answer.lower())
-        return [tuple(map(float, re.findall(r'\d+', answer)))] if only else [answer]
-    chosen = _choice(answer, choices)
-    if isinstance(right, str) and len(right) == 1: return [chosen or answer]
-    if isinstance(right, str): return [_word(answer, known)]
-    return [float(chosen)] if chosen.isdigit() else _numbers_in(answer, abs(float(right)) <= 1) or [answer]
-
-def _single(value: Any) -> object:
-    "What is in a list, an array or a tensor, if that is one thing alone."
-    parts = value.flatten().tolist() if isinstance(value, (np.ndarray, torch.Tensor)) else value
-    return parts[0] if len(parts) == 1 else value
+        return [tuple(map(float, re.findall(r'\d+', answer)))] if only else [_word(answer, known)]
+    if isinstance(right, str) and len(right) > 1: return [_word(answer, known)]
+    chosen = _choice(answer, choices, {word for word in known if len(word) == 1})
+    if isinstance(right, str): return [chosen or _word(answer, [word for word in known if len(word) > 1])]
+    return _numbers_meant(answer, chosen, choices, task) or [_word(answer, known)]
 
 # %% ../../nbs/42_differences.ipynb #c0f0a106
 def letters_in(
@@ -199,12 +315,35 @@ def letters_in(
     if not isinstance(answer, str):
         if isinstance(answer, (Set, Mapping)) or not isinstance(answer, Collection) or len(answer) > 99: return []
         answer = '\n'.join(map(str, answer))
+    counted = re.findall(r'\d+', answer)   # as in '1d 2c 3a'
+    if counted == [str(place) for place in range(1, len(re.findall(r'[^\W\d_]', answer)) + 1)]:
+        answer = re.sub(r'\d+[.):]?', ' ', answer)
     known, found = {line: letter for letter, line in lines.items()}, list[str]()
     for row in answer.splitlines():
         line = next((each for each in (row.strip(), re.sub(r'^[a-j][ .:)]+', '', row.strip())) if each in known), '')
         words = re.sub(r'\b(and|then)\b', ' ', row.lower())
         found += [known[line]] if line else re.findall(r'[^\W_]', words)
     return found
+
+# %% ../../nbs/42_differences.ipynb #42a10001
+def _tensors(value: object, name: str = '') -> dict[str, torch.Tensor]:
+    "The tensors in an argument, by how they are named within it."
+    if isinstance(value, torch.Tensor): return {name or 'it': value}
+    if isinstance(value, nn.Module): return dict(value.named_parameters())
+    parts = enumerate(value[:9]) if isinstance(value, (list, tuple)) and len(name) < 9 else ()
+    return {key: tensor for i, part in parts for key, tensor in _tensors(part, f'{name}[{i}]').items()}
+
+def _marks_difference(right: object, found: object, slopes: bool, tolerance: float) -> str:
+    "How what PyTorch notes of the tensors in an argument differs; with `slopes`, their `grad` too."
+    others = _tensors(found)
+    for name, tensor in _tensors(right).items():
+        if (other := others.get(name)) is None: continue
+        if other.requires_grad != tensor.requires_grad:
+            return f'the `requires_grad` of {name} is {other.requires_grad}, and should be {tensor.requires_grad}'
+        if slopes and tensor.is_leaf and other.is_leaf:
+            kept, left = (torch.zeros_like(each) if each.grad is None else each.grad for each in (tensor, other))
+            if difference(kept, left, tolerance): return f'the slopes in the `grad` of {name} are not as they should be'
+    return ''
 
 # %% ../../nbs/42_differences.ipynb #35071649
 def outcome_difference(
@@ -213,9 +352,13 @@ def outcome_difference(
     names: Sequence[str], # Of the arguments
     tolerance: float,
 ) -> str: # Empty if there is none
-    "How what a function gave back, or what became of its arguments, differs; in words."
-    if found.output is None and right.output is not None: return 'nothing comes back: is there a `return`?'
+    "How what a function gave back, what became of its arguments, or what it left changed, differs; in words."
+    if found.output is None and right.output is not None:
+        return 'nothing comes back: is there a `return`, and is it reached?'
     if problem := difference(right.output, found.output, tolerance): return problem
-    return next((f'what comes back is right, but `{name}` is not as it should be afterwards: {problem}'
-                 for name, *pair in zip(names, right.arguments, found.arguments)
-                 if (problem := difference(*pair, tolerance))), '')
+    slopes = not any(isinstance(each, torch.optim.Optimizer) for each in right.arguments)
+    so_far = '' if right.output is None else 'what comes back is right, but '
+    for name, *pair in zip(names, right.arguments, found.arguments):
+        if problem := difference(*pair, tolerance) or _marks_difference(*pair, slopes, tolerance):
+            return f'{so_far}`{name}` is not as it should be afterwards: {problem}'
+    return '' if found.left == right.left else so_far + (found.left or 'nothing is left changed')

@@ -7,13 +7,13 @@ __all__ = ['NOT_ATTEMPTED', 'Result', 'Misfit', 'Page', 'Answers', 'known_outcom
            'exercise', 'LineOrder', 'misfit', 'Question', 'Prediction']
 
 # %% ../../nbs/41_engine.ipynb #d5325733
-import ast, html, inspect, re, textwrap, traceback
+import ast, html, inspect, re, textwrap
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .attempts import Outcome, TimeUp, run, undisturbed, within_time
+from .attempts import Outcome, TimeUp, error_in_words, is_stub, run, undisturbed, within_time
 from .differences import as_numbers, letters_in, outcome_difference, readings, show
 from .record import note
 
@@ -85,9 +85,9 @@ class Answers:
 
     @property
     def names(self) -> list[str]: return list(inspect.signature(self.read(self.answer)).parameters)   # of the arguments
-    def outcomes(self, answer: object, seed: int) -> list[Outcome]:
-        "What an answer that can be read does with each of the inputs."
-        found = [run(self.read(answer), arguments) for arguments in self.inputs(seed)]
+    def outcomes(self, answer: object, seed: int, draws: Sequence[int] = (0,)) -> list[Outcome]:
+        "What an answer that can be read does with each of the inputs, and with these random numbers in turn."
+        found = [run(self.read(answer), given, draws[i % len(draws)]) for i, given in enumerate(self.inputs(seed))]
         return [each._replace(output=_sorted_names(each.output)) for each in found] if self.any_order else found
 
 # %% ../../nbs/41_engine.ipynb #674c5397
@@ -102,7 +102,24 @@ def known_outcomes(
         answers.kept = seed, {words: answers.outcomes(known[words], seed) for words in known}
     return answers.kept[1]
 
+def _outcomes_of(answers: Answers, answer: object, seed: int) -> list[Outcome]:
+    "What any answer does; one that is known isn't called again."
+    known = known_outcomes(answers, seed)
+    return next((known[words] for words, wrong in answers.mistakes.items() if wrong is answer),
+                None) or answers.outcomes(answer, seed)
+
 # %% ../../nbs/41_engine.ipynb #fb13564e
+def _known_mistake(answers: Answers, known: Mapping[str, list[Outcome]], found: Sequence[Outcome]) -> str:
+    "The words of the mistake whose outcomes are the nearest; empty if none has the same."
+    for tolerance in 1e-6, answers.tolerance:
+        def same(wrong: Outcome, outcome: Outcome) -> bool:
+            if wrong.error or outcome.error: return bool(wrong.error) == bool(outcome.error)
+            return not outcome_difference(wrong, outcome, answers.names, min(tolerance, answers.tolerance))
+        for words in answers.mistakes:
+            if all(map(same, known[words], found)): return words
+    return ''
+
+# %% ../../nbs/41_engine.ipynb #caac1132
 def judge(
     answers: Answers,
     answer: object, # The learner's
@@ -110,36 +127,21 @@ def judge(
 ) -> tuple[str, int | None]: # Words, empty if it is right; the first input where it is wrong, None if words are its own
     "What is to be said about an answer."
     if isinstance(function := answers.read(answer), str): return function, None
-    found, known, names = answers.outcomes(answer, seed), known_outcomes(answers, seed), answers.names
-    if _untouched(function, found): return NOT_ATTEMPTED, None
-    def differs(other: Outcome, outcome: Outcome) -> str:
-        return outcome_difference(other, outcome, names, answers.tolerance)
-    problems = [_stopped(outcome.error, function) if outcome.error else differs(right, outcome)
+    known, names = known_outcomes(answers, seed), answers.names
+    def problems_of(found: Sequence[Outcome]) -> list[str]:
+        return [error_in_words(outcome.error, function) if outcome.error
+                else outcome_difference(right, outcome, names, answers.tolerance)
                 for right, outcome in zip(known[''], found)]
-    if not any(problems): return '', None
+    problems = problems_of(found := _outcomes_of(answers, answer, seed))
+    if is_stub(function, found): return NOT_ATTEMPTED, None
+    if not any(problems):   # once more: with these, `torch.rand(())` is 0.996 and 0.004
+        chance = any(problems_of(answers.outcomes(answer, seed, draws=(155, 3))))
+        return 'now and then it comes out right: asked again, it does something else'*chance, None
     if any(problem and not outcome.error for problem, outcome in zip(problems, found)):
-        for words in answers.mistakes:
-            pairs = zip(known[words], found)
-            if not any(bool(wrong.error) != bool(outcome.error) or not wrong.error and differs(wrong, outcome)
-                       for wrong, outcome in pairs): return words, None
-    return next((problem, i) for i, problem in enumerate(problems) if problem)
-
-# %% ../../nbs/41_engine.ipynb #a65922e8
-def _untouched(function: Callable, found: Sequence[Outcome]) -> bool:
-    "Whether a function is still the stub."
-    code, empty = getattr(function, '__code__', None), (lambda: None).__code__
-    raises = code is not None and 'NotImplementedError' in code.co_names   # PyTorch raises it too, for other reasons
-    if any(o.output is ... or raises and isinstance(o.error, NotImplementedError) for o in found): return True
-    bare = code is not None and not code.co_names and len(code.co_code) <= len(empty.co_code)
-    return bare and all(o.output is None and o.error is None for o in found)
-
-def _stopped(error: BaseException, function: Callable) -> str:
-    "An error in words, with the line of the function where it happened."
-    code, text = getattr(function, '__code__', None), textwrap.shorten(str(error), 200)
-    lines = [line - code.co_firstlineno + 1 for frame, line in traceback.walk_tb(error.__traceback__)
-             if frame.f_code is code]
-    where = f', in line {lines[0]} of it' if lines else ''
-    return f'Python stopped with {type(error).__name__}{": "*bool(text)}{text}{where}'
+        if words := _known_mistake(answers, known, found): return words, None
+    wrong_ones = [i for i, problem in enumerate(problems) if problem]   # those with an empty list last
+    place = min(wrong_ones, key=lambda i: any(each == [] for each in known[''][i].arguments if isinstance(each, list)))
+    return problems[place], place
 
 # %% ../../nbs/41_engine.ipynb #5f20cf13
 def _source(function: Callable, name: str) -> str:
@@ -269,17 +271,18 @@ class LineOrder(Exercise):
 
 # %% ../../nbs/41_engine.ipynb #c0f0a411
 def misfit(
-    right: object, # A number, a text or a tuple
+    right: Any, # A number, a text or a tuple
     answer: object, # What somebody wrote, and is not among the known answers
 ) -> str: # Empty if the answer is of that kind
     "What kind of answer is asked for."
     if isinstance(right, str):
         return f"{'one of the letters' if len(right) == 1 else 'one of the words in the question'}, in quotes"
-    found = None if isinstance(answer, Set) else as_numbers(answer)
+    found = as_numbers(answer)
     if found is not None and found.ndim == isinstance(right, tuple): return ''
     if isinstance(right, tuple): return 'a tuple such as (2, 3)'
-    how = ' with a point, not a comma,' if found is not None else ''
-    return f'one number,{" without quotes," if isinstance(answer, str) else how} such as 12 or 0.5'
+    decimal = found is not None and len(found) == 2 and right % 1
+    how = ' with a point, not a comma,' if decimal else ' without quotes,' if isinstance(answer, str) else ''
+    return f'one number,{how} such as 12 or 0.5'
 
 # %% ../../nbs/41_engine.ipynb #c9d3b698
 class Question(Exercise):
@@ -296,8 +299,9 @@ class Question(Exercise):
         return NOT_ATTEMPTED if answer is None or answer is ... else lambda: answer
 
     def judged(self, answer: object, seed: int = 0) -> Result:
-        words = [word for word in (self.answer, *self.mistakes.values()) if isinstance(word, str)]
-        meant = readings(answer, self.answer, self.choices, words)
+        words = [word for word in (self.answer, *self.mistakes.values(), *self.others) if isinstance(word, str)]
+        meant = [self.answer if isinstance(reading, str) and reading in self.others else reading
+                 for reading in readings(answer, self.answer, self.choices, words, self.task)]
         results = [super(Question, self).judged(reading, seed) for reading in meant]
         result = max(results, key=lambda result: (result.passed, result.message in self.mistakes))
         if result.passed or result.message in (NOT_ATTEMPTED, *self.mistakes): return result

@@ -184,8 +184,10 @@ first_loss = Prediction('00_start', 'first_loss', 'A classifier that knows nothi
         'The loss is minus the logarithm of the probability that the right digit was given.',
         'For two classes and a probability of 0.5 it is −log(0.5) = 0.69.',
         'It is `-math.log(0.1)`, a little more than 2.'),
-    why='−log(0.1) is 2.30. A training that begins elsewhere, or stays there, has something wrong with it.')
+    why='−log(0.1) is 2.30. A training that begins far above it, or stays there, has '
+        'something wrong with it.')
 first_loss.another(2.303)
+first_loss.mistake('That is for a probability of 0.9. The right digit was given 0.1.')(-math.log(0.9))
 first_loss.mistake('That is the probability of the right digit. The loss is minus its logarithm.')(0.1)
 first_loss.mistake('That is with the logarithm to base 10. `math.log` is the natural one, to base e.')(1)
 first_loss.mistake('It is the logarithm that counts, not 1 divided by the probability.')(10)

@@ -52,6 +52,11 @@ def _(matrix, digit): return _shares(matrix, digit, matrix.sum(), matrix.sum())
 def _(matrix, digit): return _shares(matrix, digit, matrix[digit].sum(), matrix[digit].sum())
 @found_and_trusted.mistake('Both are the share of right answers. For the first, divide by the row.')
 def _(matrix, digit): return _shares(matrix, digit, matrix[:, digit].sum(), matrix[:, digit].sum())
+@found_and_trusted.mistake('The second is the accuracy. Of the answers that name the digit, how many are right?')
+def _(matrix, digit): return (*_shares(matrix, digit, matrix[digit].sum()), (matrix.trace()/matrix.sum()).item())
+@found_and_trusted.mistake('That is in percent. A share lies between 0 and 1.')
+def _(matrix, digit):
+    return tuple(100*share for share in _shares(matrix, digit, matrix[digit].sum(), matrix[:, digit].sum()))
 @found_and_trusted.mistake('Those are the shares that are wrong. The right ones are asked for.')
 def _(matrix, digit):
     sums = matrix[digit].sum(), matrix[:, digit].sum()
@@ -100,6 +105,11 @@ def _(shares, level): return _first([min(both) >= level for both in shares]) + 1
 def _(shares, level):
     good = [min(both) >= level for both in shares]
     return len(good) - 1 - _first(good[::-1]) if any(good) else -1
+@first_learned.mistake('You ask from when on it stays so. Asked for is when it was so first, even if it is forgotten '
+                       'again.')
+def _(shares, level):
+    good = [min(both) >= level for both in shares]
+    return next((epoch for epoch in range(len(good)) if all(good[epoch:])), -1)
 @first_learned.mistake('Where both are never high enough, the answer is -1.')
 def _(shares, level): return next((epoch for epoch, both in enumerate(shares) if min(both) >= level), len(shares))
 
@@ -115,6 +125,7 @@ when_the_nines.mistake('Before the first epoch it knows nothing.')(0)
 when_the_nines.mistake('There it finds 98% of the 9s, but only 70% of its answers 9 are right.')(1)
 when_the_nines.mistake('There both are above 95% already, and 90% are asked for.')(3)
 when_the_nines.mistake('It knows them before the end.')(6)
+when_the_nines.mistake('It does learn them. When?')('never')
 
 # %% ../../nbs/61_flight.ipynb #b6e5f3b8
 which_flight = Question('33_recorder', 'which_flight', 'A training reads well, and yet one thing is wrong. '

@@ -255,7 +255,8 @@ def _function_inputs(seed: int) -> list[tuple]:
     def random(*shape: int) -> torch.Tensor: return torch.randn(shape, generator=generator, dtype=torch.float64)
     return [(lambda x: (x**3).sum(), torch.tensor([2.], dtype=torch.float64), 0.1),
             (lambda x: x[0]**3*x[1], torch.tensor([3., -2.], dtype=torch.float64), 0.5),
-            (lambda x: x.exp().sum() + x.prod(), random(5), 0.1)]
+            (lambda x: x.exp().sum() + x.prod(), random(5), 0.1),
+            (lambda x: (x**2).sum(), torch.tensor([3., 1.], dtype=torch.float64), 1e-7)]   # too little for float32
 
 @_exercise(_function_inputs, (
     'One number at a time: move it up by h and look, move it down by h and look.',
@@ -273,13 +274,16 @@ def numerical_gradient(function: 'Callable[[torch.Tensor], torch.Tensor]', x: to
         slopes[i] = (function(ahead) - function(behind))/(2*h)
     return slopes
 @numerical_gradient.another
-def _(function, x, h): return torch.stack([function(x + h*e) - function(x - h*e) for e in torch.eye(len(x))])/(2*h)
+def _(function, x, h):
+    return torch.stack([function(x + h*e) - function(x - h*e) for e in torch.eye(len(x)).to(x)])/(2*h)
 
 # %% ../../nbs/51_gradients.ipynb #7c00d3d6
 @numerical_gradient.mistake('That looks only ahead, so it is off where the function bends. Look to both sides.')
 def _(function, x, h): return torch.stack([(function(x + h*e) - function(x))/h for e in torch.eye(len(x))])
 @numerical_gradient.mistake('That looks only behind, so it is off where the function bends. Look to both sides.')
 def _(function, x, h): return torch.stack([(function(x) - function(x - h*e))/h for e in torch.eye(len(x))])
+@numerical_gradient.mistake('That is autograd\'s exact slope. Here, move x by h and look.')
+def _(function, x, h): x = x.clone().requires_grad_(); return torch.autograd.grad(function(x), x)[0]
 @numerical_gradient.mistake('From one side to the other it is 2h, and you divided by h.')
 def _(function, x, h): return torch.stack([function(x + h*e) - function(x - h*e) for e in torch.eye(len(x))])/h
 @numerical_gradient.mistake('That is the change; divide it by the 2h that x was moved by.')
@@ -309,7 +313,7 @@ def _shape_inputs(seed: int) -> list[tuple]:
     'How many products does one output add up? Their variances add too, and the ReLU afterwards halves what is left.',
     'For 8 inputs the variance is 2/8 = 0.25, so the deviation is 0.5. A kernel of 5×5 over one channel has 25 inputs.',
     'fan_in = math.prod(shape[1:]); return (2/...)**0.5',
-), 'One output adds up fan_in products, so the variance of a weight is 2/fan_in: the 2 makes good for the half that '
+), 'One output adds up fan_in products, so the variance of a weight is 2/fan_in: the 2 makes up for the half that '
    'the ReLU takes away.')
 def kaiming_deviation(shape: tuple[int, ...]) -> float:
     "Kaiming's standard deviation for a weight of shape (out, in) or (out, in, k, k), with a ReLU after it."

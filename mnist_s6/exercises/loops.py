@@ -22,19 +22,19 @@ if TYPE_CHECKING: from matplotlib.figure import Figure
 _exercise = partial(exercise, '03_util')
 
 # %% ../../nbs/49_loops.ipynb #2ba4fea9
-def _network(seed: int, norm: bool) -> tuple[nn.Module, DataLoader]:
-    "A network of few numbers for images of 2×2 and three classes, and ten images; it reads the last two wrong."
+def _network(seed: int, norm: bool, count: int) -> tuple[nn.Module, DataLoader]:
+    "A network of few numbers for images of 2×2 and three classes, and images; it reads the first and last wrong."
     generator = torch.Generator().manual_seed(seed)
     model = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(4) if norm else nn.Identity(), nn.Linear(4, 3))
     with torch.no_grad():
         for parameter in model.parameters(): parameter.copy_(torch.randn(parameter.shape, generator=generator))
-        x = torch.randn(10, 1, 2, 2, generator=generator)
+        x = torch.randn(count, 1, 2, 2, generator=generator)
         labels = model.eval()(x).argmax(1)
-    labels[[0, -1, -2]] = (labels[[0, -1, -2]] + 1) % 3
+    labels[[0, -1]] = (labels[[0, -1]] + 1) % 3
     return model.train(), DataLoader(TensorDataset(x, labels), batch_size=4)
 
 def _training_inputs(seed: int) -> list[tuple]:
-    networks = [_network(seed, norm) for norm in (False, True)]
+    networks = [_network(seed, False, 6), _network(seed, True, 18)]   # two batches, and five
     networks[1][0].eval()
     return [(model, loader, torch.optim.SGD(model.parameters(), lr=0.3)) for model, loader in networks]
 
@@ -82,6 +82,9 @@ def _per_image(batches: Iterable[tuple[float, int]]) -> float:
     losses, sizes = zip(*batches)
     return sum(loss*size for loss, size in zip(losses, sizes))/sum(sizes)
 
+@train_one_epoch.mistake('You switched to `eval()`. Here it learns, so call `train()`.')
+def _(model, loader, optimizer): return _per_image(_epoch(model.eval(), loader, optimizer))
+
 # %% ../../nbs/49_loops.ipynb #ad9f8886
 @train_one_epoch.mistake('The slopes are never cleared, so each step repeats all earlier ones: call '
                          '`zero_grad()` for each batch.')
@@ -91,6 +94,12 @@ def _(model, loader, optimizer): return _per_image(_epoch(model.train(), loader,
 def _(model, loader, optimizer): return _per_image(_epoch(model.train(), loader, optimizer, 'backward clear'))
 @train_one_epoch.mistake('The model came in evaluation mode and stayed there: call `model.train()` first.')
 def _(model, loader, optimizer): return _per_image(_epoch(model, loader, optimizer))
+@train_one_epoch.mistake('The loss is right, but the mode is put back. An epoch leaves the network in training mode, '
+                         'in which it learned.')
+def _(model, loader, optimizer):
+    mode, mean = model.training, _per_image(_epoch(model.train(), loader, optimizer))
+    model.train(mode)
+    return mean
 @train_one_epoch.mistake('`cross_entropy` wants logits. You gave it probabilities, and it makes a '
                          'second softmax of them.')
 def _(model, loader, optimizer): return _per_image(_epoch(model.train(), loader, optimizer, softmax=True))
@@ -126,6 +135,9 @@ def _(model, loader, optimizer):
 @train_one_epoch.mistake('You weighed each batch by its size; then divide by the number of images.')
 def _(model, loader, optimizer):
     return _per_image(_epoch(model.train(), loader, optimizer))*len(loader.dataset)
+@train_one_epoch.mistake('The last batch is short: there are fewer images than batches times batch size. Count them.')
+def _(model, loader, optimizer):
+    return _per_image(_epoch(model.train(), loader, optimizer))*len(loader.dataset)/(4*len(loader))
 @train_one_epoch.mistake('That is the sum of the batches\' losses; the mean per image is asked for.')
 def _(model, loader, optimizer): return sum(_losses(model, loader, optimizer))
 @train_one_epoch.mistake('That is the loss after the epoch. The mean of the losses on the way is asked for.')
@@ -135,10 +147,10 @@ def _(model, loader, optimizer):
 
 # %% ../../nbs/49_loops.ipynb #c491d4b1
 def _evaluation_inputs(seed: int) -> list[tuple]:
-    networks = [_network(seed, norm=True) for _ in range(2)]
-    networks[1][0].eval()
+    networks = [_network(seed, True, count) for count in (6, 18)]   # two batches, and five
+    for parameter in networks[1][0].eval().parameters(): parameter.grad = torch.ones_like(parameter)
     labels = networks[1][1].dataset.tensors[1]
-    labels[1:3] = (labels[1:3] + 1) % 3   # two more that it reads wrong, so that not both shares are 0.7
+    labels[1:3] = (labels[1:3] + 1) % 3   # two more that it reads wrong, so that the shares differ
     return networks
 
 @_exercise(_evaluation_inputs, (
@@ -179,6 +191,19 @@ def _share(hits: Iterable[tuple[int, int]]) -> float:
     right, sizes = zip(*hits)
     return sum(right)/sum(sizes)
 
+@evaluate.mistake('The share is right, but slopes are left in `grad`, where the next step of a training finds them. '
+                  'An evaluation needs no `backward()`.')
+def _(model, loader):
+    mode = model.training
+    for images, labels in loader: F.cross_entropy(model.eval()(images), labels).backward()
+    return _share(_evaluating(model.train(mode), loader))
+@evaluate.mistake('The share is right, but no weight can learn any more: `requires_grad` stays False. '
+                  '`with torch.no_grad():` undoes itself.')
+def _(model, loader): return _share(_evaluating(model.requires_grad_(False), loader))
+@evaluate.mistake('The share is right, but `torch.set_grad_enabled(False)` holds for all that follows, and nothing '
+                  'learns any more. `with torch.no_grad():` undoes itself.')
+def _(model, loader): torch.set_grad_enabled(False); return _share(_evaluating(model, loader))
+
 # %% ../../nbs/49_loops.ipynb #bb5df076
 @evaluate.mistake('The model is left in evaluation mode, also where it came in training mode. Put '
                   'back the mode it had.')
@@ -204,6 +229,8 @@ def _(model, loader): return 100*_share(_evaluating(model, loader))
 def _(model, loader): return _share(_evaluating(model, loader)[-1:])
 @evaluate.mistake('You divide by the number of batches; divide by the number of images.')
 def _(model, loader): return sum(right for right, size in _evaluating(model, loader))/len(loader)
+@evaluate.mistake('The last batch is short: there are fewer images than batches times batch size. Count them.')
+def _(model, loader): return sum(right for right, size in _evaluating(model, loader))/(4*len(loader))
 @evaluate.mistake('The last batch is left out, because it is short. Its images count as well.')
 def _(model, loader): return _share(hit for hit in _evaluating(model, loader) if hit[1] == 4)
 @evaluate.mistake('That is the share of mistakes; accuracy is 1 minus it.')
@@ -226,6 +253,9 @@ for right in 'efdba', 'fedba', 'fdeba': order_of_training.another(right)
 order_of_training.mistake('The slopes are never cleared, so each step repeats all earlier ones.')('fdba')
 order_of_training.mistake('No weight moves: `step` has to come after `backward`, with nothing '
                           'cleared between them.')('fdbea')
+order_of_training.mistake('`step` has to come after `backward`, and the slopes are never cleared.')('fdab')
+order_of_training.mistake('The line c asks the network a second time, and in training mode that moves its running '
+                          'means. It doesn\'t belong.')('fdbaec')
 order_of_training.mistake('`cross_entropy` makes its own softmax, and yours is the second one.')('fgdbae')
 order_of_training.mistake('The network learns its own answers, and not those of the loader.')('cfdbae')
 
@@ -239,7 +269,7 @@ find_the_bug = Question('02_model', 'find_the_bug', 'Which line keeps this netwo
         '5      return F.relu(self.linear(x))          # (N, 10)']), hints=(
         'What comes out should be logits. Which numbers may those be?',
         'A score of −3 says: surely not this digit. Can this network say it?',
-        'ReLU makes everything below 0 to 0. Look at where the last one stands.'),
+        'ReLU turns everything below 0 into 0. Look at where the last one stands.'),
     why='The last line cuts off all negative scores. Where a score is 0, its slope is 0 as well, and some '
         'digits are never learned.')
 find_the_bug.another(5.)

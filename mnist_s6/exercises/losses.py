@@ -41,7 +41,8 @@ def _(scores): return (scores - scores.logsumexp(1, keepdim=True)).exp()
 def _(scores): return scores.exp()/scores.exp().sum(1, keepdim=True)
 @softmax.mistake('Subtract the largest score of each row: that of the whole batch leaves only zeros in the other rows.')
 def _(scores): powers = (scores - scores.max()).exp(); return powers/powers.sum(1, keepdim=True)
-@softmax.mistake('The mean is not enough: if 1000 and −1000 are in one row, then 1000 remains. Subtract the largest.')
+@softmax.mistake('That is not enough: if 1000 and −1000 are in one row, then 1000 or more remains. Subtract the '
+                 'largest.')
 def _(scores): powers = (scores - scores.mean(1, keepdim=True)).exp(); return powers/powers.sum(1, keepdim=True)
 @softmax.mistake('Your columns sum to 1. Each image is a row, so the rows should: that is dimension 1.')
 def _(scores): return scores.softmax(0)
@@ -66,7 +67,7 @@ def _loss_inputs(seed: int) -> list[tuple]:
 @_exercise(_loss_inputs, (
     'Which probability did the network give to the right class? The loss is −ln of it, and its mean over the images.',
     'With the scores 2, 1, 0 the probabilities are 0.665, 0.245, 0.090. If class 0 is right: −ln 0.665 = 0.408.',
-    'return -logits.log_softmax(1)[torch.arange(len(labels)), ...].mean()',
+    'return -softmax(logits)[torch.arange(len(labels)), ...].log().mean()',
 ), 'Indexing with two rows of numbers takes pairs: image 0 and its label, image 1 and its label, and so on.')
 def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     "The mean over images of −ln of the probability that softmax gives to the label; logits (N, C), labels (N,)."
@@ -78,7 +79,7 @@ def _(logits, labels): return (logits.logsumexp(1) - logits.gather(1, labels[:, 
 @cross_entropy.mistake('That is the sum over images; we always take the mean, so that batches of any '
                        'size can be compared.')
 def _(logits, labels): return F.cross_entropy(logits, labels, reduction='sum')
-@cross_entropy.mistake('The minus is missing: the logarithm of a probability is negative, and a loss isn\'t.')
+@cross_entropy.mistake('The sign is wrong: a loss is never below 0.')
 def _(logits, labels): return -F.cross_entropy(logits, labels)
 @cross_entropy.mistake('The softmax is taken twice: you gave probabilities to a function that wants logits.')
 def _(logits, labels): return F.cross_entropy(logits.softmax(1), labels)

@@ -242,6 +242,13 @@ def _(layers):
     size, before = 1, 1
     for kernel, stride in layers: size += (kernel - 1)*before; before = stride
     return size
+@receptive_field.mistake('The `return` is inside of the loop, so only the first layer counts. Put it under the loop.')
+def _(layers):
+    for kernel, _ in layers: return kernel
+@receptive_field.mistake('Each layer starts again from 1 pixel: set size and step once, before the loop.')
+def _(layers):
+    for kernel, _ in layers: size = kernel
+    return size
 @receptive_field.mistake('Sizes add up, they don\'t multiply: two kernels of 3 see 5 pixels, not 9.')
 def _(layers):
     size = 1

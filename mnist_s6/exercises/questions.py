@@ -56,6 +56,7 @@ batch_bytes = Question('01_datasets', 'batch_bytes', 'How many bytes does a batc
     why='A batch (64, 1, 28, 28) holds 50,176 numbers. Each is a `float32`, which takes 4 bytes.')
 batch_bytes.another(200_704.)
 batch_bytes.mistake('So many numbers there are. Each of them takes several bytes.')(50_176)
+batch_bytes.mistake('In Python the point is for decimals, so that is about two hundred. Leave it out.')(200.704)
 batch_bytes.mistake('That is one image; a batch has 64 of them.')(3_136)
 batch_bytes.mistake('That would be with 8 bytes for each number. PyTorch takes 4, if nothing else is said.')(401_408)
 
@@ -63,7 +64,7 @@ batch_bytes.mistake('That would be with 8 bytes for each number. PyTorch takes 4
 black_pixel = Question('02_model', 'black_pixel',
     'Pixels lie between 0 for black and 1 for white, and then images are normalised. What is a black pixel afterwards: '
     '"negative", "zero" or "positive"?',
-    answer='negative', hints=(
+    answer='negative', tolerance=0.02, hints=(
         'Normalising takes the mean of all pixels away. Where does a black pixel lie, compared with the mean?',
         'Take three pixels 0, 0, 1. Their mean is a third. What is left of a 0?',
         'It is (0 − mean)/std, and the mean of MNIST\'s pixels is 0.13.'),
@@ -89,7 +90,7 @@ last_batch.mistake('Nothing is thrown away: what doesn\'t fill a batch makes a s
 
 # %% ../../nbs/56_questions.ipynb #f390c9fb
 same_size = Question('03_util', 'same_size',
-    'A convolution with a kernel of 5×5 and stride 1 shall put out maps as large as its input. How much padding does '
+    'A convolution with a kernel of 5×5 and stride 1 should put out maps as large as its input. How much padding does '
     'it need on each side?',
     answer=2, hints=(
         'Without padding, how many places are there for the kernel in a row of n pixels?',
@@ -157,7 +158,7 @@ slopes_twice = Question('04_backprop', 'slopes_twice',
         'The first 5 is still there.'),
     why='`backward` adds to what is there: 5 + 5. That is why each step needs a `zero_grad`.')
 slopes_twice.another(10.)
-slopes_twice.mistake('The new slopes don\'t replace the old ones. What does `zero_grad` do it for?')(5)
+slopes_twice.mistake('The new slopes don\'t replace the old ones. What is `zero_grad` there for?')(5)
 slopes_twice.mistake('They add up, they don\'t multiply.')(25)
 slopes_twice.mistake('Nobody has cleared them.')(0)
 
@@ -168,7 +169,7 @@ score_slope = Question('04_backprop', 'score_slope',
     answer=-0.6, tolerance=1e-3, hints=(
         'Should this score grow or shrink? A slope tells where the loss grows.',
         'For the scores 2, 1, 0 with probabilities 0.665, 0.245, 0.090 and label 0, the first slope is 0.665 − 1.',
-        'It is p − y. Which y has the right digit?'),
+        'It is p − y. What is y for the right digit?'),
     why='p − y = 0.4 − 1. The score of the right digit has to grow, so the loss sinks with it.')
 score_slope.another(-0.6001)
 score_slope.mistake('The sign: does the loss grow or sink when the right score grows?')(0.6)
@@ -186,7 +187,7 @@ zero_start = Prediction('04_backprop', 'zero_start',
         'Between the layers all numbers are 0, so no weight of the second one moves. Its bias is multiplied by 1.'),
     why='The hidden numbers are 0, so the second layer\'s weights have slope 0. These weights are 0, so no slope gets '
         'past them. Only the last bias is left, and it learns how frequent each digit is.')
-zero_start.another('Last bias')
+for right in 'Last bias', '2.bias', 'last layer bias': zero_start.another(right)
 zero_start.mistake('Then learning would begin. But each slope is a product, and most have a factor 0.')('all')
 zero_start.mistake('Nearly. But one tensor is multiplied by neither a weight nor a hidden number.')('none')
 zero_start.mistake('To get there, a slope has to pass the weights of the last layer, which are 0.')('first layer')

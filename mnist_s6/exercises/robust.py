@@ -106,6 +106,9 @@ def _ranked(confidences: torch.Tensor, share: float, past: int = 0, descending: 
 
 @limit_for.mistake('That is the surest of those that are refused. The next one up is the lowest that is answered.')
 def _(confidences, share): return _ranked(confidences, share, -1)
+@limit_for.mistake('That is between two confidences. As a limit it works, but the lowest that is *answered* is '
+                   'asked for.')
+def _(confidences, share): return confidences.quantile(share).item()
 @limit_for.mistake('One too far: count the places from 0.')
 def _(confidences, share): return _ranked(confidences, share, 1)
 @limit_for.mistake('You refuse the surest ones. Sort the other way.')

@@ -42,7 +42,7 @@ for step in range(10):
     line_7='Slopes may be cleared at any time between one step and the next `backward`.')
 
 # %% ../../nbs/55_rooms.ipynb #47f87993
-bug_in_regression = _hunt('bug_in_regression', 'A network shall tell how much ink is in an image. It answers nearly '
+bug_in_regression = _hunt('bug_in_regression', 'A network should tell how much ink is in an image. It answers nearly '
                           'the same for all of them. Which line is to blame?', '''\
 torch.manual_seed(0)
 ink = images.mean((1, 2, 3))                              # (N,)
@@ -102,7 +102,7 @@ training, validation = order[:1600], order[1600:]''', 4,
     line_6='A split into 1,600 and 400 is fine, if no image is on both sides.')
 
 # %% ../../nbs/55_rooms.ipynb #97b11aa0
-bug_in_schedule = _hunt('bug_in_schedule', 'The rate shall be a tenth after five epochs. But the network stops '
+bug_in_schedule = _hunt('bug_in_schedule', 'The rate is to be a tenth after five epochs. But the network stops '
                         'learning in the first. Which line is to blame?', '''\
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size=5, gamma=0.1)

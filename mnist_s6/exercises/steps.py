@@ -23,7 +23,7 @@ def _step_inputs(seed: int) -> list[tuple]:
             ([random(2, 3), random(3)], [random(2, 3), random(3)], 0.1), ([random(4)], [random(4)], 0.3)]
 
 @_exercise(_step_inputs, (
-    'Each parameter goes against its slope, and the further the steeper it is there.',
+    'Each parameter goes against its slope, and goes further where it is steeper.',
     'A parameter of 3 with slope 2 and a rate of 0.5 becomes 3 − 0.5·2 = 2.',
     'return [parameter - ... for parameter, gradient in zip(parameters, gradients)]',
 ), '`parameter - …` makes a new tensor. `parameter -= …` would change the one that was given.')
@@ -42,7 +42,7 @@ def _(parameters, gradients, lr):
 def _(parameters, gradients, lr): return [p + lr*g for p, g in zip(parameters, gradients)]
 @sgd_step.mistake('And the learning rate? It says how far one step goes.')
 def _(parameters, gradients, lr): return [p - g for p, g in zip(parameters, gradients)]
-@sgd_step.mistake('The numbers are right, but `-=` changes the parameters that were given. Make new ones.')
+@sgd_step.mistake('The numbers are right, but you changed the list or the parameters that were given. Make new ones.')
 def _(parameters, gradients, lr):
     for p, g in zip(parameters, gradients): p -= lr*g
     return parameters
@@ -117,7 +117,8 @@ def _(p, g, v, lr, m): return p - lr*(m*v + g)
 
 # %% ../../nbs/48_steps.ipynb #e8c63272
 def _cycle_inputs(seed: int) -> list[tuple]:
-    return [(0, 4, 1., 0.5), (1, 4, 1., 0.5), (2, 4, 1., 0.5), (3, 4, 1., 0.5), (3, 20, 2., 0.25), (5, 20, 2., 0.25),
+    return [(0, 4, 1., 0.5), (2, 10, 1., 0.25), (1, 4, 1., 0.5), (2, 4, 1., 0.5), (3, 4, 1., 0.5),
+            (3, 20, 2., 0.25), (5, 20, 2., 0.25),
             (9, 20, 2., 0.25), (19, 20, 2., 0.25), (6 + seed, 100, 0.5, 0.2), (21 + seed, 100, 0.5, 0.2)]
 
 @_later(_cycle_inputs, (
@@ -185,7 +186,8 @@ def _loss_lists(seed: int) -> list[tuple]:
     random = torch.rand(12, generator=torch.Generator().manual_seed(seed)).tolist()
     return [([0.5], 2), ([1., 2., 3., 0.5], 2), ([3., 2., 1.], 2), ([3., 1., 2.], 2),
             ([3., 1., 2., 2.5, 0.5], 2), ([3., 1., 2., 2.5, 0.5], 3),
-            ([2., 1., 1., 1., 0.5], 2), ([5., 4., 4.5, 3., 3.5, 2., 2.5], 2), ([5., 1., 3., 2.5, 2., 0.5], 2),
+            ([2., 1., 1., 1., 0.5], 2), ([50., 40., 45.], 2),
+            ([5., 4., 4.5, 3., 3.5, 2., 2.5], 2), ([5., 1., 3., 2.5, 2., 0.5], 2),
             ([3., 1., 2., 0.5], 1), (random, 3)]
 
 @_later(_loss_lists, (
@@ -227,6 +229,10 @@ def _stop(losses: list[float], patience: int, equal: bool = False, back: bool = 
 def _(losses, patience): return losses.index(min(losses))
 @early_stop.mistake('That is the epoch where it stops. The best one was earlier.')
 def _(losses, patience): return _stop(losses, patience)[1]
+@early_stop.mistake('Where it stops, you give the epoch of the stop. The best one was earlier.')
+def _(losses, patience):
+    best, stop = _stop(losses, patience)
+    return stop if stop - best >= patience else best
 @early_stop.mistake('You wait one epoch too long: stop as soon as `patience` epochs brought nothing better.')
 def _(losses, patience): return _stop(losses, patience + 1)[0]
 @early_stop.mistake('You stop one epoch too early: `patience` epochs have to bring nothing better.')
