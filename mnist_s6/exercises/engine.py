@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .attempts import Outcome, TimeUp, error_in_words, is_stub, run, undisturbed, within_time
-from .differences import as_numbers, letters_in, outcome_difference, readings, show
+from .differences import as_numbers, outcome_difference, show
+from .readings import letters_in, readings
 from .record import note
 
 if TYPE_CHECKING: from matplotlib.figure import Figure

@@ -89,6 +89,10 @@ def _packed(values: dict[str, object]) -> dict[str, object]:
     plain = {name: value for name, value in values.items() if not isinstance(value, bytes)}
     return {'values': plain, 'names': [name for name in values if name not in plain]}
 
+def _buffers(values: dict[str, object]) -> list[bytes]:
+    "What travels beside it, in the order of the names."
+    return [value for value in values.values() if isinstance(value, bytes)]
+
 # %% ../../nbs/21_explorer.ipynb #881a5676
 class Answering(anywidget.AnyWidget):
     "A widget that answers what its front end asks, by methods called `answer_QUESTION`."
@@ -118,9 +122,8 @@ class Answering(anywidget.AnyWidget):
                 values = getattr(self, f'answer_{message["question"]}')(*map(bytes, buffers), **message['about'])
         except Exception as error:
             self.send({'answer': message['id'], 'error': f'{type(error).__name__}: {error}'})
-            if message.get('ahead'): return   # the page asked beforehand, and shows it when it is wanted
-            raise
-        self.send({'answer': message['id'], **_packed(values)}, [v for v in values.values() if isinstance(v, bytes)])
+            if not message.get('ahead'): raise   # else the page shows it when it is wanted
+        else: self.send({'answer': message['id'], **_packed(values)}, _buffers(values))
 
 # %% ../../nbs/21_explorer.ipynb #7a0a786c
 SAVED = 'application/vnd.mnist-s6.explorer+json' # The type of an output that holds what a page needs
