@@ -10,6 +10,7 @@ from typing import Any
 
 from addresses import COLAB, read_settings
 from explorers import SAVED, place_of_output, smaller, write_front
+from PIL import Image
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
@@ -19,6 +20,7 @@ OUTSIDE = re.compile(r"\]\(\.\./([^)\s#]+)(#[^)\s]*)?\)")  # [text](../a/file)
 CHAPTER = re.compile(r"^\*\*(.+)\*\*\s*$", re.MULTILINE)  # a bold line over a table of notebooks
 ENTRY = re.compile(r"^\|\s*\[[^\]]+\]\((\w[\w-]*)\.ipynb\)", re.MULTILINE)
 TITLES = re.compile(r"""title(?:=|\()\s*f?(["'])(.+?)\1""")
+PICTURE = re.compile(r'src="(?:\.\./)*_images/([^"/]+\.png)"')
 RAW = "```{{raw}} html\n{}\n```\n"
 RUN = """<p class="course-run">This page is a notebook, with what its cells gave. To change it and run it:
 <code>make lab</code>, or <a href="{colab}">open it in Colab</a>. <a href="{source}">Its source</a></p>"""
@@ -160,8 +162,20 @@ def as_page(app: Sphinx, name: str, source: list[str]) -> None:
     source[0] = json.dumps(nb | {"cells": cells})
 
 
+def hold_room(app: Sphinx, name: str, template: str, context: dict[str, Any], doctree: object) -> None:
+    """Write each picture's size on the page, which then holds its room: nothing moves when it comes."""
+    sources = {file: Path(app.srcdir, path) for path, file in app.builder.images.items()}
+
+    def sized(match: re.Match[str]) -> str:
+        with Image.open(sources.get(match[1], Path(app.outdir, "_images", match[1]))) as image:
+            return f'{match[0]} width="{image.width}" height="{image.height}"'
+
+    context["body"] = PICTURE.sub(sized, context.get("body", ""))
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Tell Sphinx."""
     app.add_config_value("course_root", "", "env", [str])
     app.connect("source-read", as_page)
+    app.connect("html-page-context", hold_room)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

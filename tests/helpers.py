@@ -3,7 +3,9 @@
 import fcntl
 import functools
 import hashlib
+import html
 import platform
+import re
 import socket
 import subprocess
 import sys
@@ -21,6 +23,7 @@ from mnist_s6.files import unpack_data
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "data"
 SITE = ROOT / "_out/site-tested"
+STILL = re.compile(r'<div class="course-explorer" id="([^"]+)".*?<p>(.*?)</p>', re.DOTALL)  # its name, its sentence
 
 
 def free_port() -> int:
@@ -60,6 +63,11 @@ def built_site() -> Path:
             assert done.returncode == 0, f"the site did not build:\n{done.stdout}{done.stderr}"
             mark.write_text(state)
     return SITE / "html"
+
+
+def stills(page: Path) -> list[tuple[str, str]]:
+    """Of each explorer on a page of the site that a cell has shown: its name, and the sentence of its still."""
+    return [(name, html.unescape(sentence)) for name, sentence in STILL.findall(page.read_text("utf-8"))]
 
 
 def site_sources() -> str:

@@ -117,6 +117,18 @@ def test_pictures_have_words(texts: dict[str, str]) -> None:
                 assert words and not words.endswith((".png", ".jpg")), f"{page}: {attributes}"
 
 
+def test_pictures_hold_their_room(texts: dict[str, str], site: Path) -> None:
+    """Else, what stands below one moves when it comes, and a link within the page leads past its heading."""
+    found = 0
+    for page, text in texts.items():
+        for name, attributes in tags(text):
+            if name == "img" and attributes["src"].endswith(".png"):
+                with Image.open((site / page).parent / attributes["src"]) as picture:
+                    assert (attributes["width"], attributes["height"]) == tuple(map(str, picture.size)), page
+                found += 1
+    assert found > 100
+
+
 def test_the_library_is_documented(texts: dict[str, str]) -> None:
     page = texts["library/mnist_s6.datasets.html"]
     assert 'id="mnist_s6.datasets.load_data"' in page

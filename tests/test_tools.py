@@ -626,31 +626,34 @@ def test_a_step_that_did_not_run_says_why(capsys: pytest.CaptureFixture[str]) ->
     assert (why, count) == ("no tool for it", "1 passed, 0 failed, 1 NOT RUN")
 
 
-def test_chromium_is_found_by_name_or_by_the_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without one there is no browser test: loudly at home, in red in CI."""
+@pytest.mark.parametrize(
+    ("find", "variable", "name"),
+    [(run_tests.find_chromium, "CHROMIUM", "chromium"), (run_tests.find_firefox, "FIREFOX", "firefox-esr")],
+)
+def test_a_browser_is_found_by_name_or_by_its_variable(
+    find: Callable[[], str | None], variable: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without Chromium there is no browser test: loudly at home, in red in CI."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.delenv("CHROMIUM", raising=False)
-    assert run_tests.find_chromium() is None
-    for name in ("chromium", "mine"):
-        (tmp_path / name).touch(mode=0o755)
-    assert run_tests.find_chromium() == str(tmp_path / "chromium")
-    monkeypatch.setenv("CHROMIUM", "mine")
-    assert run_tests.find_chromium() == str(tmp_path / "mine")
+    monkeypatch.delenv(variable, raising=False)
+    assert find() is None
+    for program in (name, "mine"):
+        (tmp_path / program).touch(mode=0o755)
+    assert find() == str(tmp_path / name)
+    monkeypatch.setenv(variable, "mine")
+    assert find() == str(tmp_path / "mine")
 
 
 @pytest.mark.parametrize(
-    ("found", "passed", "result"),
-    [
-        ("chromium", True, True),
-        ("chromium", False, False),
-        (None, True, run_tests.NO_CHROMIUM),  # at home: they were skipped
-        (None, False, False),  # in CI: they failed
-    ],
+    ("browser", "step", "words"),
+    [("chromium", "browser_tests", run_tests.NO_CHROMIUM), ("firefox", "firefox_tests", run_tests.NO_FIREFOX)],
 )
+@pytest.mark.parametrize("passed", [True, False])  # without Chromium: skipped at home, but failed in CI
 def test_browser_tests_without_a_browser_do_not_count_as_passed(
-    found: str | None, passed: bool, result: bool | str, monkeypatch: pytest.MonkeyPatch
+    browser: str, step: str, words: str, passed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Skipped tests are told as such."""
-    monkeypatch.setattr(run_tests, "find_chromium", lambda: found)
     monkeypatch.setattr(run_tests, "run", lambda *command: passed)
-    assert run_tests.browser_tests() == result
+    for found, result in ((browser, passed), (None, passed and words)):
+        monkeypatch.setattr(run_tests, f"find_{browser}", lambda: found)
+        assert getattr(run_tests, step)() == result

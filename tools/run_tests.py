@@ -28,13 +28,25 @@ LIB = "mnist_s6"
 AT_ONCE = 2  # steps, notebooks, and unit tests
 LIMIT = 1800  # seconds that a step may take
 NOTEBOOK_LIMIT = 300  # seconds that a notebook may take
+FIREFOX_TESTS = "tests/browser/test_firefox.py"
 NO_CHROMIUM = "BROWSER TESTS DID NOT RUN: no Chromium found; install one with: apt install chromium"
+NO_FIREFOX = "FIREFOX TESTS DID NOT RUN: no Firefox found; install one with: apt install firefox-esr"
+
+
+def find_browser(variable: str, *names: str) -> str | None:
+    """What an environment variable names, or the first of `names` that the machine has; None for none."""
+    wanted = [os.environ.get(variable), *names]
+    return next(filter(None, (shutil.which(name) for name in wanted if name)), None)
 
 
 def find_chromium() -> str | None:
-    """The browser for the tests: what the variable CHROMIUM names, or the machine's own; None for none."""
-    names = [os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome"]
-    return next(filter(None, (shutil.which(name) for name in names if name)), None)
+    """The browser for most tests: what the variable CHROMIUM names, or the machine's own."""
+    return find_browser("CHROMIUM", "chromium", "chromium-browser", "google-chrome")
+
+
+def find_firefox() -> str | None:
+    """The other browser for the web site: what the variable FIREFOX names, or the machine's own."""
+    return find_browser("FIREFOX", "firefox-esr", "firefox")
 
 
 def unignore_ctrl_c() -> None:
@@ -139,14 +151,22 @@ def site_builds() -> bool:
 
 def browser_tests() -> bool | str:
     """The widgets answer to mouse and keyboard in a browser; without one they are skipped, or fail in CI."""
-    ok = run(sys.executable, "-m", "pytest", "tests/browser", "-q", "--durations=5")
+    words = ["tests/browser", f"--ignore={FIREFOX_TESTS}", "-q", "--durations=5"]
+    ok = run(sys.executable, "-m", "pytest", *words)
     return NO_CHROMIUM if ok and not find_chromium() else ok
+
+
+def firefox_tests() -> bool | str:
+    """The web site is alive in Firefox, too; without one they are skipped, also in CI."""
+    ok = run(sys.executable, "-m", "pytest", FIREFOX_TESTS, "-q", "--durations=3")
+    return NO_FIREFOX if ok and not find_firefox() else ok
 
 
 Step = Callable[[], bool | str]  # whether all is well, or why it did not run
 STEPS: dict[str, Step] = {  # the long ones first; the notebooks, which can use all cores, last
     "browser tests": browser_tests,
     "site builds": site_builds,
+    "Firefox tests": firefox_tests,
     "unit tests": unit_tests,
     "modules match the notebooks": modules_match,
     "README matches index.ipynb": readme_matches,

@@ -1,37 +1,52 @@
-"""A browser and JupyterLab, once for all browser tests; loud words where there is no browser."""
+"""Browsers, JupyterLab and the web site, once for all browser tests; loud words where there is no browser."""
 
 import os
 import sys
 from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
+from helpers import built_site
 from playwright.sync_api import Browser, Page, sync_playwright
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent.parent / "tools")]
 
 import lab  # noqa: E402
-from run_tests import NO_CHROMIUM, find_chromium  # noqa: E402
-
+from firefox import Firefox  # noqa: E402
+from run_tests import NO_CHROMIUM, NO_FIREFOX, find_chromium, find_firefox  # noqa: E402
 
 LIMIT = 600  # seconds that a test may take; the first of a notebook waits until all its cells have run
+MISSING = pytest.StashKey[set[str]]()  # what is said of the browsers that are not here
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip these tests where no Chromium is found, but not in CI, which has to have one."""
+def missing(item: pytest.Item) -> str | None:
+    """What is said of a test's browser if it is not here."""
+    if "firefox" in getattr(item, "fixturenames", ()):
+        return None if find_firefox() else NO_FIREFOX
+    return None if find_chromium() else NO_CHROMIUM
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip tests whose browser is not found; but CI has to have a Chromium, and they fail there."""
+    config.stash[MISSING] = set()
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.timeout(LIMIT))
-            if find_chromium() is None and not os.environ.get("CI"):
-                item.add_marker(pytest.mark.skip(reason=NO_CHROMIUM))
+            if why := missing(item):
+                config.stash[MISSING].add(why)
+                if why == NO_FIREFOX or not os.environ.get("CI"):
+                    item.add_marker(pytest.mark.skip(reason=why))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say at the end, where it cannot be overlooked, that these tests did not run."""
-    if find_chromium() is None:
+    for why in config.stash.get(MISSING, ()):
         terminalreporter.section("WARNING", sep="!", red=True, bold=True)
-        terminalreporter.write_line(NO_CHROMIUM, red=True, bold=True)
+        terminalreporter.write_line(why, red=True, bold=True)
 
 
 @pytest.fixture(scope="session")
@@ -51,6 +66,36 @@ def browser() -> Iterator[Browser]:
         chromium = playwright.chromium.launch(executable_path=path, args=lab.CHROMIUM_FLAGS)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="session")
+def firefox() -> Iterator[Firefox]:
+    """The machine's own Firefox, without a window."""
+    fox = Firefox(find_firefox())
+    yield fox
+    fox.close()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves files, and logs nothing."""
+
+    def log_message(self, *words: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="session")
+def site() -> Path:
+    """The built web site's folder."""
+    return built_site()
+
+
+@pytest.fixture(scope="session")
+def addresses(site: Path) -> Iterator[dict[str, str]]:
+    """Where the site is: from a server, and as files."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=site)) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield {"http": f"http://127.0.0.1:{server.server_port}", "file": site.as_uri()}
+        server.shutdown()
 
 
 @pytest.fixture(scope="session")

@@ -1,17 +1,13 @@
 """The course's web site in a browser: from a server and from a file, on a phone, enlarged, in the dark, for all."""
 
 import gzip
-import html
 import re
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
-from helpers import ROOT, built_site
+from helpers import ROOT, stills
 from playwright.sync_api import Browser, Page, Route, expect
 from strokes import STROKES, draw
 
@@ -63,31 +59,8 @@ LEAVE_ONE_OF_EACH = """([light, dark]) => {
     });
     return seen.size;
 }"""
-STILL = re.compile(r'<div class="course-explorer" id="([^"]+)".*?<p>(.*?)</p>', re.DOTALL)  # its name, its sentence
 OPTIONS = {"resultTypes": ["violations"], "preload": False}  # no page of a file may fetch style sheets
 BY_COLOURS = ["color-contrast", "link-in-text-block"]  # the rules that may judge otherwise in the dark
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    """Serves files, and logs nothing."""
-
-    def log_message(self, *words: object) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture(scope="session")
-def site() -> Path:
-    """The built site's folder."""
-    return built_site()
-
-
-@pytest.fixture(scope="session")
-def addresses(site: Path) -> Iterator[dict[str, str]]:
-    """Where the site is: from a server, and as files."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=site)) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield {"http": f"http://127.0.0.1:{server.server_port}", "file": site.as_uri()}
-        server.shutdown()
 
 
 class Visitor:
@@ -181,6 +154,15 @@ def test_next_goes_on(visitor: Visitor) -> None:
     expect(page.get_by_role("heading", name="Start", level=1)).to_be_visible()
 
 
+@pytest.mark.parametrize(("name", "place"), [("S6", "exercises"), ("01_datasets", "an-addition-the-same-batches-again")])
+def test_a_link_within_a_page_leads_to_its_heading(name: str, place: str, visitor: Visitor) -> None:
+    """Also past pictures that have not been loaded, and explorers that wake."""
+    page = visitor.open(name)
+    page.locator(f".toc-tree a[href='#{place}']").evaluate("it => it.click()")  # narrow pages keep it in a drawer
+    page.wait_for_timeout(1000)  # a slow way would have ended, and the pictures would have come
+    assert 0 <= page.locator(f"#{place}").bounding_box()["y"] <= 200
+
+
 def test_light_and_dark(visitor: Visitor) -> None:
     page = visitor.open("02_model")
     seen = set()
@@ -222,12 +204,12 @@ def test_explorers_are_alive(visitor: Visitor, site: Path) -> None:
     """Each that a notebook's page shows; what it says at first is what its still says."""
     found = 0
     for path in sorted(site.glob("*.html")):
-        stills = STILL.findall(path.read_text("utf-8"))
-        page = visitor.open(path.stem) if stills else visitor.page
-        for name, sentence in stills:
+        explorers = stills(path)
+        page = visitor.open(path.stem) if explorers else visitor.page
+        for name, sentence in explorers:
             place = page.locator(f'[id="{name}"]')
             place.scroll_into_view_if_needed()
             expect(place).to_have_attribute("data-alive", "true")
-            expect(place.locator(".s6-sentence")).to_have_text(html.unescape(sentence))
+            expect(place.locator(".s6-sentence")).to_have_text(sentence)
             found += 1
     assert found
