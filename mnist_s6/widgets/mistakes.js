@@ -162,6 +162,7 @@ const explorer = {
     const slider = stage.slider("mistake", "mistake", { min: 1, max: 2 });
     const looks = stage.answers("mistake", "place");
     const [pairs, page, look] = [h("figure"), h("figure", { class: "s6-wide" }), h("div")];
+    const drawn = { matrix: "", page: "" }; // of which choice: a step among the mistakes draws neither again
     stage.view.append(row(pairs, page), look);
 
     /** Let the slider's range follow the lists. */
@@ -189,8 +190,7 @@ const explorer = {
       pairs.replaceChildren(h("figcaption", {}, caption), h("div", { class: "s6-scroll" }, drawn));
       if (hadFocus) start.focus();
     }
-    function drawPage({ places, chosen, which }) {
-      const start = which - (which % PAGE);
+    function drawPage({ places, chosen, which }, start) {
       const some = places.slice(start, start + PAGE);
       const range = `${thousands(start + 1)} to ${thousands(start + some.length)} of ${thousands(chosen.length)}`;
       const missing = chosen.length > places.length ? ` (this page keeps ${places.length} of them)` : "";
@@ -199,14 +199,20 @@ const explorer = {
         const sure = percent(confidences[place], 0);
         const pair = [`${labels[place]}→${predictions[place]}`, sure];
         const name = `${withArticle(labels[place])} read as ${predictions[place]} with ${sure}`;
-        const button = tile(image(place), pair, name, () => stage.put({ mistake: start + n + 1 }));
-        button.tabIndex = start + n === which ? 0 : -1; // the slider walks through them
-        if (start + n === which) button.setAttribute("aria-current", "true");
-        return button;
+        return tile(image(place), pair, name, () => stage.put({ mistake: start + n + 1 }));
       });
       const hadFocus = page.contains(document.activeElement);
       page.replaceChildren(h("figcaption", {}, caption), h("div", { class: "s6-tiles" }, tiles));
       if (hadFocus) tiles[which - start]?.focus();
+    }
+    function markTile(number) {
+      const tiles = Array.from(page.querySelectorAll("button"));
+      if (page.contains(document.activeElement)) tiles[number].focus();
+      tiles.forEach((button, n) => {
+        button.tabIndex = n === number ? 0 : -1; // the slider walks through them
+        if (n === number) button.setAttribute("aria-current", "true");
+        else button.removeAttribute("aria-current");
+      });
     }
     function drawLook({ place, which, found }) {
       const [label, said] = [labels[place], predictions[place]];
@@ -225,13 +231,19 @@ const explorer = {
     }
     function draw(data) {
       const { about, chosen, places, which, found } = data;
-      drawMatrix(about);
+      const choice = choiceWords(about);
+      if (drawn.matrix !== choice) drawMatrix(about);
+      drawn.matrix = choice;
       if (found) {
-        drawPage(data);
+        const start = which - (which % PAGE);
+        if (drawn.page !== `${choice} ${start}`) drawPage(data, start);
+        drawn.page = `${choice} ${start}`;
+        markTile(which - start);
         drawLook(data);
         looks.ahead(places.slice(Math.max(0, which - 1), which + 2));
-        return stage.say(`Mistake ${which + 1} of ${chosen.length} (${choiceWords(about)}): ${found.words}.`);
+        return stage.say(`Mistake ${which + 1} of ${chosen.length} (${choice}): ${found.words}.`);
       }
+      drawn.page = "";
       page.replaceChildren();
       look.replaceChildren();
       return stage.say(nothingWords(about, labels.length, tested, chosen.length - places.length));
