@@ -229,6 +229,10 @@ def _predict(options: argparse.Namespace, _: Sequence[str]) -> int: # Exit statu
     return status
 
 # %% ../nbs/15_commands.ipynb #15c00030
+def _forget_the_alarm() -> None:
+    "Of a SIGTERM that would stop the training in a moment."
+    if _in_main_thread() and hasattr(signal, 'alarm'): signal.alarm(0)
+
 @contextmanager
 def _ending_politely() -> Iterator[None]:
     "Let SIGTERM end a training as Ctrl-C does; one of several processes five seconds later."
@@ -240,7 +244,7 @@ def _ending_politely() -> Iterator[None]:
     before = [signal.signal(number, stop) for number in numbers]
     try: yield
     finally:
-        if numbers and hasattr(signal, 'alarm'): signal.alarm(0)
+        _forget_the_alarm()
         for number, handler in zip(numbers, before): signal.signal(number, handler)
 
 # %% ../nbs/15_commands.ipynb #7b000020
@@ -250,9 +254,12 @@ def _train(options: argparse.Namespace, words: Sequence[str]) -> int: # Exit sta
     folder, store = Path(options.output or f'mnist_s6_{options.recipe}'), None
     with _ending_politely():
         try:
-            store = join()
-            _train_and_tell(options, folder)
-            return 0
+            try:
+                store = join()
+                _train_and_tell(options, folder)
+                return 0
+            finally:
+                _forget_the_alarm()   # how it ended is told without being interrupted
         except KeyboardInterrupt:
             say(f'stopped{again(words, folder) or " before there was anything to keep"}', store)
             return 130

@@ -20,6 +20,8 @@ from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
+import mnist_s6.commands
+import mnist_s6.scale
 import mnist_s6.train
 import pytest
 import torch
@@ -477,6 +479,27 @@ def test_commands_run_in_a_thread(tmp_path: Path) -> None:
         assert pool.submit(start, ["train", "none"]).result() == 1
     assert json.loads(out.getvalue())["digit"] == 1 and err.getvalue().startswith("mnist_s6_train: no recipe is called 'none'")
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)] == before
+
+
+def test_how_it_ended_is_told_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """One of several processes was asked to stop, and before it does, another one is gone: the alarm comes while that is told."""
+    tell = mnist_s6.scale.say
+
+    def lose_another(*_: object) -> None:
+        signal.raise_signal(signal.SIGTERM)
+        signal.alarm(1)  # in place of five seconds
+        raise ConnectionError("another process of this training is gone")
+
+    def tell_slowly(text: str, store: object) -> None:
+        time.sleep(1.5)
+        tell(text, store)
+
+    monkeypatch.setattr(mnist_s6.scale, "join", lambda: None)
+    monkeypatch.setattr(mnist_s6.scale, "say", tell_slowly)
+    monkeypatch.setattr(mnist_s6.commands, "_train_and_tell", lose_another)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert start(["train", "quick", "--output", str(tmp_path / "run")]) == 1
+    assert capsys.readouterr().err == "mnist_s6_train: another process of this training is gone\n"
 
 
 def test_training_without_a_home_says_what_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
