@@ -1,5 +1,6 @@
 // Play with the training transform on any image: what does it do, and what does it draw at random?
 
+import { answers } from "./ahead.js";
 import { BLUE, ORANGE, Picture, Stage, bytes, fixed, number, row, tileOf } from "./base.js";
 import { cropMiddle, drawOnce, enlarge, randomSource, turn } from "./augment.js";
 import { normalised } from "./network.js";
@@ -74,7 +75,7 @@ const explorer = {
     stage.button("course settings", () => stage.put(model.get("course")));
     const pictures = Array.from({ length: 5 }, () => new Picture());
     const grid = new Picture();
-    const images = stage.answers("image", "index");
+    const images = answers(stage, "image", "index");
 
     function draw(image) {
       const [label, pixels] = [image.label, bytes(image.pixels)];

@@ -143,20 +143,6 @@ export class Stage {
     });
   }
 
-  /** Answers about one number, called `name`, each asked for once; `ahead` asks for those likely to come next. */
-  answers(question, name) {
-    const kept = new Map();
-    const get = (value, ahead = false) => {
-      if (!kept.has(value)) {
-        const coming = this.ask(question, { [name]: value }, [], ahead);
-        kept.set(value, coming);
-        coming.then(found => kept.set(value, found), () => {}); // whoever asks is told
-      }
-      return kept.get(value); // at once, or a promise
-    };
-    return { get, ahead: values => values.forEach(value => get(value, true)) };
-  }
-
   /** Hand an answer, or the error that came instead, to the one who asked. */
   hear({ answer, error, values, names }, buffers) {
     const asked = this.asked.get(answer);

@@ -1,5 +1,6 @@
 // The mistakes of a network: how often which digits are mixed up, the misread images, and each beside its like.
 
+import { answers } from "./ahead.js";
 import { Bars, KEYS, Picture, Stage, bytes, floats, h, percent, row, table, withArticle } from "./base.js";
 
 const PAGE = 48; // mistakes that are shown at once
@@ -160,37 +161,30 @@ const explorer = {
     const digits = [[ANY, "any"], ...Array.from({ length: classes }, (_, digit) => [digit, String(digit)])];
     for (const name of ["label", "prediction"]) stage.choice(name, name, digits, { mistake: 1 });
     const slider = stage.slider("mistake", "mistake", { min: 1, max: 2 });
-    const looks = stage.answers("mistake", "place");
+    const looks = answers(stage, "mistake", "place");
     const [pairs, page, look] = [h("figure"), h("figure", { class: "s6-wide" }), h("div")];
-    const drawn = { matrix: "", page: "" }; // of which choice: a step among the mistakes draws neither again
+    let drawn = ""; // the page of tiles: a step within it draws none again
     stage.view.append(row(pairs, page), look);
 
-    /** Let the slider's range follow the lists. */
-    function fit() {
-      const [label, prediction] = [model.get("label"), model.get("prediction")];
-      const chosen = choose(all, { label, prediction });
+    /** What is chosen; the slider's range follows. */
+    async function load() {
+      const about = { label: model.get("label"), prediction: model.get("prediction") };
+      const chosen = choose(all, about);
       const places = chosen.filter(place => place < kept);
       slider.limit(places.length);
       const which = Math.max(1, Math.min(model.get("mistake"), places.length)) - 1;
-      return { about: { label, prediction }, chosen, places, which };
-    }
-    function load() {
-      const fitting = fit();
-      const place = fitting.places[fitting.which];
-      const told = found => ({ ...fitting, place, found });
-      const found = place === undefined ? place : looks.get(place);
-      return found instanceof Promise ? found.then(told) : told(found);
+      return { about, chosen, places, which, found: which in places ? await looks.get(places[which]) : null };
     }
     function drawMatrix(about) {
       const wrong = `${thousands(labels.length)} of ${thousands(tested)} wrong`;
       const caption = `${wrong}: click a cell\n↓ label, prediction →`;
-      const drawn = matrix(counts, classes, about, caption.replace("\n", ", "), choice => stage.put(choice));
+      const grid = matrix(counts, classes, about, caption.replace("\n", ", "), choice => stage.put(choice));
       const hadFocus = pairs.contains(document.activeElement);
-      const start = walkable(drawn, classes, Math.max(0, about.label) * classes + Math.max(0, about.prediction));
-      pairs.replaceChildren(h("figcaption", {}, caption), h("div", { class: "s6-scroll" }, drawn));
+      const start = walkable(grid, classes, Math.max(0, about.label) * classes + Math.max(0, about.prediction));
+      pairs.replaceChildren(h("figcaption", {}, caption), h("div", { class: "s6-scroll" }, grid));
       if (hadFocus) start.focus();
     }
-    function drawPage({ places, chosen, which }, start) {
+    function drawPage({ places, chosen }, start) {
       const some = places.slice(start, start + PAGE);
       const range = `${thousands(start + 1)} to ${thousands(start + some.length)} of ${thousands(chosen.length)}`;
       const missing = chosen.length > places.length ? ` (this page keeps ${places.length} of them)` : "";
@@ -201,20 +195,18 @@ const explorer = {
         const name = `${withArticle(labels[place])} read as ${predictions[place]} with ${sure}`;
         return tile(image(place), pair, name, () => stage.put({ mistake: start + n + 1 }));
       });
-      const hadFocus = page.contains(document.activeElement);
       page.replaceChildren(h("figcaption", {}, caption), h("div", { class: "s6-tiles" }, tiles));
-      if (hadFocus) tiles[which - start]?.focus();
     }
-    function markTile(number) {
-      const tiles = Array.from(page.querySelectorAll("button"));
-      if (page.contains(document.activeElement)) tiles[number].focus();
-      tiles.forEach((button, n) => {
-        button.tabIndex = n === number ? 0 : -1; // the slider walks through them
-        if (n === number) button.setAttribute("aria-current", "true");
-        else button.removeAttribute("aria-current");
+    function markTile(number, hadFocus) {
+      page.querySelectorAll("button").forEach((button, n) => {
+        const own = n === number;
+        button.tabIndex = own ? 0 : -1; // the slider walks through them
+        button.ariaCurrent = own ? "true" : null;
+        if (own && hadFocus) button.focus();
       });
     }
-    function drawLook({ place, which, found }) {
+    function drawLook({ places, which, found }) {
+      const place = places[which];
       const [label, said] = [labels[place], predictions[place]];
       const large = new Picture();
       const caption = `Mistake ${thousands(which + 1)}:\n${withArticle(label)} read as ${said}`;
@@ -232,18 +224,17 @@ const explorer = {
     function draw(data) {
       const { about, chosen, places, which, found } = data;
       const choice = choiceWords(about);
-      if (drawn.matrix !== choice) drawMatrix(about);
-      drawn.matrix = choice;
+      drawMatrix(about);
       if (found) {
-        const start = which - (which % PAGE);
-        if (drawn.page !== `${choice} ${start}`) drawPage(data, start);
-        drawn.page = `${choice} ${start}`;
-        markTile(which - start);
+        const [start, hadFocus] = [which - (which % PAGE), page.contains(document.activeElement)];
+        if (drawn !== `${choice} ${start}`) drawPage(data, start);
+        drawn = `${choice} ${start}`;
+        markTile(which - start, hadFocus);
         drawLook(data);
         looks.ahead(places.slice(Math.max(0, which - 1), which + 2));
         return stage.say(`Mistake ${which + 1} of ${chosen.length} (${choice}): ${found.words}.`);
       }
-      drawn.page = "";
+      drawn = "";
       page.replaceChildren();
       look.replaceChildren();
       return stage.say(nothingWords(about, labels.length, tested, chosen.length - places.length));

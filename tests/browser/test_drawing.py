@@ -147,6 +147,6 @@ def test_a_finger_draws_on_a_phone(browser: Browser, tmp_path: Path) -> None:
 
 def test_it_is_small() -> None:
     """The front end with all that it imports."""
-    assert len(front_end("drawing.js").encode()) < 41_000
+    assert len(front_end("drawing.js").encode()) < 40_000
 
 

@@ -276,7 +276,7 @@ def test_it_fits_a_phone(browser: Browser, tmp_path: Path, book: MistakeBook, re
 
 def test_it_is_small(book: MistakeBook) -> None:
     """The front end with all that it imports, and a page's state."""
-    assert len(front_end("mistakes.js").encode()) < 31_000
+    assert len(front_end("mistakes.js").encode()) < 30_000
     assert len(str(MistakeExplorer(book).state())) < 100_000
 
 
