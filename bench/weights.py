@@ -3,7 +3,6 @@
 `python bench/weights.py`: about seven minutes; `python bench/weights.py card`: only the card, of the weights as they are.
 """
 
-import json
 import sys
 from collections import defaultdict
 
@@ -12,8 +11,9 @@ import torch
 from machine import HERE, describe
 from mnist_s6.datasets import MEAN, STD
 from mnist_s6.model import model_summary
+from mnist_s6.speed import recorded
 from mnist_s6.train import RECIPES
-from mnist_s6.truth import Opening, spread, wilson
+from mnist_s6.truth import Opening, SealedTest, spread, wilson
 from mnist_s6.weights import pretrained, save_weights, weights_header
 from seal import LEDGER, open_test, train
 
@@ -100,16 +100,10 @@ def card(opening: Opening, measured: dict, drawn: dict) -> str:
     )
 
 
-def read_results(name: str) -> dict:
-    """What a row of the benchmark measured."""
-    return json.loads((HERE / "results" / f"{name}.json").read_text())
-
-
 def opened() -> Opening:
     """What the shipped weights reached on the test images: the ledger's line, or a new one if there is none yet."""
     digest = weights_header(FOLDER / f"{RECIPE}.safetensors")["sha256"]
-    lines = [Opening(**line) for line in json.loads(LEDGER.read_text())]
-    known = [line for line in lines if line.network == digest]
+    known = [line for line in SealedTest((), LEDGER).openings if line.network == digest]
     return known[0] if known else open_test(pretrained(), EXPECTED)
 
 
@@ -128,7 +122,7 @@ def main(only: str = "") -> None:
         train_and_save()
     torch.set_num_threads(1)
     drawings.main()
-    text = card(opened(), read_results(RECIPE), read_results("pictures"))
+    text = card(opened(), recorded(RECIPE), recorded("pictures"))
     (FOLDER / "MODEL_CARD.md").write_text(text, encoding="utf-8")
 
 

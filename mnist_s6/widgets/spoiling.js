@@ -29,7 +29,7 @@ function blurred(pixels, deviation) {
   return pixelwise((y, x) => mixed(i => pixel(across, y + i, x)));
 }
 
-/** Moved in one bilinear pass: turned against the clock, shifted right and down, and made as large as `scale`. */
+/** Moved in one bilinear pass: turned anticlockwise, shifted right and down, and made as large as `scale`. */
 function moved(pixels, { degrees = 0, right = 0, down = 0, scale = 1 }) {
   const angle = (degrees * Math.PI) / 180;
   const [cos, sin] = [Math.cos(angle) / scale, Math.sin(angle) / scale];
