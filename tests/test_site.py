@@ -114,7 +114,7 @@ def test_pictures_have_words(texts: dict[str, str]) -> None:
         for name, attributes in tags(text):
             if name == "img":
                 words = attributes.get("alt", "")
-                assert words and not words.endswith((".png", ".jpg")), f"{page}: {attributes}"
+                assert words and not words.endswith((".webp", ".jpg")), f"{page}: {attributes}"
 
 
 def test_pictures_hold_their_room(texts: dict[str, str], site: Path) -> None:
@@ -122,11 +122,12 @@ def test_pictures_hold_their_room(texts: dict[str, str], site: Path) -> None:
     found = 0
     for page, text in texts.items():
         for name, attributes in tags(text):
-            if name == "img" and attributes["src"].endswith(".png"):
+            if name == "img" and attributes["src"].endswith(".webp"):
                 with Image.open((site / page).parent / attributes["src"]) as picture:
                     assert (attributes["width"], attributes["height"]) == tuple(map(str, picture.size)), page
                 found += 1
     assert found > 100
+    assert not list((site / "_images").glob("*.png"))
 
 
 def test_the_library_is_documented(texts: dict[str, str]) -> None:

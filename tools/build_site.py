@@ -12,6 +12,7 @@ import zipfile
 from pathlib import Path
 
 from addresses import below
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 LIB = "mnist_s6"
@@ -91,6 +92,17 @@ def run_sphinx(out: Path, source: Path) -> None:
         raise SystemExit(status)
 
 
+def pack_pictures(html: Path) -> None:
+    """Keep the pages' pictures as WebP, which loses nothing and takes a quarter less than PNG."""
+    for path in below(html / "_images", "*.png"):
+        with Image.open(path) as picture:
+            picture.convert("RGBA").save(path.with_suffix(".webp"), lossless=True, quality=100, method=4)
+        path.unlink()
+    for page in below(html, "*.html"):
+        text = page.read_text(encoding="utf-8")
+        page.write_text(re.sub(r'(_images/[^"/]+)\.png"', r'\1.webp"', text), encoding="utf-8")
+
+
 def build(out: Path) -> int:
     """Build the site and its zip in `out`/html, from nothing; returns the zip's size in bytes."""
     shutil.rmtree(out, ignore_errors=True)
@@ -99,6 +111,7 @@ def build(out: Path) -> int:
     run_sphinx(out, out / "source")
     for path in below(out / "html", "*.map"):
         path.unlink()
+    pack_pictures(out / "html")
     return pack(out / "html", out / "html" / ZIP)
 
 
