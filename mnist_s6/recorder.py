@@ -18,7 +18,7 @@ from torch import nn
 from .checks import check_number
 from .files import write_atomically
 from .threads import inside
-from .util import History, Training, classify, confusion_matrix
+from .util import History, Interval, Training, classify, confusion_matrix, wilson
 from .weights import safetensors_bytes
 
 # %% ../nbs/33_recorder.ipynb #8b39cbb0
@@ -53,6 +53,10 @@ class Flight:
     def accuracy(self, epoch: int) -> float: # 0 to 1
         "The share of images that are read correctly after an epoch; raises `ValueError` for one that isn't there."
         return self.confusion(epoch).trace().item()/len(self.labels)
+
+    def interval(self, epoch: int) -> Interval: # At 95%, see `wilson`
+        "Where the accuracy on all such images may lie after an epoch; raises `ValueError` for one that isn't there."
+        return wilson(int(self.confusion(epoch).trace()), len(self.labels))
 
 # %% ../nbs/33_recorder.ipynb #705e3855
 def learned_at(

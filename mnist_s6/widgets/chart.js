@@ -50,6 +50,15 @@ export class Chart {
     return this;
   }
 
+  /** A pale band between the points [x, low] and [x, high] of each [x, low, high]. */
+  band(points, { color }) {
+    const there = ([x, y]) => `${this.across(x)},${this.up(y)}`;
+    const lows = points.map(([x, low]) => there([x, low]));
+    const highs = points.map(([x, , high]) => there([x, high]));
+    this.svg.append(h("polygon", { points: [...lows, ...highs.reverse()].join(" "), fill: color, opacity: 0.2 }));
+    return this;
+  }
+
   /** Bars of `heights` side by side from `x[0]` to `x[1]`: filled, or an outline. */
   bars(heights, [from, to], { color, filled = true }) {
     const step = (to - from) / heights.length;

@@ -2,6 +2,7 @@
 
 import { BLUE, ORANGE, Picture, Stage, ValueError, bytes, h, number, percent, row } from "./base.js";
 import { Chart } from "./chart.js";
+import { wilson } from "./wilson.js";
 
 /** What Python's `zlib.compress` has packed. */
 export async function unpacked(packed) {
@@ -29,15 +30,19 @@ export function confusionOf(labels, predictions) {
   return counts;
 }
 
-/** The share of a digit's images that are found, and the share of its answers that are right. */
-export function digitShares(counts, digit) {
+/** What a digit's two shares are made of: [right ones, its images] and [right ones, its answers]. */
+export function digitCounts(counts, digit) {
   let [images, answers] = [0, 0];
   for (let other = 0; other < 10; other++) {
     images += counts[10 * digit + other];
     answers += counts[10 * other + digit];
   }
-  const right = counts[11 * digit];
-  return [right / Math.max(1, images), right / Math.max(1, answers)];
+  return [[counts[11 * digit], images], [counts[11 * digit], answers]];
+}
+
+/** The share of a digit's images that are found, and the share of its answers that are right. */
+export function digitShares(counts, digit) {
+  return digitCounts(counts, digit).map(([right, n]) => right / Math.max(1, n));
 }
 
 /** The first epoch after which both shares reach the level; −1 for never. */
@@ -48,16 +53,30 @@ export function learnedAt(matrices, digit, level) {
 const rightOf = counts => Array.from({ length: 10 }, (_, digit) => counts[11 * digit]).reduce((a, b) => a + b);
 const round = (at, last) => Math.min(at, last);
 
+/** Right ones of n in words, with their 95% interval. */
+export function shareWords([right, n], what) {
+  if (!n) return `0.0% ${what}`;
+  const [low, high] = wilson(right, n);
+  return `${percent(right / n)} ${what} (95% interval ${percent(low)} to ${percent(high)})`;
+}
+
+/** A share in a cell of a table: its interval in brackets. */
+function shortShare([right, n]) {
+  const [low, high] = n ? wilson(right, n).map(end => (100 * end).toFixed(1)) : [];
+  return n ? `${percent(right / n)} (${low} to ${high})` : "no answer";
+}
+
 /** One run in words, as Python says it. */
 export function flightWords({ name, epochs }, matrices, images, { epoch, digit, level }) {
   const at = round(epoch, epochs);
-  const [found, trusted] = digitShares(matrices[at], digit);
+  const [found, trusted] = digitCounts(matrices[at], digit);
   const first = learnedAt(matrices, digit, level);
   const goal = `both reach ${percent(level, 0)}`;
   const reach = first < 0 ? `never ${goal}` : `first ${goal} after epoch ${first}`;
-  return `${name} after epoch ${at} of ${epochs}: ${percent(rightOf(matrices[at]) / images)} of `
-    + `${images.toLocaleString("en-US")} validation images are read correctly; ${percent(found)} of the ${digit}s are `
-    + `found, ${percent(trusted)} of the answers ${digit} are right, and they ${reach}.`;
+  const all = `of ${images.toLocaleString("en-US")} validation images are read correctly`;
+  return `${name} after epoch ${at} of ${epochs}: ${shareWords([rightOf(matrices[at]), images], all)}; `
+    + `${shareWords(found, `of the ${digit}s are found`)}, `
+    + `${shareWords(trusted, `of the answers ${digit} are right`)}, and they ${reach}.`;
 }
 
 /** The confusion after an epoch as a table; only mistakes are shaded. */
@@ -86,7 +105,7 @@ function digitTable(sides, about, pick) {
   const rows = Array.from({ length: 10 }, (_, digit) => {
     const cells = sides.flatMap(({ matrices, epochs }) => {
       const first = learnedAt(matrices, digit, about.level);
-      const shares = digitShares(matrices[round(about.epoch, epochs)], digit).map(share => percent(share));
+      const shares = digitCounts(matrices[round(about.epoch, epochs)], digit).map(shortShare);
       return [...shares, first < 0 ? "never" : String(first)];
     });
     const chosen = digit === about.digit;
@@ -95,13 +114,13 @@ function digitTable(sides, about, pick) {
     return h("tr", {}, h("th", { scope: "row" }, button), cells.map(text => h("td", {}, text)));
   });
   const goal = `${percent(about.level, 0)} or more`;
-  const caption = `Each digit: found, trusted, and the first epoch after which both are ${goal}`;
+  const caption = `Each digit: found, trusted (95% intervals), and the first epoch after which both are ${goal}`;
   const top = h("tr", {}, h("th", { scope: "col" }, "digit"), heads.map(text => h("th", { scope: "col" }, text)));
   const table = h("table", { "aria-label": caption }, h("thead", {}, top), h("tbody", {}, rows));
   return h("figure", {}, h("figcaption", {}, caption), h("div", { class: "s6-scroll" }, table));
 }
 
-/** A chart with one or two lines for each run: [points, points to be dashed]. */
+/** A chart with one or two lines for each run: [points, points to be dashed]; points [x, y, low, high] get a band. */
 function compared(title, ylabel, lines, { names, most, epoch, ...axes }) {
   const step = 1 + Math.floor(most / 8);
   const xticks = Array.from({ length: Math.floor(most / step) + 1 }, (_, n) => n * step);
@@ -111,6 +130,10 @@ function compared(title, ylabel, lines, { names, most, epoch, ...axes }) {
     const finite = points => points.filter(point => Number.isFinite(point[1]));
     chart.line(finite(whole), look);
     if (dashed) chart.line(finite(dashed), { ...look, dash: "6 3", width: 1 });
+    for (const points of [whole, dashed ?? []]) {
+      const known = points.filter(([, , low]) => Number.isFinite(low));
+      if (known.length) chart.band(known.map(([x, , low, high]) => [x, low, high]), look);
+    }
   });
   chart.line(axes.y.map(end => [epoch, end]), { color: "currentColor", width: 1 });
   return chart.legend([[BLUE, `${names[0]}, ●`], [ORANGE, `${names[1]}, ■`]]).figure;
@@ -128,11 +151,12 @@ function charts(sides, about) {
   const after = (values, first) => values.map((v, n) => [n + first, v ?? NaN]);
   const mean = values => values.reduce((a, b) => a + b, 0) / Math.max(1, values.length);
   const { digit } = about;
-  const shares = ({ matrices }, which) => after(matrices.map(it => 100 * digitShares(it, digit)[which]), 0);
+  const shared = ([right, n], at) => [at, ...(n ? [right / n, ...wilson(right, n)].map(share => 100 * share) : [0])];
+  const shares = ({ matrices }, which) => matrices.map((it, at) => shared(digitCounts(it, digit)[which], at));
   return [
     drawn("loss: training, validation dashed", "loss", LOG, ({ curves }) => [after(curves[0], 1), after(curves[1], 1)]),
-    drawn("read correctly, validation", "%", SHARES, ({ matrices, images }) => (
-      [after(matrices.map(it => (100 * rightOf(it)) / images), 0)]
+    drawn("read correctly, 95% interval", "%", SHARES, ({ matrices, images }) => (
+      [matrices.map((it, at) => shared([rightOf(it), images], at))]
     )),
     drawn(`the ${digit}s: found, trusted dashed`, "%", SHARES, side => [shares(side, 0), shares(side, 1)]),
     drawn("slopes, mean over the layers", "length", LOG, ({ slopes }) => [after(slopes.map(mean), 1)]),

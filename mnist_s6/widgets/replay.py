@@ -14,19 +14,32 @@ import traitlets
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..recorder import Flight, digit_shares, learned_at
+from ..recorder import Flight, learned_at
+from ..util import wilson
 from .base import BLUE, ORANGE, SIGNED, Explorer, Picture, mosaic
 
 # %% ../../nbs/60_replay.ipynb #c8bb3f3f
+def _digit_counts(matrix: torch.Tensor, digit: int) -> list[tuple[int, int]]: # (right, images) and (right, answers)
+    "What a digit's two shares are made of, as `digitCounts` in replay.js."
+    right = int(matrix[digit, digit])
+    return [(right, int(matrix[digit].sum())), (right, int(matrix[:, digit].sum()))]
+
+def _share_words(right: int, n: int, what: str) -> str:
+    "Right ones of n in words, with their 95% interval, as `shareWords` in replay.js."
+    if not n: return f'0.0% {what}'
+    low, high = wilson(right, n)
+    return f'{right/n:.1%} {what} (95% interval {low:.1%} to {high:.1%})'
+
 def _flight_words(flight: Flight, epoch: int, digit: int, level: float) -> str:
     "A training after an epoch in words, as `flightWords` in replay.js."
     at, images = min(epoch, flight.epochs), len(flight.labels)
-    found, trusted = digit_shares(flight.confusion(at))[digit].tolist()
-    first = learned_at(flight, digit, level)
+    matrix, first = flight.confusion(at), learned_at(flight, digit, level)
+    found, trusted = _digit_counts(matrix, digit)
     reach = f'never both reach {level:.0%}' if first is None else f'first both reach {level:.0%} after epoch {first}'
-    return (f'{flight.name} after epoch {at} of {flight.epochs}: {flight.accuracy(at):.1%} of {images:,} validation '
-            f'images are read correctly; {found:.1%} of the {digit}s are found, {trusted:.1%} of the answers {digit} '
-            f'are right, and they {reach}.')
+    read = _share_words(int(matrix.trace()), images, f'of {images:,} validation images are read correctly')
+    return (f'{flight.name} after epoch {at} of {flight.epochs}: {read}; '
+            f'{_share_words(*found, f"of the {digit}s are found")}, '
+            f'{_share_words(*trusted, f"of the answers {digit} are right")}, and they {reach}.')
 
 # %% ../../nbs/60_replay.ipynb #ee878812
 def _draw_lines(axes: Axes, pair: Sequence[Flight], epoch: int, title: str, lines: Sequence[Iterable[torch.Tensor]],
@@ -34,9 +47,12 @@ def _draw_lines(axes: Axes, pair: Sequence[Flight], epoch: int, title: str, line
     "One or two lines for each training, the second dashed, and an upright line at the epoch; `first` is the first x."
     for flight, (color, marker), values in zip(pair, ((BLUE, 'o'), (ORANGE, 's')), lines):
         for style, numbers in zip(('-', '--'), values):
+            numbers, *ends = numbers if numbers.ndim == 2 else (numbers,)   # a share comes with its interval
             heights = (numbers.clamp(min=1e-3, max=10) if log else numbers).tolist()
-            axes.plot(range(first, first + len(heights)), heights, color=color, marker=marker, markersize=3,
-                      linestyle=style, label=flight.name if style == '-' else None)
+            epochs = range(first, first + len(heights))
+            axes.plot(epochs, heights, color=color, marker=marker, markersize=3, linestyle=style,
+                      label=flight.name if style == '-' else None)
+            if ends: axes.fill_between(epochs, *ends, color=color, alpha=0.2, linewidth=0)
     axes.set(yscale='log' if log else 'linear', ylim=(8e-4, 12) if log else (0, 1.02))
     if not log: axes.yaxis.set_major_formatter('{x:.0%}')
     axes.axvline(epoch, color='black', linewidth=1)
@@ -46,6 +62,19 @@ def _draw_lines(axes: Axes, pair: Sequence[Flight], epoch: int, title: str, line
     axes.legend(fontsize=7)
 
 # %% ../../nbs/60_replay.ipynb #e35ab532
+def _with_interval(counts: Iterable[tuple[int, int]]) -> torch.Tensor: # (3, E + 1)
+    "Shares of right ones in n, and the ends of their 95% intervals; of none, nothing is known."
+    rows = [(right/n, *wilson(right, n)) if n else (0., math.nan, math.nan) for right, n in counts]
+    return torch.tensor(rows, dtype=torch.double).T
+
+def _shares(flight: Flight, digit: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]: # (3, E + 1) each
+    "After each epoch: images that are read correctly, the digit's images that are found, its answers that are right."
+    matrices = [flight.confusion(epoch) for epoch in range(flight.epochs + 1)]
+    found, trusted = zip(*(_digit_counts(matrix, digit) for matrix in matrices))
+    read = [(int(matrix.trace()), len(flight.labels)) for matrix in matrices]
+    return _with_interval(read), _with_interval(found), _with_interval(trusted)
+
+# %% ../../nbs/60_replay.ipynb #e5943109
 def _draw_kernels(axes: Axes, flight: Flight, epoch: int) -> None:
     "The kernels after an epoch; light and dark mean the same in all epochs of a training."
     at, limit = min(epoch, flight.epochs), _limit(flight)
@@ -87,12 +116,10 @@ def replay_picture(
     for flight, above, below in zip(pair, (kernels, kernels_2), (counts, counts_2)):
         _draw_kernels(above, flight, epoch)
         _draw_confusion(below, flight, epoch)
-    matrices = [[it.confusion(at) for at in range(it.epochs + 1)] for it in pair]
-    accuracies = [torch.tensor([it.accuracy(at) for at in range(it.epochs + 1)]) for it in pair]
-    of_digit = [torch.stack([digit_shares(matrix)[digit] for matrix in some], 1) for some in matrices]   # (2, E + 1)
+    of = [_shares(it, digit) for it in pair]
     _draw_lines(loss, pair, epoch, 'loss: training, validation dashed', [it.curves[:2] for it in pair], 1, log=True)
-    _draw_lines(right, pair, epoch, 'read correctly, validation', [[it] for it in accuracies], 0)
-    _draw_lines(shares, pair, epoch, f'the {digit}s: found, trusted dashed', of_digit, 0)
+    _draw_lines(right, pair, epoch, 'read correctly, 95% interval', [it[:1] for it in of], 0)
+    _draw_lines(shares, pair, epoch, f'the {digit}s: found, trusted dashed', [it[1:] for it in of], 0)
     _draw_lines(slopes, pair, epoch, 'slopes, mean over the layers', [[_mean(it)] for it in pair], 1, log=True)
     return Picture(figure, words)
 
