@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from torch import nn
     from mnist_s6.numbers import Number
     from mnist_s6.predict import Prediction
+    from mnist_s6.train import Run
+    from mnist_s6.truth import Opening
     from mnist_s6.unknown import Refusal
 
 # %% ../nbs/15_commands.ipynb #d3b97e12
@@ -92,7 +94,9 @@ def _add_predict_options(parser: argparse.ArgumentParser) -> None:
 _ABOUT_TRAIN = """recipes:
 {recipes}
 
-The folder gets checkpoint.safetensors, weights.safetensors, history.csv and curves.png.
+5,000 training images are set aside, and read after each epoch; the test images are read once, at the end.
+The folder gets checkpoint.safetensors, weights.safetensors, history.csv, curves.png, and ledger.json, which says
+when the test images were read, by which weights, and what came of it.
 A training that was stopped or killed goes on with the same words and --resume.
 
 On 4 cores:            torchrun --nproc-per-node=4 -m mnist_s6.commands train fast
@@ -270,23 +274,37 @@ def _train(options: argparse.Namespace, words: Sequence[str]) -> int: # Exit sta
             return 1
         finally: leave()
 
+# %% ../nbs/15_commands.ipynb #6a84a636
+def _open_test(
+    run: 'Run',
+    about: str, # Which training it was
+    folder: Path, # Of the ledger
+    data: str | Path, # Where MNIST is
+) -> 'Opening':
+    "Read the test images, now that the training is over; raises what `SealedTest` raises."
+    from mnist_s6.datasets import load_data
+    from mnist_s6.truth import SealedTest
+    sealed = SealedTest(load_data(500, data, batched=True)[1], folder/'ledger.json')
+    return sealed.open(run.model, f'{about} reads the test images as well as it read the validation images, '
+                                  f'of which {run.history.test_accuracy[-1]:.2%} were right.')
+
 # %% ../nbs/15_commands.ipynb #15c00055
 def _train_and_tell(options: argparse.Namespace, folder: Path) -> None:
-    "Train as the options say, and tell the result; raises what `train_in_folder` raises."
+    "Train as the options say, and tell the result; raises what `train_in_folder` and `SealedTest` raise."
     from dataclasses import replace
     from mnist_s6.files import cache_folder
     from mnist_s6.scale import part
     from mnist_s6.train import find_recipe, train_in_folder
     from mnist_s6.truth import wilson
-    recipe = find_recipe(options.recipe)
+    recipe, data = find_recipe(options.recipe), options.data or cache_folder()
     if options.epochs is not None: recipe = replace(recipe, epochs=options.epochs)
-    run = train_in_folder(recipe, folder, options.seed, options.data or cache_folder(), resume=options.resume)
-    history = run.history
+    run = train_in_folder(recipe, folder, options.seed, data, validation=True, resume=options.resume)
     if part()[0] == 0:
-        files = [_shown(folder/name) for name in ('weights.safetensors', 'history.csv', 'curves.png')]
-        accuracy = history.test_accuracy[-1]
-        print(f'test accuracy {accuracy:.2%} (95% interval {wilson(round(10_000*accuracy), 10_000)}) '
-              f'after {len(history)} epochs, in {", ".join(files)}')
+        found = _open_test(run, f"Recipe '{recipe.name}' with seed {options.seed}", folder, data)
+        right, n = found.correct or 0, found.images or 1
+        files = [_shown(folder/name) for name in ('weights.safetensors', 'history.csv', 'curves.png', 'ledger.json')]
+        print(f'test accuracy {right/n:.2%} (95% interval {wilson(right, n)}) '
+              f'after {len(run.history)} epochs, in {", ".join(files)}')
 
 # %% ../nbs/15_commands.ipynb #15c00041
 def _cant_print(name: str, error: OSError) -> int: # Exit status

@@ -21,6 +21,7 @@ from mnist_s6.model import FastNet
 from mnist_s6.scale import _Sum
 from mnist_s6.small import TinyNet
 from mnist_s6.train import MILD, PLAIN, Recipe
+from mnist_s6.truth import SealedTest
 from helpers import DATA, ROOT, few_images, free_port, mnist
 from matplotlib.figure import Figure
 from safetensors.torch import load_file
@@ -283,4 +284,5 @@ def test_the_real_command(tmp_path):
     assert process.exitcode == 0, err
     epoch, last = out.splitlines()
     assert epoch.startswith("epoch  1/1") and last.startswith("test accuracy 9") and "Traceback" not in err
-    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == WHOLE
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == sorted([*WHOLE, "ledger.json"])
+    assert len(SealedTest((), tmp_path / "run" / "ledger.json").openings) == 1

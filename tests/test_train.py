@@ -18,6 +18,8 @@ import torch
 from mnist_s6.commands import start_train
 from mnist_s6.model import FastNet
 from mnist_s6.train import MILD, Recipe, train_in_folder
+from mnist_s6.truth import SealedTest
+from mnist_s6.weights import weights_digest
 from helpers import DATA, few_images, mnist
 from matplotlib.figure import Figure
 from safetensors.torch import load
@@ -118,6 +120,14 @@ def test_ctrl_c_leaves_a_checkpoint(tmp_path):
     shown = Path(f"{log}.out").read_text()
     assert process.exitcode == 0 and "test accuracy 9" in shown.splitlines()[-1]
     assert "epoch  1/2" not in shown and "epoch  2/2" in shown
+    (opening,) = SealedTest((), tmp_path / "run" / "ledger.json").openings  # once, when all was over
+    assert (opening.network, opening.number, opening.images) == (digest(tmp_path / "run"), 1, 10_000)
+    assert f"{opening.correct / 10_000:.2%}" in shown.splitlines()[-1]
+
+
+def digest(folder: Path) -> str:
+    """Which weights are in a folder."""
+    return weights_digest(load((folder / "weights.safetensors").read_bytes()))
 
 
 @pytest.fixture

@@ -74,7 +74,7 @@ def _shares(flight: Flight, digit: int) -> tuple[torch.Tensor, torch.Tensor, tor
     read = [(int(matrix.trace()), len(flight.labels)) for matrix in matrices]
     return _with_interval(read), _with_interval(found), _with_interval(trusted)
 
-# %% ../../nbs/60_replay.ipynb #e5943109
+# %% ../../nbs/60_replay.ipynb #31460c15
 def _draw_kernels(axes: Axes, flight: Flight, epoch: int) -> None:
     "The kernels after an epoch; light and dark mean the same in all epochs of a training."
     at, limit = min(epoch, flight.epochs), _limit(flight)
