@@ -37,7 +37,14 @@ globalThis.course = { fronts: {}, saved: {}, parts: {} }; // filled by the files
     wake(target).catch(reportError); // its still and its sentence stay
   }), { rootMargin: "800px" });
   places.forEach(place => seen.observe(place));
-  named?.scrollIntoView();
+
+  // Where a link leads to stays in its place while explorers above it wake and grow, until the reader moves on.
+  const aim = () => document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  let goal = named ?? aim();
+  addEventListener("hashchange", () => (goal = aim()));
+  for (const move of ["wheel", "touchmove", "pointerdown", "keydown"]) addEventListener(move, () => (goal = null));
+  const grown = new ResizeObserver(() => goal?.scrollIntoView({ behavior: "instant" }));
+  places.forEach(place => grown.observe(place));
 
   // Searching shows an excerpt of each page, which it fetches.
   if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;

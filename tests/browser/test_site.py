@@ -154,7 +154,10 @@ def test_next_goes_on(visitor: Visitor) -> None:
     expect(page.get_by_role("heading", name="Start", level=1)).to_be_visible()
 
 
-@pytest.mark.parametrize(("name", "place"), [("S6", "exercises"), ("01_datasets", "an-addition-the-same-batches-again")])
+@pytest.mark.parametrize(("name", "place"), [
+    ("S6", "exercises"), ("01_datasets", "an-addition-the-same-batches-again"),
+    *(("S6", below) for below in ("the-curves", "which-digits-are-mixed-up", "how-sure-is-the-number")),  # an explorer
+])
 def test_a_link_within_a_page_leads_to_its_heading(name: str, place: str, visitor: Visitor) -> None:
     """Also past pictures that have not been loaded, and explorers that wake."""
     page = visitor.open(name)
