@@ -24,7 +24,7 @@ setup(
     keywords=settings["keywords"],
     python_requires=f">={settings['min_python']}",
     packages=find_packages(include=[name, f"{name}.*"]),
-    package_data={name: ["py.typed", "data/*.xz", "weights/*.safetensors", "weights/*.md", "weights/*.json", "flights/*.flight", "widgets/*.js", "widgets/*.css"]},
+    package_data={name: ["py.typed", "data/*.xz", "weights/*.safetensors", "weights/*.md", "weights/*.json", "weights/*.xz", "flights/*.flight", "widgets/*.js", "widgets/*.css"]},
     install_requires=settings["requirements"].split(),
     extras_require={
         "onnx": settings["onnx_requirements"].split(),

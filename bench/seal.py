@@ -6,6 +6,7 @@ from contextlib import redirect_stderr, redirect_stdout
 import torch
 from machine import HERE
 from mnist_s6.datasets import BatchedLoader, load_data
+from mnist_s6.distillation import softened
 from mnist_s6.files import unpack_data
 from mnist_s6.train import Recipe, Run, find_recipe
 from mnist_s6.truth import Opening, SealedTest
@@ -32,7 +33,7 @@ def train(recipe: Recipe | str, seed: int, threads: int | None = None, watched: 
     set_seed(seed)
     model = recipe.build().to(place, memory_format=torch.channels_last)
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-        history = fit(model, loader, plain, recipe.epochs, recipe.schedule)
+        history = fit(model, softened(loader, recipe.soft), plain, recipe.epochs, recipe.schedule)
     return Run(model.cpu(), history)
 
 

@@ -42,7 +42,7 @@ This page is written by `make weights`.
 | input | (N, 1, 28, 28): white ink on black from 0 to 1, then minus {mean_pixel}, divided by {std_pixel} |
 | output | (N, 10) logits; their softmax gives a probability for each digit |
 
-The epoch was not chosen by the test images: it is the last one. Neither were the settings: they are those of `best`, with other pens, and were set beforehand.
+The epoch was not chosen by the test images: it is the last one. Neither were the settings: they were set beforehand.
 The file holds numbers and their names, and nothing that can run.
 
 **For**: learning and teaching; reading one clear digit, with a fine pen or a thick one.

@@ -18,6 +18,7 @@ from torch import nn
 
 from .augment import Augmentation
 from .datasets import load_data
+from .distillation import softened
 from .files import write_atomically, writing
 from .model import FastNet, S6Net
 from .scale import company, part, read_everywhere, share
@@ -38,6 +39,7 @@ class Recipe:
     schedule: OneCycle = OneCycle() # How to step
     augmentation: Augmentation = Augmentation() # The course's
     share: float = 1. # Of the training images that an epoch takes, see `BatchedLoader`
+    soft: float = 0. # Weight of the larger networks' word against the label's, see `softened`
 
     def build(self) -> nn.Module: # Untrained; returns logits (N, 10)
         "The network."
@@ -56,6 +58,7 @@ PLAIN = Augmentation(crop_probability=0, degrees=0)
 # %% ../nbs/14_train.ipynb #14a00027
 _QUICKLY = OneCycle(max_lr=0.03, betas=(0.7, 0.9), warm_up=0.2, label_smoothing=0.05)
 _WELL = OneCycle(max_lr=0.01, betas=(0.7, 0.9), warm_up=0.2, label_smoothing=0.1)
+_TAUGHT = replace(_WELL, label_smoothing=0.)
 _TINY = OneCycle(max_lr=0.04, weight_decay=0., betas=(0.9, 0.99), warm_up=0.2)
 _MILDER = replace(MILD, degrees=7, scale=0.08)
 
@@ -65,9 +68,9 @@ RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (
     Recipe('s6', S6Net, (16, 24, 24, 32), 5, batch_size=256, schedule=_QUICKLY, augmentation=MILD, share=0.5),
     Recipe('quick', FastNet, (8, 32, 48), 1, batch_size=256, schedule=_QUICKLY, augmentation=PLAIN, share=0.65),
     Recipe('fast', FastNet, (16, 32, 44), 3, batch_size=256, schedule=_QUICKLY, augmentation=MILD, share=0.8),
-    Recipe('best', S6Net, (16, 26, 26, 32), 20, schedule=_WELL, augmentation=MILD),
+    Recipe('best', S6Net, (16, 26, 26, 32), 40, schedule=_TAUGHT, augmentation=MILD, soft=0.9),
     Recipe('handwriting', S6Net, (16, 26, 26, 32), 20, schedule=_WELL, augmentation=PENS),
-    Recipe('small', S6Net, (10, 14, 16, 22), 15, schedule=_WELL, augmentation=MILD),
+    Recipe('small', S6Net, (10, 14, 16, 22), 30, schedule=replace(_TAUGHT, max_lr=0.02), augmentation=MILD, soft=0.9),
     Recipe('tiny', TinyNet, (10, 10, 10, 10), 50, schedule=_TINY, augmentation=_MILDER),
 )}
 
@@ -98,11 +101,11 @@ def run_recipe(
     "Train by a recipe; raises what `find_recipe`, `load_data`, `fit` and `company` raise."
     recipe = find_recipe(recipe)
     place = get_device('cpu' if device is None and part()[1] > 1 else device)
-    loaders = load_data(recipe.batch_size, root, seed=seed, validation=validation, batched=True,
-                        augmentation=recipe.augmentation, device=place, share=recipe.share)
+    train, test = load_data(recipe.batch_size, root, seed=seed, validation=validation, batched=True,
+                            augmentation=recipe.augmentation, device=place, share=recipe.share)
     set_seed(seed)
     model = recipe.build().to(place, memory_format=torch.channels_last)
-    network, train, test = share(model, *loaders)
+    network, train, test = share(model, softened(train, recipe.soft), test)
     def told_plainly(callback: Callable[[Training], None]) -> Callable[[Training], None]:
         return lambda training: callback(training._replace(model=model))   # and not the shared network
     with company():

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import Subset
 
-from .checks import check_classes, check_number
+from .checks import check_classes, check_number, check_probabilities
 from .datasets import plot_images
 from .model import ask, check_network, device_of, evaluating
 from .progress import progress_bar
@@ -109,6 +109,15 @@ def _asking_every(device: torch.device) -> int: # Steps
     "How often a training asks for numbers: a graphics card that is asked at each step can't work ahead."
     return 1 if device.type == 'cpu' else 50
 
+def _digits(labels: torch.Tensor) -> torch.Tensor: # (N,)
+    "Labels (N,) as they are; of soft targets (N, classes), the digits that they hold most probable."
+    return labels.argmax(1) if labels.ndim == 2 and labels.is_floating_point() else labels
+
+def _check_answers(logits: torch.Tensor, labels: torch.Tensor) -> None:
+    "Raise `ValueError` or `TypeError` for labels, or soft targets, that don't fit."
+    if labels.ndim == 2 and labels.is_floating_point(): check_probabilities(labels, logits.shape[-1])
+    count_correct(logits, _digits(labels))
+
 def _check_loss(loss: torch.Tensor, seen: int) -> None:
     "Raise `FloatingPointError` for a loss that isn't finite."
     if not math.isfinite(loss.item()):
@@ -116,7 +125,8 @@ def _check_loss(loss: torch.Tensor, seen: int) -> None:
 
 def _sums(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor: # (2,) where the logits are
     "The losses of a batch, and its right answers, each added up."
-    return torch.stack([F.cross_entropy(logits, labels, reduction='sum').float(), (logits.argmax(1) == labels).sum()])
+    right = logits.argmax(1) == _digits(labels)
+    return torch.stack([F.cross_entropy(logits, labels, reduction='sum').float(), right.sum()])
 
 def _score(sums: torch.Tensor, seen: int) -> Score:
     "The score that belongs to such sums over `seen` images."
@@ -126,7 +136,7 @@ def _score(sums: torch.Tensor, seen: int) -> Score:
 # %% ../nbs/03_util.ipynb #6a31f13b
 def train_epoch(
     model: nn.Module, # Returns logits (N, 10)
-    loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # Batches of images and labels
+    loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # Batches of images and labels (N,), or soft targets (N, 10)
     optimizer: torch.optim.Optimizer, # Over the model's parameters
     scheduler: torch.optim.lr_scheduler.LRScheduler | None = None, # Stepped after each batch
     label_smoothing: float = 0., # Share of each target that is spread over all classes, 0 to below 1
@@ -137,8 +147,8 @@ def train_epoch(
     model.train()
     for step, (images, labels) in enumerate(loader):
         logits, labels, asked = ask(model, images), labels.to(device), step % _asking_every(device) == 0
-        if asked: count_correct(logits, labels)   # which refuses labels that don't fit, before a step is made
-        labels = labels.long()
+        if asked: _check_answers(logits, labels)   # before a step is made
+        labels = labels.long() if labels.ndim == 1 else labels.to(logits.dtype)
         loss = F.cross_entropy(logits, labels, label_smoothing=label_smoothing)
         if asked: _check_loss(loss, seen)
         loss.backward(); optimizer.step(); optimizer.zero_grad()
