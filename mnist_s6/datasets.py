@@ -34,7 +34,7 @@ def plot_images(
 ) -> 'Figure': # A matplotlib figure, not shown yet
     "Draw images in a grid with one grey scale; raises `ValueError` where shapes or titles don't fit."
     from matplotlib.figure import Figure
-    images = torch.as_tensor(images).detach().cpu().numpy()
+    images = torch.as_tensor(images).detach().cpu().float().numpy()
     if images.ndim == 4 and images.shape[1] == 1: images = images[:, 0]
     if images.ndim != 3 or not len(images) or len(titles) not in (0, len(images)):
         raise ValueError(f'images have shape {tuple(images.shape)} and {len(titles)} titles; '

@@ -9,14 +9,18 @@ import pytest
 import torch
 from matplotlib import colormaps
 from matplotlib.colors import to_rgb
+from torchvision.datasets import MNIST
 
+from mnist_s6.datasets import plot_images
+from mnist_s6.files import data_folder
 from mnist_s6.model import FastNet, S6Net
 from mnist_s6.small import TinyNet
 from mnist_s6.stress import CORRUPTIONS
 from mnist_s6.util import History
 from mnist_s6.widgets import BLUE, ORANGE, SIGNED, front_end, modules, network_bytes, saved_state
-from mnist_s6.widgets.drawing import draw_explorer, sheet_bytes
-from mnist_s6.widgets.filters import filter_explorer
+from mnist_s6.widgets.augmentation import augmentation_picture
+from mnist_s6.widgets.drawing import draw_explorer, draw_picture, sheet_bytes
+from mnist_s6.widgets.filters import filter_explorer, filter_picture
 from mnist_s6.widgets.intervals import intervals_explorer
 from mnist_s6.widgets.live import snapshot, training_picture
 from mnist_s6.widgets.stressing import stress_explorer
@@ -86,6 +90,11 @@ def test_any_default_precision(precision: torch.dtype, request: pytest.FixtureRe
         stress = stress_explorer(model, torch.rand(10, 28, 28), torch.arange(10))
         assert all((stress.set(kind=kind), stress.still())[1].text for kind in CORRUPTIONS)
         assert "2 of 3 intervals caught the truth" in intervals_explorer(tests=3).still().text
+        assert filter_picture(model, torch.rand(1, 28, 28), depth=0).text
+        assert draw_picture(usual, torch.zeros(140, 140, dtype=torch.uint8).index_fill_(1, torch.arange(60, 80), 255)).text
+    test_set = MNIST(str(data_folder()), train=False)
+    assert "before normalising" in augmentation_picture(test_set).text
+    assert len(plot_images(torch.rand(2, 28, 28)).axes) >= 2
 
 
 def test_wrapped_networks_are_sent_and_shown_as_what_is_inside() -> None:

@@ -80,8 +80,9 @@ def augmentation_steps(
         torch.default_generator.manual_seed(seed)
         stages = [image]
         for step in transform.transforms: stages.append(step(stages[-1]))
+        stages[-2:] = [stage.float() for stage in stages[-2:]]   # numbers that NumPy knows too
         torch.default_generator.manual_seed(seed)   # the first draw is the one above
-        drawn = torch.stack([transform(image) for _ in range(draws)])
+        drawn = torch.stack([transform(image) for _ in range(draws)]).float()
     return AugmentationSteps(label, stages, 0 in cropped, divmod(numbered.min().item(), 28), angles[0], drawn,
                              [number - 1 for number in cropped if number],
                              tuple(transform.transforms[-1](torch.tensor([[[0., 1.]]])).flatten().tolist()))
@@ -125,9 +126,9 @@ def _draw_draws(axes: Axes, steps: AugmentationSteps) -> None:
 def _draw_histograms(axes: Axes, steps: AugmentationSteps) -> None:
     "How many pixels have which value, before (filled) and after normalising (outline)."
     before, after = steps.stages[-2:]
-    axes.stairs(before.histc(24, 0, 1), torch.linspace(0, 1, 25), baseline=0.5, fill=True, color=BLUE, label='before')
-    ends = torch.linspace(*steps.limits, 25)
-    axes.stairs(after.histc(24, *steps.limits), ends, baseline=0.5, color=ORANGE, linewidth=2, label='after')
+    ends, after_ends = (torch.linspace(*span, 25, dtype=torch.float) for span in ((0, 1), steps.limits))
+    axes.stairs(before.histc(24, 0, 1), ends, baseline=0.5, fill=True, color=BLUE, label='before')
+    axes.stairs(after.histc(24, *steps.limits), after_ends, baseline=0.5, color=ORANGE, linewidth=2, label='after')
     axes.set(yscale='log', ylim=(0.5, 1000), xlabel='value', ylabel='pixels')
     axes.set_title('pixel values before and after normalising', fontsize=9)
     axes.legend(fontsize=8)

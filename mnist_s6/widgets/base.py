@@ -52,7 +52,7 @@ def mosaic(
                          'expected (N, H, W) with N and columns at least 1')
     count, height, width = images.shape
     rows = math.ceil(count/columns)
-    tiles = torch.full((rows*columns, height + 1, width + 1), math.nan)
+    tiles = torch.full((rows*columns, height + 1, width + 1), math.nan, dtype=torch.float)
     tiles[:count, :height, :width] = images.detach().cpu()
     grid = tiles.view(rows, columns, height + 1, width + 1).transpose(1, 2)
     return grid.reshape(rows*(height + 1), columns*(width + 1))[:-1, :-1]

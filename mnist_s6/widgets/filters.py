@@ -36,7 +36,7 @@ def _what_it_sees(step: LayerPass, row: int, column: int, height: int, width: in
 def _show(axes: Axes, image: torch.Tensor, title: str, limit: float | None = None, window: tuple | None = None) -> None:
     "A map (H, W), grey or in colours from −limit to limit, with a frame around a window."
     look = {'cmap': 'gray'} if limit is None else {'cmap': SIGNED, 'vmin': -limit, 'vmax': limit}
-    axes.imshow(image, **look)
+    axes.imshow(image.float(), **look)
     axes.set_title(title, fontsize=8)
     axes.axis('off')
     if window is None: return

@@ -192,7 +192,7 @@ def _draw_page(axes: Axes, book: MistakeBook, chosen: torch.Tensor, which: int) 
     "The page that holds mistake number `which` of the chosen ones, with a frame around it."
     found, start = book.mistakes, which//PAGE_SIZE*PAGE_SIZE
     page, (h, w) = chosen[start:start + PAGE_SIZE], found.images.shape[2:]
-    tiles = torch.full((PAGE_SIZE, h + math.ceil(0.7*h), w), math.nan)   # room for two lines of text below
+    tiles = torch.full((PAGE_SIZE, h + math.ceil(0.7*h), w), math.nan, dtype=torch.float)   # room for two lines of text below
     tiles[:len(page), :h] = _grey(book, found.images[page]).float()
     axes.imshow(mosaic(tiles, PAGE_COLUMNS), cmap='gray', vmin=0, vmax=255)
     for i, place in enumerate(page.tolist()):
@@ -229,7 +229,7 @@ def _draw_neighbours(axes: Axes, book: MistakeBook, near: Neighbours, title: str
     axes.axis('off')
     if not len(near.images): return
     h, w = near.images.shape[2:]
-    tiles = torch.full((5, h, w), math.nan)
+    tiles = torch.full((5, h, w), math.nan, dtype=torch.float)
     tiles[:len(near.images)] = _grey(book, near.images).float()
     axes.imshow(mosaic(tiles, 5), cmap='gray', vmin=0, vmax=255)
     for i, index in enumerate(near.indices.tolist()):
