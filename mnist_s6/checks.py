@@ -45,7 +45,7 @@ def check_classes(
     if low < 0 or high >= classes:
         raise ValueError(f'{name} are from {low} to {high}; expected 0 to {classes - 1}')
 
-# %% ../nbs/17_checks.ipynb #467df569
+# %% ../nbs/17_checks.ipynb #35a1a87c
 def check_probabilities(
     targets: 'torch.Tensor', # (N, classes)
     classes: int = 10,
@@ -55,6 +55,6 @@ def check_probabilities(
     found = f'have shape {tuple(targets.shape)} and are of type {targets.dtype}'
     fits = targets.ndim == 2 and targets.shape[1] == classes and targets.is_floating_point()
     if fits and len(targets):
-        off = (targets.sum(1) - 1).abs().max().item()   # not-a-number compares false
-        found, fits = f'are down to {targets.min():.3g}, and a row is off by {off:.3g}', targets.min() >= 0 and off < 1e-3
+        low, off = targets.min().item(), (targets.sum(1) - 1).abs().max().item()
+        found, fits = f'are down to {low:.3g}, and a row is off by {off:.3g}', low >= 0 and off < 1e-3   # and no nan
     if not fits: raise ValueError(f'{name} {found}; expected probabilities (N, {classes}), each row of which sums to 1')

@@ -42,6 +42,7 @@ def small(monkeypatch):
     for name, augmentation in ("tiny", MILD), ("unchanged", PLAIN):
         monkeypatch.setitem(library.RECIPES, name, Recipe(name, FastNet, (4, 6, 8), EPOCHS, batch_size=100, augmentation=augmentation))
     monkeypatch.setitem(library.RECIPES, "shared", Recipe("shared", TinyNet, (4, 4, 4), EPOCHS, batch_size=100, augmentation=MILD))
+    monkeypatch.setitem(library.RECIPES, "taught", Recipe("taught", FastNet, (4, 6, 8), EPOCHS, batch_size=100, augmentation=MILD, soft=0.9))
     monkeypatch.setenv("GLOO_SOCKET_IFNAME", "lo")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -165,6 +166,14 @@ def test_kernels_that_layers_share(tmp_path):
     for count in (1, 2):
         train(count, tmp_path / str(count), recipe="shared")
     assert distance(tmp_path / "1", tmp_path / "2") < TOLERANCE
+
+
+def test_soft_targets(tmp_path, alone):
+    """Each process learns its images' own targets; and they make another network than labels do."""
+    for count in (1, 2):
+        train(count, tmp_path / str(count), recipe="taught")
+    assert distance(tmp_path / "1", tmp_path / "2") < TOLERANCE
+    assert not the_same(tmp_path / "2", alone)
 
 
 @pytest.mark.parametrize("count", [1, 2, 4])

@@ -334,7 +334,6 @@ def test_fit_complains_before_it_trains(change: dict[str, object], error: type[E
 
 @pytest.mark.parametrize("labels, error, message", [
     (F.one_hot(torch.arange(8), 10), ValueError, "logits have shape (8, 10) and labels (8, 10); expected (N, classes) and (N,). If labels are one-hot"),
-    (F.one_hot(torch.arange(8), 10).float(), ValueError, "If labels are one-hot, pass their argmax(1)"),
     (torch.arange(8)[:, None], ValueError, "labels (8, 1)"), (torch.arange(7), ValueError, "labels (7,)"),
     (torch.arange(8.0), TypeError, "labels are of type torch.float32; expected whole numbers"),
     (torch.arange(8) + 3, ValueError, "labels are from 3 to 10; expected 0 to 9"),
@@ -348,6 +347,12 @@ def test_labels_that_do_not_fit_are_told_before_a_step(labels: torch.Tensor, err
     assert torch.equal(net[1].weight, before)
     with pytest.raises(error, match=re.escape(message)):
         evaluate(net, wrong)
+
+
+def test_only_a_training_takes_soft_targets() -> None:
+    """An evaluation compares with labels."""
+    with pytest.raises(ValueError, match=re.escape("If labels are one-hot, pass their argmax(1)")):
+        evaluate(small_net(), [(torch.rand(8, 1, 28, 28), F.one_hot(torch.arange(8), 10).float())])
 
 
 @pytest.mark.parametrize("kind", [torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64])

@@ -20,7 +20,7 @@ __all__ = ['EXERCISES', 'progress', 'reset', 'accuracy', 'adamw_step', 'add_byte
            'step_too_far', 'ten_layers', 'too_high', 'train_one_epoch', 'two_layer_gradients', 'unmoved',
            'unregistered', 'velocity_limit', 'weight_decay_step', 'when_the_nines', 'which_flight', 'which_underfits',
            'wilson', 'with_temperature', 'without_augmentation', 'zero_start', 'chance_to_tell', 'hide_square',
-           'limit_for', 'read_what_slips', 'sure_of_letters', 'what_shifts_buy']
+           'limit_for', 'read_what_slips', 'sure_of_letters', 'what_shifts_buy', 'mixed_target', 'soft_cross_entropy']
 
 # %% ../../nbs/40_exercises.ipynb #6eb0c8eb
 from .bugs import alone_and_in_company, fits, loss_at_start, order_of_checks, unmoved, unregistered
@@ -49,6 +49,7 @@ from .robust import what_shifts_buy
 from .rooms import bug_in_forward, bug_in_loop, bug_in_regression, bug_in_schedule, bug_in_split
 from .rooms import room_1, room_10, room_11, room_12, room_2, room_3, room_4, room_5, room_6, room_7
 from .rooms import room_8, room_9
+from .softening import mixed_target, soft_cross_entropy
 from .steps import early_stop, momentum_step, one_cycle, sgd_step
 from .truth import best_of, find_the_leak, half_as_wide, honest_choice, mcnemar, mean_interval
 from .truth import wilson
@@ -73,7 +74,8 @@ _all_ = ['accuracy', 'adamw_step', 'add_bytes', 'alone_and_in_company', 'answere
          'ten_layers', 'too_high', 'train_one_epoch', 'two_layer_gradients', 'unmoved', 'unregistered',
          'velocity_limit', 'weight_decay_step', 'when_the_nines', 'which_flight', 'which_underfits',
          'wilson', 'with_temperature', 'without_augmentation', 'zero_start',
-         'chance_to_tell', 'hide_square', 'limit_for', 'read_what_slips', 'sure_of_letters', 'what_shifts_buy']
+         'chance_to_tell', 'hide_square', 'limit_for', 'read_what_slips', 'sure_of_letters', 'what_shifts_buy',
+         'mixed_target', 'soft_cross_entropy']
 
 # %% ../../nbs/40_exercises.ipynb #68e1391b
 #: All exercises, in the order of the course
@@ -97,7 +99,8 @@ EXERCISES: tuple[Exercise, ...] = (
     half_as_wide, wilson, mcnemar, mean_interval, best_of, honest_choice, find_the_leak,
     found_and_trusted, first_learned, when_the_nines, which_flight, no_slopes,
     expected_calibration_error, with_temperature, answered_above, read_the_refusals,
-    sure_of_letters, chance_to_tell, limit_for, read_what_slips, hide_square, what_shifts_buy)
+    sure_of_letters, chance_to_tell, limit_for, read_what_slips, hide_square, what_shifts_buy,
+    soft_cross_entropy, mixed_target)
 
 # %% ../../nbs/40_exercises.ipynb #831ebb42
 def progress() -> Progress:
