@@ -138,9 +138,14 @@ class BatchedLoader:
     def __len__(self) -> int: return math.ceil(self.count/self.batch_size)   # batches in an epoch
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]: # (N, 1, 28, 28), (N,)
-        n, several = len(self.images), max(1, 512//self.batch_size)*self.batch_size   # several are made at once
+        n = len(self.images)
         order = torch.randperm(n, generator=self.generator) if self.augmentation else torch.arange(n)
-        for indices in order[:self.count].to(self.images.device).split(several):
+        yield from self.batches(order[:self.count])
+
+    def batches(self, order: torch.Tensor) -> Iterator[tuple[torch.Tensor, torch.Tensor]]: # (N, 1, 28, 28), (N,)
+        "The images at the places `order` (n,), in batches."
+        several = max(1, 512//self.batch_size)*self.batch_size   # are made at once
+        for indices in order.to(self.images.device).split(several):
             yield from zip(self.make(indices).split(self.batch_size), self.labels[indices].split(self.batch_size))
 
     def make(self, indices: torch.Tensor, own: slice | torch.Tensor = slice(None)) -> torch.Tensor: # (n, 1, 28, 28)

@@ -20,7 +20,8 @@ from .augment import Augmentation
 from .datasets import load_data
 from .files import write_atomically, writing
 from .model import FastNet, S6Net
-from .scale import company, part, read_everywhere, share
+from .scale import SharedNetwork, company, part, read_everywhere, share
+from .selection import ChoosingLoader
 from .small import TinyNet
 from .threads import twin
 from .util import History, OneCycle, Training, fit, get_device, set_seed
@@ -38,6 +39,8 @@ class Recipe:
     schedule: OneCycle = OneCycle() # How to step
     augmentation: Augmentation = Augmentation() # The course's
     share: float = 1. # Of the training images that an epoch takes, see `BatchedLoader`
+    hard: float = 0. # Of an epoch's images, the share that is chosen for a high loss, see `ChoosingLoader`
+    settled: int = 0 # After so many epochs, the first block learns no more; 0 is never
 
     def build(self) -> nn.Module: # Untrained; returns logits (N, 10)
         "The network."
@@ -64,7 +67,8 @@ _MILDER = replace(MILD, degrees=7, scale=0.08)
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (
     Recipe('s6', S6Net, (16, 24, 24, 32), 5, batch_size=256, schedule=_QUICKLY, augmentation=MILD, share=0.5),
     Recipe('quick', FastNet, (8, 32, 48), 1, batch_size=256, schedule=_QUICKLY, augmentation=PLAIN, share=0.65),
-    Recipe('fast', FastNet, (16, 32, 44), 3, batch_size=256, schedule=_QUICKLY, augmentation=MILD, share=0.8),
+    Recipe('fast', FastNet, (16, 32, 44), 7, batch_size=256, schedule=_QUICKLY, augmentation=MILD, share=0.25,
+           hard=0.7, settled=4),
     Recipe('best', S6Net, (16, 26, 26, 32), 20, schedule=_WELL, augmentation=MILD),
     Recipe('handwriting', S6Net, (16, 26, 26, 32), 20, schedule=_WELL, augmentation=PENS),
     Recipe('small', S6Net, (10, 14, 16, 22), 15, schedule=_WELL, augmentation=MILD),
@@ -86,6 +90,18 @@ class Run(NamedTuple):
     model: nn.Module # In evaluation mode
     history: History
 
+# %% ../nbs/14_train.ipynb #5864f0f1
+def _settling(
+    recipe: Recipe, # Its network has blocks in `features`
+    network: nn.Module, # What is trained: the network itself, or shared by several processes
+) -> Callable[[Training], None]:
+    "A callback for `fit`: the first block rests after `settled` epochs."
+    def settle(training: Training) -> None:
+        if len(training.history) < recipe.settled or not recipe.settled: return
+        training.model.features[0].requires_grad_(False)
+        if isinstance(network, SharedNetwork): network.connect(training.model)
+    return settle
+
 # %% ../nbs/14_train.ipynb #a0336d4f
 def run_recipe(
     recipe: Recipe | str, # Or the name of one of `RECIPES`
@@ -103,10 +119,14 @@ def run_recipe(
     set_seed(seed)
     model = recipe.build().to(place, memory_format=torch.channels_last)
     network, train, test = share(model, *loaders)
+    if recipe.hard: train = ChoosingLoader(train, recipe.hard)
     def told_plainly(callback: Callable[[Training], None]) -> Callable[[Training], None]:
         return lambda training: callback(training._replace(model=model))   # and not the shared network
+    told = [told_plainly(callback) for callback in (*callbacks, _settling(recipe, network))]
     with company():
-        return Run(model, fit(network, train, test, recipe.epochs, recipe.schedule, list(map(told_plainly, callbacks))))
+        try: return Run(model, fit(network, train, test, recipe.epochs, recipe.schedule, told))
+        finally:
+            if recipe.settled: model.features[0].requires_grad_(True)
 
 # %% ../nbs/14_train.ipynb #7b000001
 def _state(training: Training) -> dict[str, torch.Tensor]:
@@ -114,6 +134,7 @@ def _state(training: Training) -> dict[str, torch.Tensor]:
     found = {f'model.{name}': tensor for name, tensor in twin(training.model).state_dict().items()}
     for i, memory in training.optimizer.state_dict()['state'].items():   # i counts the parameters
         found |= {f'optimizer.{i}.{name}': tensor for name, tensor in memory.items()}
+    if isinstance(training.train_loader, ChoosingLoader): found['loader.losses'] = training.train_loader.losses
     found |= {'random.loader': training.train_loader.generator.get_state(), 'random.global': torch.get_rng_state()}
     return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in found.items()}
 
@@ -130,6 +151,7 @@ def _put_back(state: dict[str, torch.Tensor], training: Training) -> None:
         of_weights = tensor.shape == parameter.shape   # and no count of steps
         training.optimizer.state[parameter][memory] = (
             torch.empty_like(parameter).copy_(tensor) if of_weights else tensor.to(parameter.device, copy=True))
+    if 'loader.losses' in state: training.train_loader.losses.copy_(state['loader.losses'])
     training.train_loader.generator.set_state(state['random.loader']); torch.set_rng_state(state['random.global'])
 
 # %% ../nbs/14_train.ipynb #7b000008
