@@ -7,7 +7,8 @@ import torch
 from machine import HERE
 from mnist_s6.datasets import BatchedLoader, load_data
 from mnist_s6.files import unpack_data
-from mnist_s6.train import Recipe, Run, find_recipe
+from mnist_s6.selection import ChoosingLoader
+from mnist_s6.train import Recipe, Run, find_recipe, settling
 from mnist_s6.truth import Opening, SealedTest
 from mnist_s6.util import fit, get_device, set_seed
 from torch import nn
@@ -31,8 +32,9 @@ def train(recipe: Recipe | str, seed: int, threads: int | None = None, watched: 
     plain = BatchedLoader(Subset(loader.dataset, range(watched)), 500, device=place)
     set_seed(seed)
     model = recipe.build().to(place, memory_format=torch.channels_last)
+    chosen = ChoosingLoader(loader, recipe.hard) if recipe.hard else loader
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-        history = fit(model, loader, plain, recipe.epochs, recipe.schedule)
+        history = fit(model, chosen, plain, recipe.epochs, recipe.schedule, [settling(recipe, model)])
     return Run(model.cpu(), history)
 
 
