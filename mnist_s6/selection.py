@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['choose_images', 'ChoosingLoader']
 
-# %% ../nbs/69_selection.ipynb #7ae207da
+# %% ../nbs/69_selection.ipynb #40e61d14
 import math
 from collections.abc import Iterator
 
@@ -13,9 +13,9 @@ import torch
 import torch.nn.functional as F
 
 from .checks import check_number
-from .datasets import BatchedLoader
+from .datasets import BatchedLoader, batches_of
 
-# %% ../nbs/69_selection.ipynb #d633faae
+# %% ../nbs/69_selection.ipynb #90ed7e78
 def choose_images(
     losses: torch.Tensor, # (n,) When last seen; infinite for images that weren't seen yet
     count: int, # Images wanted, 1 to n
@@ -32,7 +32,7 @@ def choose_images(
     drawn = order[few:][shuffled(n - few)[:count - few]]
     return torch.cat([order[:few], drawn])[shuffled(count)]
 
-# %% ../nbs/69_selection.ipynb #101dcefe
+# %% ../nbs/69_selection.ipynb #334155c5
 class ChoosingLoader(BatchedLoader):
     "Batches of which a share has a high loss; raises `ValueError` or `TypeError` for a share out of range."
     def __init__(self,
@@ -45,7 +45,7 @@ class ChoosingLoader(BatchedLoader):
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]: # (N, 1, 28, 28), (N,)
         order = choose_images(self.losses, self.count, self.hard, self.generator)
-        for self.shown, batch in zip(order.split(self.batch_size), self.loader.batches(order)): yield batch
+        for self.shown, batch in zip(order.split(self.batch_size), batches_of(self.loader, order)): yield batch
 
     def tell(self, logits: torch.Tensor) -> None: # (N, 10), for the batch that was given last
         "Note how each image of a batch went."
