@@ -8,7 +8,8 @@ from machine import HERE
 from mnist_s6.datasets import BatchedLoader, load_data
 from mnist_s6.distillation import softened
 from mnist_s6.files import unpack_data
-from mnist_s6.train import Recipe, Run, find_recipe
+from mnist_s6.selection import ChoosingLoader
+from mnist_s6.train import Recipe, Run, find_recipe, settling
 from mnist_s6.truth import Opening, SealedTest
 from mnist_s6.util import fit, get_device, set_seed
 from torch import nn
@@ -32,8 +33,10 @@ def train(recipe: Recipe | str, seed: int, threads: int | None = None, watched: 
     plain = BatchedLoader(Subset(loader.dataset, range(watched)), 500, device=place)
     set_seed(seed)
     model = recipe.build().to(place, memory_format=torch.channels_last)
+    taught = softened(loader, recipe.soft)
+    chosen = ChoosingLoader(taught, recipe.hard) if recipe.hard else taught
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-        history = fit(model, softened(loader, recipe.soft), plain, recipe.epochs, recipe.schedule)
+        history = fit(model, chosen, plain, recipe.epochs, recipe.schedule, [settling(recipe, model)])
     return Run(model.cpu(), history)
 
 

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MEAN', 'STD', 'plot_images', 'plain_transforms', 'train_transforms', 'SeededLoader', 'make_batch', 'BatchedLoader',
-           'stratified_split', 'load_data']
+           'batches_of', 'stratified_split', 'load_data']
 
 # %% ../nbs/01_datasets.ipynb #378e70af
 import math
@@ -138,10 +138,9 @@ class BatchedLoader:
     def __len__(self) -> int: return math.ceil(self.count/self.batch_size)   # batches in an epoch
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]: # (N, 1, 28, 28), (N,)
-        n, several = len(self.images), max(1, 512//self.batch_size)*self.batch_size   # several are made at once
+        n = len(self.images)
         order = torch.randperm(n, generator=self.generator) if self.augmentation else torch.arange(n)
-        for indices in order[:self.count].to(self.images.device).split(several):
-            yield from zip(self.make(indices).split(self.batch_size), self.labels[indices].split(self.batch_size))
+        yield from batches_of(self, order[:self.count])
 
     def make(self, indices: torch.Tensor, own: slice | torch.Tensor = slice(None)) -> torch.Tensor: # (n, 1, 28, 28)
         "The images at `indices` (or only `own` of them) from memory, augmented and normalised."
@@ -149,6 +148,16 @@ class BatchedLoader:
         if draws: draws = draws.of(own, self.images.device)
         images = self.images.index_select(0, indices[own])
         return make_batch(images, draws, self.augmentation.crop_size if draws else 28, self.pixels)
+
+# %% ../nbs/01_datasets.ipynb #ccfe7ad6
+def batches_of(
+    loader: BatchedLoader,
+    order: torch.Tensor, # (n,) Places of images
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]: # (N, 1, 28, 28), (N,)
+    "The images at these places, in this order, batch by batch."
+    size = loader.batch_size
+    for indices in order.to(loader.images.device).split(max(1, 512//size)*size):   # several are made at once
+        yield from zip(loader.make(indices).split(size), loader.labels[indices].split(size))
 
 # %% ../nbs/01_datasets.ipynb #c772db62
 def stratified_split(

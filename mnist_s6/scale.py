@@ -96,6 +96,10 @@ class SharedNetwork(nn.Module):
         super().__init__()
         for layer in model.modules():
             if type(layer) is nn.BatchNorm2d: layer.__class__ = _SharedBatchNorm
+        self.connect(model)
+
+    def connect(self, model: nn.Module) -> None: # Again, when other parameters are to learn
+        "Average the gradients of all parameters that learn."
         self.share = nn.parallel.DistributedDataParallel(model)
         self.share.broadcast_buffers = False   # the running statistics are alike anyway
 

@@ -59,7 +59,7 @@ class Step:
     share: float = 1. # Of the images that an epoch takes, see `BatchedLoader`
 
 # %% ../nbs/30_speed.ipynb #148d58f5
-#: What each step changes of the one before; the last is the recipe `fast`
+#: What each step changes of the one before; the last is `fast` before it chose its images
 STEPS: tuple[Step, ...] = tuple(accumulate((
     dict(change='augment whole batches', batched=True),
     dict(change='channels last', channels_last=True),
@@ -118,7 +118,7 @@ def plot_ledger(
     axes.barh(places, values, color='#0072B2')
     for place, value in enumerate(values): axes.text(value*1.05, place, f'{value:,.0f} s', va='center', fontsize=9)
     axes.set(yticks=places, yticklabels=list(seconds), xscale='log', xlim=(min(values)/3, max(values)*3),
-             xlabel='seconds of training in all', ylabel='step', title='From the first session to the recipe fast')
+             xlabel='seconds of training in all', ylabel='step', title='Eight changes since the first session')
     axes.invert_yaxis()
     return figure
 

@@ -154,6 +154,7 @@ def train_epoch(
         loss.backward(); optimizer.step(); optimizer.zero_grad()
         if scheduler: scheduler.step()
         sums += _sums(logits.detach(), labels); seen += len(labels)
+        if hasattr(loader, 'tell'): loader.tell(logits.detach())   # a loader that chooses, see 69_selection
         if on_batch: on_batch(_score(sums, seen) if asked else None)
     check_number('the number of images in the loader', seen, 1, math.inf)
     _check_loss(sums[0], seen)

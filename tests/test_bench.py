@@ -113,7 +113,7 @@ def test_the_trainings_of_a_row_are_those_that_it_names(measured: str, monkeypat
 
 def test_a_sealed_training_is_the_recipe_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same weights as `run_recipe`, without a look at a test image."""
-    tiny = Recipe("tiny", RECIPES["fast"].network, (2, 2, 2), 1, batch_size=100, augmentation=PLAIN, share=0.01)
+    tiny = Recipe("tiny", RECIPES["fast"].network, (2, 2, 2), 3, batch_size=100, augmentation=PLAIN, share=0.01, hard=0.5, settled=1)
     ours = seal.train(tiny, 3)
     theirs = run_recipe(tiny, 3, seal.ROOT, device="cpu")
     assert weights_digest(ours.model.state_dict()) == weights_digest(theirs.model.state_dict())

@@ -43,6 +43,8 @@ def small(monkeypatch):
         monkeypatch.setitem(library.RECIPES, name, Recipe(name, FastNet, (4, 6, 8), EPOCHS, batch_size=100, augmentation=augmentation))
     monkeypatch.setitem(library.RECIPES, "shared", Recipe("shared", TinyNet, (4, 4, 4), EPOCHS, batch_size=100, augmentation=MILD))
     monkeypatch.setitem(library.RECIPES, "taught", Recipe("taught", FastNet, (4, 6, 8), EPOCHS, batch_size=100, augmentation=MILD, soft=0.9))
+    choosing = Recipe("choosing", FastNet, (4, 6, 8), EPOCHS, batch_size=50, augmentation=MILD, share=0.5, hard=0.7, settled=2)
+    monkeypatch.setitem(library.RECIPES, "choosing", choosing)
     monkeypatch.setenv("GLOO_SOCKET_IFNAME", "lo")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -174,6 +176,13 @@ def test_soft_targets(tmp_path, alone):
         train(count, tmp_path / str(count), recipe="taught")
     assert distance(tmp_path / "1", tmp_path / "2") < TOLERANCE
     assert not the_same(tmp_path / "2", alone)
+
+
+def test_a_choice_of_images_and_a_block_that_settles(tmp_path):
+    """All processes are told the same losses and choose the same, and they agree anew on whose gradients they send."""
+    for count in (1, 2, 4):
+        train(count, tmp_path / str(count), recipe="choosing")
+    assert max(distance(tmp_path / "1", tmp_path / count) for count in "24") < TOLERANCE
 
 
 @pytest.mark.parametrize("count", [1, 2, 4])
