@@ -47,13 +47,13 @@ def unpack_targets(
     data: bytes, # As `pack_targets` makes them
 ) -> torch.Tensor: # (n, 10), each row sums to 1
     "The probabilities again, rounded; raises `ValueError` if the bytes are damaged."
-    try: levels = lzma.decompress(data)
-    except lzma.LZMAError as error: raise ValueError(f'the soft targets are damaged ({error})') from None
-    found = torch.frombuffer(bytearray(levels or b'?'), dtype=torch.uint8)
-    sums = found.view(-1, 10).sum(1, keepdim=True) if len(found) % 10 == 0 else torch.zeros(1)   # (n, 1)
-    if sums.min() < 1:
-        raise ValueError(f'{len(levels):,} bytes are no soft targets: expected ten for each image, not all of them 0')
-    return found.view(-1, 10)/sums
+    try: levels, damage = lzma.decompress(data), 'expected ten numbers for each image, not all of them 0'
+    except lzma.LZMAError as error: levels, damage = b'', str(error)
+    whole = len(levels) > 0 and len(levels) % 10 == 0
+    found = torch.frombuffer(bytearray(levels if whole else 10), dtype=torch.uint8).view(-1, 10)   # (n, 10)
+    sums = found.sum(1, keepdim=True)   # (n, 1)
+    if not sums.all(): raise ValueError(f'the soft targets are damaged: {damage}')
+    return found/sums
 
 # %% ../nbs/70_distillation.ipynb #249ebf29
 def soft_targets() -> torch.Tensor: # (60000, 10), in the order of MNIST's training file; each row sums to 1
@@ -97,6 +97,8 @@ def softened(
 ) -> BatchedLoader: # The same batches, with soft targets (N, 10) in place of labels; with weight 0, `loader` itself
     "Let a loader tell soft targets; raises `ValueError` or `TypeError`, and what `soft_targets` raises."
     if not check_number('weight', weight, 0, 1): return loader
+    if not isinstance(loader, BatchedLoader):
+        raise TypeError(f'loader is a {type(loader).__name__}; expected a BatchedLoader, from load_data(batched=True)')
     taught, soft = copy(loader), soft_targets()[_rows(loader.dataset)]
     taught.labels = mix_targets(soft, loader.labels.cpu(), weight).to(loader.images.device)
     return taught

@@ -54,7 +54,7 @@ def test_the_shipped_targets_are_of_these_images(mnist: MNIST) -> None:
 @pytest.mark.parametrize("damage", [
     lambda data: data[:-1], lambda data: data[: len(data) // 2], lambda data: b"", lambda data: b"hello",
     lambda data: data[:5000] + bytes([data[5000] ^ 1]) + data[5001:], lambda data: bytes(60) + data,
-    lambda data: lzma.compress(bytes(600_000)), lambda data: lzma.compress(b"\xff" * 17), lambda data: pack_targets(torch.eye(10)),
+    lambda data: lzma.compress(bytes(600_000)), lambda data: lzma.compress(b"\xff" * 17), lambda data: lzma.compress(b""), lambda data: pack_targets(torch.eye(10)),
 ])
 def test_a_damaged_file_is_told(damage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And what to do; also where it is whole, but something else."""
@@ -134,6 +134,8 @@ def test_softening_leaves_the_loader_as_it_is() -> None:
             softened(first, weight)
     with pytest.raises(ValueError, match="labels have shape"):
         softened(taught, 0.9)
+    with pytest.raises(TypeError, match="loader is a SeededLoader; expected a BatchedLoader, from load_data"):
+        softened(load_data(100)[0], 0.9)  # type: ignore[arg-type]
 
 
 def test_other_images_are_refused(mnist: MNIST) -> None:

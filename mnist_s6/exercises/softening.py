@@ -35,7 +35,7 @@ def soft_cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Ten
 def _(logits, targets): return (logits.logsumexp(1) - (targets*logits).sum(1)).mean()
 
 # %% ../../nbs/72_softening.ipynb #4d4780f0
-@soft_cross_entropy.mistake('That is the mean over images and digits. Add up the digits, and take the mean over images.')
+@soft_cross_entropy.mistake('That is the mean over everything. Add up over the digits, then take the mean over images.')
 def _(logits, targets): return -(targets*logits.log_softmax(1)).mean()
 @soft_cross_entropy.mistake('That is the sum over images; take their mean.')
 def _(logits, targets): return -(targets*logits.log_softmax(1)).sum()
