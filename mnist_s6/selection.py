@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['choose_images', 'ChoosingLoader']
 
-# %% ../nbs/69_selection.ipynb #40e61d14
+# %% ../nbs/69_selection.ipynb #b76c1225
 import math
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from .checks import check_number
 from .datasets import BatchedLoader, batches_of
 
-# %% ../nbs/69_selection.ipynb #90ed7e78
+# %% ../nbs/69_selection.ipynb #4e3156c6
 def choose_images(
     losses: torch.Tensor, # (n,) When last seen; infinite for images that weren't seen yet
     count: int, # Images wanted, 1 to n
@@ -32,7 +32,7 @@ def choose_images(
     drawn = order[few:][shuffled(n - few)[:count - few]]
     return torch.cat([order[:few], drawn])[shuffled(count)]
 
-# %% ../nbs/69_selection.ipynb #334155c5
+# %% ../nbs/69_selection.ipynb #59fd424f
 class ChoosingLoader(BatchedLoader):
     "Batches of which a share has a high loss; raises `ValueError` or `TypeError` for a share out of range."
     def __init__(self,

@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from .augment import Augmentation
+from .checks import check_number
 from .datasets import load_data
 from .distillation import softened
 from .files import write_atomically, writing
@@ -98,9 +99,10 @@ def settling(
     recipe: Recipe, # Its network has blocks in `features`
     network: nn.Module, # What is trained: the network itself, or shared by several processes
 ) -> Callable[[Training], None]:
-    "A callback for `fit`: the first block rests after `settled` epochs."
+    "A callback for `fit`: the first block rests after `settled` epochs; raises `ValueError` or `TypeError`."
+    settled = check_number('settled', recipe.settled, 0, 10_000, whole=True)
     def settle(training: Training) -> None:
-        if len(training.history) < recipe.settled or not recipe.settled: return
+        if not settled or len(training.history) < settled: return
         training.model.features[0].requires_grad_(False)
         if isinstance(network, SharedNetwork): network.connect(training.model)
     return settle

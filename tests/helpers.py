@@ -14,6 +14,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 import matplotlib.pyplot  # noqa: F401  # once here, and not in each process that a test forks
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import Subset
 from torchvision.datasets import MNIST
 
@@ -24,6 +26,18 @@ ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "data"
 SITE = ROOT / "_out/site-tested"
 STILL = re.compile(r'<div class="course-explorer" id="([^"]+)".*?<p>(.*?)</p>', re.DOTALL)  # its name, its sentence
+
+
+class Asked(TorchDispatchMode):
+    """Counts how often a number is fetched from a tensor."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.times = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        self.times += function is torch.ops.aten._local_scalar_dense.default
+        return function(*args, **(kwargs or {}))
 
 
 def free_port() -> int:

@@ -13,7 +13,7 @@ import torch
 from matplotlib.figure import Figure
 from torch.utils.data import Subset
 
-from helpers import few_images, mnist
+from helpers import Asked, few_images, mnist
 from mnist_s6.datasets import BatchedLoader
 from mnist_s6.model import FastNet
 from mnist_s6.selection import ChoosingLoader, choose_images
@@ -128,6 +128,18 @@ def test_hard_images_come_again() -> None:
     assert sorted(torch.cat([ours.shown for _ in ours]).tolist()) == list(range(10))
 
 
+def test_a_graphics_card_is_asked_once_an_epoch() -> None:
+    """How many images are unseen; being told the losses asks for no number."""
+    times = []
+    for chooses in False, True:
+        ours = loader(count=60, batch_size=2)
+        with Asked() as asked:
+            for x, _ in ours if chooses else ours.loader:
+                ours.tell(torch.zeros(len(x), 10)) if chooses else None
+        times.append(asked.times)
+    assert times[1] == times[0] + 1
+
+
 def test_a_recipe_that_does_not_choose_trains_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a choosing loader."""
     monkeypatch.setattr(library, "ChoosingLoader", None)
@@ -138,6 +150,27 @@ def test_one_seed_gives_one_network_and_the_choice_matters() -> None:
     """To the last bit."""
     assert digest(TINY) == digest(TINY)
     assert len({digest(TINY), digest(TINY, 4), digest(replace(TINY, hard=0.2)), digest(replace(TINY, hard=0.0))}) == 4
+
+
+@pytest.mark.parametrize("changes", [{"hard": -0.1}, {"hard": 1.5}, {"settled": -1}, {"settled": 1.5}])
+def test_a_recipe_with_an_impossible_number_is_refused(changes: dict[str, float]) -> None:
+    """Before anything is trained."""
+    (name,) = changes
+    with pytest.raises((ValueError, TypeError), match=f"{name} is {changes[name]}; expected"):
+        digest(replace(TINY, **changes))
+
+
+def test_all_of_the_network_learns_again_after_the_training() -> None:
+    """Also where it was stopped while its first block rested."""
+    def stop(training: Training) -> None:
+        if len(training.history) == 4:
+            resting.append(not any(p.requires_grad for p in training.model.features[0].parameters()))
+            raise Enough
+
+    resting: list[bool] = []
+    with pytest.raises(Enough) as caught:
+        digest(TINY, callbacks=[stop])
+    assert resting == [True] and all(p.requires_grad for p in caught.value.training.model.parameters())
 
 
 class Enough(Exception):

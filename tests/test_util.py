@@ -17,9 +17,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers import few_images
+from helpers import Asked, few_images
 from torch import nn
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import Subset
 
 from mnist_s6 import util
@@ -147,18 +146,6 @@ def test_the_training_score_is_a_mean_over_images() -> None:
     uneven = [(images[:7], labels[:7]), (images[7:], labels[7:])]
     assert train_epoch(net, uneven, optimizer) == pytest.approx(evaluate(net, [(images, labels)]))
     assert train_epoch(net, uneven, optimizer, label_smoothing=0.3) == pytest.approx(evaluate(net, [(images, labels)]))
-
-
-class Asked(TorchDispatchMode):
-    """Counts how often a number is fetched from a tensor."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.times = 0
-
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
-        self.times += function is torch.ops.aten._local_scalar_dense.default
-        return function(*args, **(kwargs or {}))
 
 
 def test_a_graphics_card_is_seldom_asked_and_learns_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,15 +12,16 @@ __all__ = ['EXERCISES', 'progress', 'reset', 'accuracy', 'adamw_step', 'add_byte
            'found_and_trusted', 'half_as_wide', 'half_the_maps', 'honest_choice', 'interval', 'kaiming_deviation',
            'larger_batches', 'last_batch', 'linear', 'linear_gradients', 'linear_scaling', 'loss_at_start',
            'loss_of_four', 'max_pool', 'max_pool_gradient', 'mcnemar', 'mean_and_spread', 'mean_interval', 'misread',
-           'momentum_step', 'nearest', 'no_slopes', 'normalise', 'numerical_gradient', 'one_cycle', 'one_step',
-           'order_of_checks', 'order_of_means', 'order_of_training', 'output_size', 'read_a_letter', 'read_shape',
-           'read_the_curve', 'read_the_refusals', 'receptive_field', 'relu_gradient', 'room_1', 'room_10', 'room_11',
-           'room_12', 'room_2', 'room_3', 'room_4', 'room_5', 'room_6', 'room_7', 'room_8', 'room_9', 'same_size',
-           'score_slope', 'scores_shape', 'sgd_step', 'slope', 'slopes_twice', 'softmax', 'split', 'step_downhill',
-           'step_too_far', 'ten_layers', 'too_high', 'train_one_epoch', 'two_layer_gradients', 'unmoved',
-           'unregistered', 'velocity_limit', 'weight_decay_step', 'when_the_nines', 'which_flight', 'which_underfits',
-           'wilson', 'with_temperature', 'without_augmentation', 'zero_start', 'chance_to_tell', 'hide_square',
-           'limit_for', 'read_what_slips', 'sure_of_letters', 'what_shifts_buy', 'mixed_target', 'soft_cross_entropy']
+           'momentum_step', 'nearest', 'no_slopes', 'normalise', 'note_losses', 'numerical_gradient', 'one_cycle',
+           'one_step', 'order_of_checks', 'order_of_means', 'order_of_training', 'output_size', 'read_a_letter',
+           'read_shape', 'read_the_curve', 'read_the_refusals', 'receptive_field', 'relu_gradient', 'room_1', 'room_10',
+           'room_11', 'room_12', 'room_2', 'room_3', 'room_4', 'room_5', 'room_6', 'room_7', 'room_8', 'room_9',
+           'same_size', 'score_slope', 'scores_shape', 'sgd_step', 'slope', 'slopes_twice', 'softmax', 'split',
+           'step_downhill', 'step_too_far', 'ten_layers', 'too_high', 'train_one_epoch', 'two_layer_gradients',
+           'unmoved', 'unregistered', 'velocity_limit', 'weight_decay_step', 'when_the_nines', 'which_flight',
+           'which_underfits', 'wilson', 'with_temperature', 'without_augmentation', 'zero_start', 'chance_to_tell',
+           'hide_square', 'limit_for', 'read_what_slips', 'sure_of_letters', 'what_shifts_buy', 'mixed_target',
+           'soft_cross_entropy']
 
 # %% ../../nbs/40_exercises.ipynb #6eb0c8eb
 from .bugs import alone_and_in_company, fits, loss_at_start, order_of_checks, unmoved, unregistered
@@ -28,6 +29,7 @@ from .calibration import answered_above, expected_calibration_error, read_the_re
 from .calibration import with_temperature
 from .choices import adamw_step, interval, larger_batches, linear_scaling, mean_and_spread, split
 from .choices import too_high, velocity_limit
+from .choosing import note_losses
 from .data import accuracy, add_bytes, batch_indices, flip, normalise
 from .engine import Exercise
 from .first import brightness, broadcast_shape, first_loss, linear, misread, nearest, order_of_means
@@ -65,7 +67,7 @@ _all_ = ['accuracy', 'adamw_step', 'add_bytes', 'alone_and_in_company', 'answere
          'half_the_maps', 'honest_choice', 'interval', 'kaiming_deviation', 'larger_batches',
          'last_batch', 'linear', 'linear_gradients', 'linear_scaling', 'loss_at_start', 'loss_of_four',
          'max_pool', 'max_pool_gradient', 'mcnemar', 'mean_and_spread', 'mean_interval', 'misread',
-         'momentum_step', 'nearest', 'no_slopes', 'normalise', 'numerical_gradient', 'one_cycle',
+         'momentum_step', 'nearest', 'no_slopes', 'normalise', 'note_losses', 'numerical_gradient', 'one_cycle',
          'one_step', 'order_of_checks', 'order_of_means', 'order_of_training', 'output_size',
          'read_a_letter', 'read_shape', 'read_the_curve', 'read_the_refusals', 'receptive_field',
          'relu_gradient', 'room_1', 'room_10', 'room_11', 'room_12', 'room_2', 'room_3', 'room_4',
@@ -100,7 +102,7 @@ EXERCISES: tuple[Exercise, ...] = (
     found_and_trusted, first_learned, when_the_nines, which_flight, no_slopes,
     expected_calibration_error, with_temperature, answered_above, read_the_refusals,
     sure_of_letters, chance_to_tell, limit_for, read_what_slips, hide_square, what_shifts_buy,
-    soft_cross_entropy, mixed_target)
+    note_losses, soft_cross_entropy, mixed_target)
 
 # %% ../../nbs/40_exercises.ipynb #831ebb42
 def progress() -> Progress:
