@@ -41,6 +41,8 @@ from .loops import evaluate, find_the_bug, order_of_training, read_the_curve, tr
 from .losses import cross_entropy, cross_entropy_gradient, softmax, two_layer_gradients
 from .network import batch_norm, convolve, count_parameters, max_pool, output_size, receptive_field
 from .overfitting import best_cure, dropout, weight_decay_step, which_underfits
+
+# %% ../../nbs/40_exercises.ipynb #4e0e0070
 from .questions import batch_bytes, black_pixel, blind_guess, depends_on_others, half_the_maps
 from .questions import last_batch, loss_of_four, one_step, read_a_letter, same_size, score_slope
 from .questions import scores_shape, slopes_twice, step_downhill, ten_layers, without_augmentation

@@ -192,7 +192,7 @@ def _draw_page(axes: Axes, book: MistakeBook, chosen: torch.Tensor, which: int) 
     "The page that holds mistake number `which` of the chosen ones, with a frame around it."
     found, start = book.mistakes, which//PAGE_SIZE*PAGE_SIZE
     page, (h, w) = chosen[start:start + PAGE_SIZE], found.images.shape[2:]
-    tiles = torch.full((PAGE_SIZE, h + math.ceil(0.7*h), w), math.nan, dtype=torch.float)   # room for two lines of text below
+    tiles = torch.full((PAGE_SIZE, h + math.ceil(0.7*h), w), math.nan).float()   # with room for two lines
     tiles[:len(page), :h] = _grey(book, found.images[page]).float()
     axes.imshow(mosaic(tiles, PAGE_COLUMNS), cmap='gray', vmin=0, vmax=255)
     for i, place in enumerate(page.tolist()):
