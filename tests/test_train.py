@@ -18,7 +18,7 @@ import torch
 from mnist_s6.commands import start_train
 from mnist_s6.model import FastNet
 from mnist_s6.train import MILD, Recipe, train_in_folder
-from helpers import DATA, few_images, mnist
+from images import DATA, few_images, mnist
 from matplotlib.figure import Figure
 from safetensors.torch import load
 

@@ -23,6 +23,7 @@ from pathlib import Path
 from queue import Empty
 from typing import Any, NamedTuple
 
+import light_jsonschema  # noqa: F401  # before nbformat
 import nbformat
 import warm_kernels
 from ipykernel.kernelspec import RESOURCES, get_kernel_dict
