@@ -6,9 +6,9 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "tools"), str(HERE.parent)]
 
+import light_jsonschema  # noqa: E402, F401
 from addresses import read_settings  # noqa: E402
 
-sys.modules["rfc3987_syntax"] = None  # jsonschema can do without it, and it takes seconds to load
 settings = read_settings(HERE.parent)
 project, author, release = settings["title"], settings["author"], settings["version"]
 project_copyright = author

@@ -1,7 +1,6 @@
-"""What several test files share."""
+"""What several test files share; nothing here takes long to import."""
 
 import fcntl
-import functools
 import hashlib
 import html
 import platform
@@ -9,35 +8,12 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
-import matplotlib.pyplot  # noqa: F401  # once here, and not in each process that a test forks
-import torch
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.data import Subset
-from torchvision.datasets import MNIST
-
-from mnist_s6.datasets import BatchedLoader
-from mnist_s6.files import unpack_data
-
 ROOT = Path(__file__).resolve().parent.parent
-DATA = ROOT / "data"
 SITE = ROOT / "_out/site-tested"
 STILL = re.compile(r'<div class="course-explorer" id="([^"]+)".*?<p>(.*?)</p>', re.DOTALL)  # its name, its sentence
-
-
-class Asked(TorchDispatchMode):
-    """Counts how often a number is fetched from a tensor."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.times = 0
-
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
-        self.times += function is torch.ops.aten._local_scalar_dense.default
-        return function(*args, **(kwargs or {}))
 
 
 def free_port() -> int:
@@ -45,24 +21,6 @@ def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return free.getsockname()[1]
-
-
-@functools.cache
-def mnist(train: bool) -> MNIST:
-    """All images, unpacked if they have to be, and read once, also for all processes that a test forks."""
-    return MNIST(unpack_data(DATA).parent.parent, train=train)
-
-
-def few_images(training: int, testing: int) -> Callable[..., tuple[BatchedLoader, BatchedLoader]]:
-    """In place of `load_data`: so few images that a run takes a moment."""
-
-    def load(batch_size, root, *, seed, validation, batched, augmentation, device="cpu", share=1.0):
-        return (
-            BatchedLoader(Subset(mnist(True), range(training)), batch_size, augmentation, seed, device, share),
-            BatchedLoader(Subset(mnist(False), range(testing)), batch_size, device=device),
-        )
-
-    return load
 
 
 def built_site() -> Path:

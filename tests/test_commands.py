@@ -25,7 +25,7 @@ import mnist_s6.scale
 import mnist_s6.train
 import pytest
 import torch
-from helpers import few_images
+from images import few_images
 from matplotlib.figure import Figure
 from test_predict import JPEG, ONE, PNG, encoded, png_of_zeros
 

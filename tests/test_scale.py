@@ -22,7 +22,8 @@ from mnist_s6.scale import _Sum
 from mnist_s6.small import TinyNet
 from mnist_s6.train import MILD, PLAIN, Recipe
 from mnist_s6.truth import SealedTest
-from helpers import DATA, ROOT, few_images, free_port, mnist
+from helpers import ROOT, free_port
+from images import DATA, few_images, mnist
 from matplotlib.figure import Figure
 from safetensors.torch import load_file
 

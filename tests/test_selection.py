@@ -13,7 +13,7 @@ import torch
 from matplotlib.figure import Figure
 from torch.utils.data import Subset
 
-from helpers import Asked, few_images, mnist
+from images import Asked, few_images, mnist
 from mnist_s6.datasets import BatchedLoader
 from mnist_s6.model import FastNet
 from mnist_s6.selection import ChoosingLoader, choose_images

@@ -20,7 +20,7 @@ from mnist_s6.model import FastNet
 from mnist_s6.train import MILD, Recipe, train_in_folder
 from mnist_s6.truth import SealedTest
 from mnist_s6.weights import weights_digest
-from helpers import DATA, few_images, mnist
+from images import DATA, few_images, mnist
 from matplotlib.figure import Figure
 from safetensors.torch import load
 

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers import Asked, few_images
+from images import Asked, few_images
 from torch import nn
 from torch.utils.data import Subset
 

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import light_jsonschema  # noqa: F401  # before nbformat
 import nbformat
 from addresses import below, read_settings
 from nbformat import NotebookNode

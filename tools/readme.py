@@ -7,6 +7,7 @@ import sys
 from configparser import SectionProxy
 from pathlib import Path
 
+import light_jsonschema  # noqa: F401  # before nbformat
 import nbformat
 from addresses import COLAB, read_settings
 from nbconvert import MarkdownExporter

@@ -23,15 +23,14 @@ from pathlib import Path
 from queue import Empty
 from typing import Any, NamedTuple
 
+import light_jsonschema  # noqa: F401  # before nbformat
 import nbformat
 import warm_kernels
 from ipykernel.kernelspec import RESOURCES, get_kernel_dict
-from jinja2 import DictLoader
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -248,6 +247,9 @@ def enliven(nb: NotebookNode) -> None:
 
 def write_report(nb: NotebookNode, path: Path, folder: Path) -> Path:
     """Write the executed notebook and a page that opens without a network; return the page's path."""
+    from jinja2 import DictLoader
+    from nbconvert import HTMLExporter  # which takes a second, and only a report needs it
+
     folder.mkdir(parents=True, exist_ok=True)
     nbformat.write(nb, folder / path.name)
     enliven(nb)

@@ -29,6 +29,11 @@ AT_ONCE = 2  # steps, notebooks, and unit tests
 LIMIT = 1800  # seconds that a step may take
 NOTEBOOK_LIMIT = 300  # seconds that a notebook may take
 FIREFOX_TESTS = "tests/browser/test_firefox.py"
+FRUGAL = {  # the environment of a step: nothing is waited for, and nothing done again, that need not be
+    "OMP_NUM_THREADS": "1",  # others run beside it: PyTorch's threads would wait for each other
+    "PYTHONDONTWRITEBYTECODE": "",  # some hundred Pythons start: what the first one compiles, PyTorch too, the others read
+    **dict.fromkeys(("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"), str(2**32)),  # glibc keeps freed memory for the next tensor
+}
 NO_CHROMIUM = "BROWSER TESTS DID NOT RUN: no Chromium found; install one with: apt install chromium"
 NO_FIREFOX = "FIREFOX TESTS DID NOT RUN: no Firefox found; install one with: apt install firefox-esr"
 
@@ -56,9 +61,8 @@ def unignore_ctrl_c() -> None:
 
 
 def run(*command: str | Path, cwd: Path = ROOT, **env: str) -> bool:
-    """Run a command, with `env` added to the environment; True if it succeeded."""
-    one_core = {"OMP_NUM_THREADS": "1"}  # others run beside it: PyTorch's threads would wait for each other
-    return subprocess.run([str(word) for word in command], cwd=cwd, env=os.environ | one_core | env).returncode == 0
+    """Run a command, with `FRUGAL` and `env` added to the environment; True if it succeeded."""
+    return subprocess.run([str(word) for word in command], cwd=cwd, env=os.environ | FRUGAL | env).returncode == 0
 
 
 @contextmanager
@@ -140,7 +144,8 @@ def notebooks_run() -> bool:
 
 def unit_tests() -> bool:
     """The project's own tools do what they say."""
-    words = ["-q", "-n", str(AT_ONCE), "--durations=25", "--ignore=tests/browser", "--ignore=tests/test_site.py"]
+    words = ["-q", "-n", str(AT_ONCE), "--dist=loadfile"]  # what a file's tests share is made once
+    words += ["--durations=25", "--ignore=tests/browser", "--ignore=tests/test_site.py"]
     return run(sys.executable, "-m", "pytest", "tests", *words)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from front import Functions, opened
-from helpers import mnist
+from images import mnist
 from playwright.sync_api import Browser, Page, expect
 from torchvision.datasets import MNIST
 

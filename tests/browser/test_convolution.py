@@ -9,7 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from front import Functions, opened
-from helpers import mnist
+from images import mnist
 from lab import Notebook
 from playwright.sync_api import Browser, Page, expect
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from front import Functions, opened
-from helpers import mnist
+from images import mnist
 from playwright.sync_api import Browser, Locator, Page, expect
 from strokes import STROKES, draw
 

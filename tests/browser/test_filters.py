@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 from front import Functions, opened
-from helpers import mnist
+from images import mnist
 from playwright.sync_api import Browser, Page, expect
 from torch import nn
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from front import Functions
-from helpers import mnist
+from images import mnist
 from PIL import Image
 from playwright.sync_api import Browser
 from safetensors.torch import save

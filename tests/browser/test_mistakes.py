@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from front import Functions, opened
-from helpers import mnist
+from images import mnist
 from lab import Notebook
 from playwright.sync_api import Browser, Page, expect
 from torch import nn
