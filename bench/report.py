@@ -10,7 +10,7 @@ from rows import ROWS
 
 HEAD = """# What was measured
 
-Every figure comes from a run of `make bench` (one row: `make bench ROW=time-to-99`), which writes [results](results) and this page.
+Every figure comes from a run of `make bench` (one row: `make bench ROW=time-to-99`), which writes [results](results) and this page. Two results are no rows: `python bench/targets.py` makes the soft targets and notes how (`targets`), and `time-to-99.4-with-avx512` is the first row on another processor.
 Accuracies are final-epoch test accuracies, with mean and standard deviation over the seeds; choices were made on validation images, but for what [30_speed](../nbs/30_speed.ipynb) confesses.
 The test images are opened once for each network, when its training is over: during it, `fit` evaluates on training images instead. Each opening is a line of the [ledger](results/ledger.json), with what was expected, which weights it was and what came of it; the same question asked again is marked. (The ledger begins late: figures whose trainings have no line in it are older. For them, the test images were evaluated after each epoch, and only the last epoch was used. Its first line is the network that is shipped, whose result was known before. Peers are evaluated by their own code. The rows `scale` and `widgets` train as a learner does, evaluations included, and only take times.)
 Times are wall times from the first line of training, with loading and augmenting the data, to the last evaluation.

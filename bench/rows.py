@@ -446,8 +446,8 @@ def torchrun(processes: int, *words: str | Path) -> str:
 
 
 def scale() -> dict:
-    """Seconds per epoch of 'fast', shared by 1, 2 and 4 processes of one thread each; in turns, the median of six epochs."""
-    found: dict[int, dict[str, list[float]]] = {processes: {"seconds": [], "train_loss": [], "test_loss": []} for processes in (1, 2, 4)}
+    """Seconds per epoch of 'fast', shared by 1, 2 and 4 processes of one thread each; in turns, the median of all epochs."""
+    found: dict[int, dict[str, list[float]]] = {processes: {"seconds": [], "train_loss": [], "validation_loss": []} for processes in (1, 2, 4)}
     for _ in range(2):
         for processes, columns in found.items():
             with tempfile.TemporaryDirectory() as folder:

@@ -81,7 +81,8 @@ def as_pixels(
 # %% ../nbs/11_digits.ipynb #58a110b4
 def _floats(pixels: torch.Tensor) -> torch.Tensor: # 0 to 1
     "Bytes divided by 255; floats as they are."
-    return pixels.float()/255 if pixels.dtype == torch.uint8 else pixels
+    precision = torch.promote_types(torch.float, torch.get_default_dtype())   # half knows too few numbers
+    return pixels.to(precision)/255 if pixels.dtype == torch.uint8 else pixels
 
 # %% ../nbs/11_digits.ipynb #9aaa13e4
 def _grey(image: np.ndarray | torch.Tensor) -> torch.Tensor: # (H, W), float, 0 to 1
@@ -201,7 +202,7 @@ def prepare_images(
 ) -> torch.Tensor: # (N, 28, 28), white on black, 0 to 1
     "Prepare pictures as MNIST was, but for those that are; raises what `prepare_image` raises."
     if isinstance(images, torch.Tensor) and images.shape[1:] == (28, 28):
-        prepared = images.float()/255 if images.dtype == torch.uint8 else as_pixels(images).clone()
+        prepared = _floats(images) if images.dtype == torch.uint8 else as_pixels(images).clone()
         others = (~in_place(prepared)).nonzero()[:, 0].tolist()
     else: prepared, others = torch.zeros(len(images), 28, 28), range(len(images))
     for i in others:

@@ -68,7 +68,7 @@ STEPS: tuple[Step, ...] = tuple(accumulate((
     dict(change='AdamW in one cycle: 12 epochs', optimizer='AdamW', epochs=12),
     dict(change='one fused optimizer step', optimizer='fused AdamW'),
     dict(change='FastNet: 24×24 pixels, three convolutions', network=RECIPES['fast'].build),
-    dict(change='mild augmentation, soft targets: 3 epochs of 80%', augmentation=MILD, label_smoothing=0.05,
+    dict(change='mild augmentation, smooth labels: 3 epochs of 80%', augmentation=MILD, label_smoothing=0.05,
          epochs=3, share=0.8),
 ), lambda step, change: replace(step, **change),
     initial=Step('the first session', original_network, 18, False, 64, False, 'SGD')))

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import onnxruntime
@@ -123,6 +124,14 @@ def test_a_subclass_says_what_to_do(tmp_path: Path) -> None:
         load_network(tmp_path / "w")
     load_weights(again, tmp_path / "w")  # as it said
     assert weights_digest(again.state_dict()) == weights_digest(net.state_dict())
+
+
+@pytest.fixture(autouse=True)
+def alone() -> Iterator[None]:
+    """Whatever a test did, the next one is in no group of processes."""
+    yield
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def distributed(net: nn.Module) -> nn.Module:

@@ -21,6 +21,11 @@ CUT_OFF = """() => Array.from(document.querySelectorAll("article *")).filter(it 
     return box.right > innerWidth + 1 || (style.overflowX !== "visible" && it.scrollWidth > it.clientWidth + 1);
 }).map(it => it.outerHTML.slice(0, 150))"""
 
+# Explorers wake when they come within 800 pixels of what is seen, and push the others further away.
+AWAKE = """() => Array.from(document.querySelectorAll("[data-front]")).every(it => {
+    const { top, bottom } = it.getBoundingClientRect();
+    return it.dataset.alive || top > innerHeight + 800 || bottom < -800;
+})"""
 # What is shown, light or dark: all but the button that switches between the two.
 SHOWN = """() => Array.from(document.querySelectorAll("body *"))
     .filter(it => !it.closest(".theme-toggle")).map(it => it.checkVisibility({ visibilityProperty: true }) ? 1 : 0).join("")"""
@@ -122,6 +127,14 @@ def faults(page: Page, **options: object) -> list[tuple[str, str, list[str]]]:
     return [(it["id"], it["help"], [node["html"][:200] for node in it["nodes"]][:5]) for it in bad]
 
 
+def come_to_rest(page: Page) -> None:
+    """Wait until the explorers nearby are awake, and nothing on the page comes any more."""
+    page.wait_for_function(AWAKE)
+    before = None
+    while before != (before := page.evaluate(SHOWN)):
+        page.wait_for_timeout(100)
+
+
 @pytest.mark.parametrize("name", [*PAGES, *LIBRARY, "search", "genindex"])
 def test_a_page_fits_and_is_for_everyone(name: str, reader: Visitor) -> None:
     reader.wrong.clear()
@@ -131,6 +144,7 @@ def test_a_page_fits_and_is_for_everyone(name: str, reader: Visitor) -> None:
         assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
         assert page.evaluate(CUT_OFF) == []
     reader.size(*DESK)
+    come_to_rest(page)
     page.evaluate(AXE_SCRIPT)
     shown, looks = [], []
     for scheme in ("dark", "light"):
