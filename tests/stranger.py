@@ -75,6 +75,8 @@ with tempfile.TemporaryDirectory() as folder:
     assert evaluate(net, test_loader).accuracy > 0.5
     last = call("mnist_s6_train", "quick", "--output", Path(folder) / "run")[-1]
     assert last.startswith("test accuracy 9"), last
+    history = (Path(folder) / "run" / "history.csv").read_text().splitlines()[0]
+    assert "validation_accuracy" in history and "test" not in history, history  # what was looked at on the way
     weights = Path(folder) / "run" / "weights.safetensors"
     assert call("mnist_s6_predict", "--weights", weights, picture)[1].split()[0] == "7"
 
