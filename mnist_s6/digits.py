@@ -174,9 +174,9 @@ def in_place(
     ones, powers, distances = _place_weights(images.dtype)
     sums = torch.cat([images @ ones, images.sum(1)]).T          # (28, 2N): each row's ink, each column's
     last, first = torch.frexp(powers @ sums.sign()).exponent    # (2N,) each: 2·last + 1, 2·(27 − first) + 1
-    longest = (last + first).view(2, -1).amax(0)//2 - 27        # (N,), last − first + 1; below 0 without ink
+    longest = (last + first).view(2, -1).amax(0)                # (N,), 2·(last − first + 1) + 54; 0 without ink
     balance = distances @ sums                                  # (2, 2N), ≥ 0 if 13·ink ≤ Σ place·ink ≤ 15·ink
-    placed = (longest >= 19) & (longest <= 20) & (balance.view(4, -1).amin(0) >= 0)
+    placed = (longest >= 2*19 + 54) & (longest <= 2*20 + 54) & (balance.view(4, -1).amin(0) >= 0)
     return placed & (images.flatten(1).amax(1) > 0.5)
 
 # %% ../nbs/11_digits.ipynb #88b5851d
@@ -203,7 +203,7 @@ def prepare_images(
     "Prepare pictures as MNIST was, but for those that are; raises what `prepare_image` raises."
     if isinstance(images, torch.Tensor) and images.shape[1:] == (28, 28):
         prepared = _floats(images) if images.dtype == torch.uint8 else as_pixels(images).clone()
-        others = (~in_place(prepared)).nonzero()[:, 0].tolist()
+        others = [i for i, placed in enumerate(in_place(prepared).tolist()) if not placed]
     else: prepared, others = torch.zeros(len(images), 28, 28), range(len(images))
     for i in others:
         with _naming('' if first is None else f'image {first + i}: '): prepared[i] = prepare_image(images[i])

@@ -64,28 +64,60 @@ class _Sum(torch.autograd.Function):
     def backward(_: object, gradient: torch.Tensor) -> torch.Tensor: return _Sum.forward(_, gradient)
 
 # %% ../nbs/32_scale.ipynb #32a00010
+def _columns(
+    x: torch.Tensor, # (N, C, H, W)
+) -> torch.Tensor: # (N·H·W, C)
+    "The values of each channel in a column; nothing is copied if `x` lies in memory channels last."
+    return x.permute(0, 2, 3, 1).reshape(-1, x.shape[1])
+
 def _shared_moments(
     x: torch.Tensor, # (N, C, H, W) of this process; N may be 0
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]: # How many values, their mean and variance: (C,) each
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]: # How many values, their mean and variance: (C,) each, double
     "Of each channel, over all processes."
-    count = x.new_full(x.shape[1:2], x[:, 0].numel())   # (C,), as the two sums
-    n, total, squares = _Sum.apply(torch.stack([count, x.sum((0, 2, 3)), (x*x).sum((0, 2, 3))]).double())
+    values = _columns(x)
+    count = values.new_full(values.shape[1:], len(values))   # (C,), as the two sums
+    n, total, squares = _Sum.apply(torch.stack([count, values.sum(0), (values*values).sum(0)]).double())
     mean = total/n
     return n, mean, (squares/n - mean**2).clamp(min=0)
+
+# %% ../nbs/32_scale.ipynb #4babac60
+class _Normalise(torch.autograd.Function):
+    "Batch norm (Ioffe and Szegedy 2015) with mean and variance of the values of all processes."
+    @staticmethod
+    def forward(notes, x, weight, bias, eps):
+        n, mean, variance = _shared_moments(x)
+        per = (variance + eps).rsqrt()   # (C,): 1 divided by the standard deviation
+        notes.save_for_backward(x, weight, n, mean, per); notes.mark_non_differentiable(n, mean, variance)
+        return torch.addcmul(_along(x, bias - mean*per*weight), x, _along(x, per*weight)), n, mean, variance
+
+    @staticmethod
+    def backward(notes, slopes, *_):
+        x, weight, n, mean, per = notes.saved_tensors
+        g = _columns(slopes)
+        of_bias, crossed = torch.stack([g.sum(0), (g*_columns(x)).sum(0)]).double()
+        of_weight = (crossed - mean*of_bias)*per   # the sum of g·x̂
+        g_mean, gx_mean = _Sum.apply(torch.stack([of_bias, of_weight]))/n
+        factor, lean = per*weight, -per*per*weight*gx_mean
+        of_x = torch.addcmul(_along(x, -factor*g_mean - lean*mean), slopes, _along(x, factor))
+        return of_x.addcmul_(x, _along(x, lean)), of_weight, of_bias, None
+
+def _along(x: torch.Tensor, values: torch.Tensor) -> torch.Tensor: # (C, 1, 1), as precise as `x`
+    "One value for each channel, to compute with all of a channel's."
+    return values.to(x.dtype)[:, None, None]
 
 # %% ../nbs/32_scale.ipynb #37957faa
 class _SharedBatchNorm(nn.BatchNorm2d):
     "Batch norm over the images of all processes; what PyTorch's `SyncBatchNorm` does on graphics cards only."
     def forward(self, x: torch.Tensor) -> torch.Tensor: # (N, C, H, W), N may be 0
         if not self.training: return super().forward(x)
-        n, mean, variance = _shared_moments(x)
+        weight, bias = (x.new_full(x.shape[1:2], plain) if own is None else own
+                        for own, plain in ((self.weight, 1.), (self.bias, 0.)))
+        y, n, mean, variance = _Normalise.apply(x, weight, bias, self.eps)
         with torch.no_grad():   # what evaluation will use
             self.num_batches_tracked += 1
             self.running_mean.lerp_(mean.to(x.dtype), self.momentum)
             self.running_var.lerp_((variance*n/(n - 1)).to(x.dtype), self.momentum)
-        scale = (variance + self.eps).rsqrt() * (1. if self.weight is None else self.weight)
-        shift = self.bias - mean*scale
-        return torch.addcmul(shift.to(x.dtype)[:, None, None], x, scale.to(x.dtype)[:, None, None])
+        return y
 
 # %% ../nbs/32_scale.ipynb #5ca1e106
 class SharedNetwork(nn.Module):
