@@ -445,21 +445,34 @@ def torchrun(processes: int, *words: str | Path) -> str:
     return subprocess.run([*command, *words], env=os.environ | {"OMP_NUM_THREADS": "1"}, check=True, text=True, capture_output=True).stdout
 
 
+def by_processes(turns: tuple[tuple[dict, ...], ...]) -> dict:
+    """One kind of step, and its seconds by 1 and 2 processes: the medians of several turns."""
+    alone, shared = (statistics.median(turn["seconds"] for turn in one) for one in turns)
+    return {**turns[0][0], "seconds": {1: alone, 2: shared}, "ratio": shared / alone}
+
+
 def scale() -> dict:
-    """Seconds per epoch of 'fast', shared by 1, 2 and 4 processes of one thread each; in turns, the median of all epochs."""
+    """Seconds per epoch of 's6', shared by 1, 2 and 4 processes of one thread each; in turns, the median of all epochs.
+
+    And seconds a step of smaller and larger networks and batches, by 1 and 2 processes, in turns.
+    """
     found: dict[int, dict[str, list[float]]] = {processes: {"seconds": [], "train_loss": [], "validation_loss": []} for processes in (1, 2, 4)}
-    for _ in range(2):
+    steps: dict[int, list[list[dict]]] = {1: [], 2: []}
+    for _ in range(3):
         for processes, columns in found.items():
             with tempfile.TemporaryDirectory() as folder:
-                torchrun(processes, "-m", "mnist_s6.commands", "train", "fast", "--data", ROOT, "--output", folder)
+                torchrun(processes, "-m", "mnist_s6.commands", "train", "s6", "--data", ROOT, "--output", folder)
                 epochs = list(csv.DictReader((Path(folder) / "history.csv").open()))
             for name in columns:
                 columns[name].extend(float(epoch[name]) for epoch in epochs)
             print(f"  {processes} processes: {statistics.median(columns['seconds']):.2f} s an epoch", flush=True)
+        for processes, turns in steps.items():
+            turns.append(json.loads(torchrun(processes, HERE / "shared.py")))
     medians = {processes: statistics.median(columns["seconds"]) for processes, columns in found.items()}
-    recipe = RECIPES["fast"]
+    recipe = RECIPES["s6"]
     return {"figure": medians[2] / medians[1], "recipe": recipe.name, "parameters": model_summary(recipe.build()).parameters,
-            "batch_size": recipe.batch_size, "seconds_per_epoch": medians, "epochs": found,
+            "batch_size": recipe.batch_size, "images_in_an_epoch": round(recipe.share * 55_000), "seconds_per_epoch": medians,
+            "epochs": found, "steps": [by_processes(kinds) for kinds in zip(*(zip(*turns) for turns in steps.values()))],
             "all_reduce_seconds_by_bytes": json.loads(torchrun(2, HERE / "allreduce.py"))}
 
 
@@ -486,5 +499,5 @@ ROWS = {
     "luck": Row("what the best of 50 seeds gains where it was chosen, against theory", " times as much", 2, 1.10, False, luck),
     "recorder": Row("answers that differ where a recorded training is run again, of 5,000", "", 0, 1, False, recorder),
     "stress": Row("points that turning in training buys on turned digits", "", 1, 5, True, measure_stress),
-    "scale": Row("an epoch of `fast` by two processes, against one", " times as long", 2, 1, False, scale),
+    "scale": Row("an epoch of `s6` by two processes, against one", " times as long", 2, 1, False, scale),
 }
