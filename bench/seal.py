@@ -8,10 +8,11 @@ from machine import HERE
 from mnist_s6.datasets import BatchedLoader, load_data
 from mnist_s6.distillation import softened
 from mnist_s6.files import unpack_data
+from mnist_s6.fit import fit
 from mnist_s6.selection import ChoosingLoader
 from mnist_s6.train import Recipe, Run, find_recipe, settling
 from mnist_s6.truth import Opening, SealedTest
-from mnist_s6.util import fit, get_device, set_seed
+from mnist_s6.util import get_device, set_seed
 from torch import nn
 from torch.utils.data import Subset
 from torchvision.datasets import MNIST

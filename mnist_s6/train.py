@@ -21,12 +21,13 @@ from .checks import check_number
 from .datasets import load_data
 from .distillation import softened
 from .files import write_atomically, writing
+from .fit import OneCycle, Training, fit
 from .model import FastNet, S6Net
 from .scale import SharedNetwork, company, part, read_everywhere, share
 from .selection import ChoosingLoader
 from .small import TinyNet
 from .threads import twin
-from .util import History, OneCycle, Training, fit, get_device, set_seed
+from .util import History, get_device, set_seed
 from .weights import safetensors_bytes, save_weights, weights_digest
 
 # %% ../nbs/14_train.ipynb #6d2b612d

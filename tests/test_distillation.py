@@ -19,9 +19,10 @@ from mnist_s6.checks import check_probabilities
 from mnist_s6.datasets import BatchedLoader, load_data
 from mnist_s6.distillation import ask_teachers, mix_targets, pack_targets, soft_targets, softened, unpack_targets
 from mnist_s6.files import data_folder
+from mnist_s6.fit import fit
 from mnist_s6.model import FastNet
 from mnist_s6.train import RECIPES, Recipe, run_recipe, train_in_folder
-from mnist_s6.util import fit, train_epoch
+from mnist_s6.util import train_epoch
 from mnist_s6.weights import weights_digest
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -21,14 +21,15 @@ from images import Asked, few_images
 from torch import nn
 from torch.utils.data import Subset
 
-from mnist_s6 import util
+from mnist_s6 import fit as comforts, util
 from mnist_s6.augment import Augmentation
 from mnist_s6.datasets import load_data
+from mnist_s6.fit import OneCycle, Training, fit
 from mnist_s6.model import S6Net, model_summary, receptive_field
 from mnist_s6.predict import predict
 from mnist_s6.util import (
-    Evaluation, History, Mistakes, OneCycle, Score, Training, classify, confusion_matrix, count_correct, evaluate, evaluated_on,
-    find_misclassified, fit, get_device, plot_confusion, set_seed, train_epoch, wilson,
+    Evaluation, History, Mistakes, Score, classify, confusion_matrix, count_correct, evaluate, evaluated_on, find_misclassified,
+    get_device, plot_confusion, set_seed, train_epoch, wilson,
 )
 from mnist_s6.widgets import record_layers
 
@@ -510,7 +511,7 @@ def test_the_bar_counts_the_steps_of_the_whole_training(monkeypatch: pytest.Monk
     def progress_bar(total: int, done: int):  # type: ignore[no-untyped-def]
         yield Bar(total, done)
 
-    monkeypatch.setattr(util, "progress_bar", progress_bar)
+    monkeypatch.setattr(comforts, "progress_bar", progress_bar)
     fit(small_net(), batches(3), batches(), epochs=2)
     assert said == [(6, 0), *["epoch 1/2"] * 3, 3, *["epoch 2/2"] * 3, 6]
 
