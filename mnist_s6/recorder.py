@@ -18,8 +18,9 @@ from torch import nn
 from .checks import check_number
 from .files import write_atomically
 from .fit import Training
+from .misread import confusion_matrix
 from .threads import inside
-from .util import History, Interval, classify, confusion_matrix, wilson
+from .util import History, Interval, classify, wilson
 from .weights import safetensors_bytes
 
 # %% ../nbs/33_recorder.ipynb #8b39cbb0
