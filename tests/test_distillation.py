@@ -187,7 +187,7 @@ def test_a_soft_training_repeats_itself_and_differs() -> None:
 
 
 def test_a_soft_training_goes_on_from_its_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """To the same weights; another weight of the targets is another training."""
+    """To the same weights; another weight of the targets, and other targets, are another training."""
     from mnist_s6 import train
 
     whole = train_in_folder(TINY, tmp_path / "whole", 1, validation=1000, device="cpu")
@@ -204,6 +204,11 @@ def test_a_soft_training_goes_on_from_its_checkpoint(tmp_path: Path, monkeypatch
     monkeypatch.undo()
     with pytest.raises(ValueError, match="recipe.soft is 0.9 there and 0.5 here"):
         train_in_folder(replace(TINY, soft=0.5), tmp_path / "cut", 1, validation=1000, device="cpu", resume=True)
+    others = soft_targets().flip(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(distillation, "soft_targets", lambda: others)
+        with pytest.raises(ValueError, match=r"the SHA-256 of labels or soft targets is '\w{64}' there and '\w{64}' here"):
+            train_in_folder(TINY, tmp_path / "cut", 1, validation=1000, device="cpu", resume=True)
     gone_on = train_in_folder(TINY, tmp_path / "cut", 1, validation=1000, device="cpu", resume=True)
     assert weights_digest(gone_on.model.state_dict()) == weights_digest(whole.model.state_dict())
     assert gone_on.history.train_loss == whole.history.train_loss
