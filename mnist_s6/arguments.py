@@ -47,6 +47,7 @@ or, for a line: {"file": "a.png", "digits": "42", "probability": 0.98, "probabil
 exit status: 0 all went well, 1 some input was refused (one line for each on standard error; the others are
 still read), 2 wrong usage, 130 stopped by Ctrl-C."""
 
+# %% ../nbs/75_arguments.ipynb #2cb897ab
 def _add_predict_options(parser: argparse.ArgumentParser) -> None:
     "What `mnist_s6_predict` understands."
     parser.add_argument('files', nargs='+', metavar='FILE',
@@ -73,6 +74,7 @@ On 2 machines, each:   torchrun --nnodes=2 --nproc-per-node=4 --rdzv-backend=c10
                                 -m mnist_s6.commands train fast
 The result is that of one process, up to rounding. --resume works on another number of processes too."""
 
+# %% ../nbs/75_arguments.ipynb #e61112d0
 def _add_train_options(parser: argparse.ArgumentParser) -> None:
     "What `mnist_s6_train` understands."
     parser.add_argument('recipe', nargs='?', default='fast', help='one of those below (default: fast)')

@@ -78,6 +78,7 @@ def _from_standard_input() -> bytes:
         raise ValueError(f'{trouble}; expected one image from it')
     return data
 
+# %% ../nbs/15_commands.ipynb #0b8445c7
 def _answer(
     file: str, # A path, or '-'
     model: 'nn.Module',
@@ -109,6 +110,7 @@ def _facts(found: 'Prediction | Number') -> dict[str, object]:
     return {'digits': found.digits, 'probability': found.probability,
             'probabilities': [digit.probabilities for digit in found.predictions], 'boxes': found.boxes}
 
+# %% ../nbs/15_commands.ipynb #a5f5426e
 def _print_answer(file: str, model: 'nn.Module', as_json: bool, many: bool = False,
                   refuse: 'Refusal | None' = None) -> int: # Exit status
     "Predict one input and print the answer, or why there is none."

@@ -72,11 +72,16 @@ def _keeping(training: 'Training', epochs: int) -> Iterator[None]:
         raise
     finally: training.model.eval()
 
-def _check_precision(model: nn.Module) -> None:
-    "Raise `ValueError` for a network in half precision."
+# %% ../nbs/39_fit.ipynb #494368d7
+def _check_given(model: nn.Module, train_loader: Iterable, test_loader: Iterable, epochs: int) -> None:
+    "Raise `ValueError` or `TypeError` for what can't be trained, or evaluated."
+    check_network(model)
     if any(parameter.dtype == torch.float16 for parameter in model.parameters()):
         raise ValueError('the network is in half precision (torch.float16), in which small steps vanish. '
                          'Train model.float(), and make it model.half() afterwards')
+    check_number('epochs', epochs, 1, 10_000, whole=True)
+    for name, loader in ('train_loader', train_loader), ('test_loader', test_loader):
+        check_number(f'len({name})', len(loader), 1, math.inf)
 
 # %% ../nbs/39_fit.ipynb #7a110000
 class Training(NamedTuple):
@@ -97,11 +102,7 @@ def fit(
     callbacks: Sequence[Callable[[Training], None]] = (), # Called before the first epoch, and after each
 ) -> History:
     "Train, evaluating after each epoch; raises `ValueError` or `TypeError` on bad input; see below for Ctrl-C."
-    check_network(model)
-    _check_precision(model)
-    check_number('epochs', epochs, 1, 10_000, whole=True)
-    check_number('len(train_loader)', len(train_loader), 1, math.inf)
-    check_number('len(test_loader)', len(test_loader), 1, math.inf)
+    _check_given(model, train_loader, test_loader, epochs)
     model.to(memory_format=torch.channels_last)
     optimizer, scheduler = schedule.build(model, epochs*len(train_loader))
     history = History(test_name=evaluated_on(test_loader))

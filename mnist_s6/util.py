@@ -101,11 +101,7 @@ def evaluate(
     correct = count_correct(logits, labels)
     return Evaluation(F.cross_entropy(logits, labels.long()).item(), correct/len(labels), len(labels))
 
-# %% ../nbs/03_util.ipynb #aa70b430
-def _asking_every(device: torch.device) -> int: # Steps
-    "How often a training asks for numbers: a graphics card that is asked at each step can't work ahead."
-    return 1 if device.type == 'cpu' else 50
-
+# %% ../nbs/03_util.ipynb #3b4ffaac
 def _digits(labels: torch.Tensor) -> torch.Tensor: # (N,)
     "Labels (N,) as they are; of soft targets (N, classes), the digits that they hold most probable."
     return labels.argmax(1) if labels.ndim == 2 and labels.is_floating_point() else labels
@@ -119,6 +115,11 @@ def _check_loss(loss: torch.Tensor, seen: int) -> None:
     "Raise `FloatingPointError` for a loss that isn't finite."
     if not math.isfinite(loss.item()):
         raise FloatingPointError(f'the loss is {loss.item()} after {seen:,} images: try a smaller learning rate')
+
+# %% ../nbs/03_util.ipynb #aa70b430
+def _asking_every(device: torch.device) -> int: # Steps
+    "How often a training asks for numbers: a graphics card that is asked at each step can't work ahead."
+    return 1 if device.type == 'cpu' else 50
 
 def _sums(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor: # (2,) where the logits are
     "The losses of a batch, and its right answers, each added up."

@@ -40,6 +40,7 @@ def _duel_inputs(seed: int) -> list[tuple]:
     return [(torch.tensor([1., 2., 4.]), torch.tensor([3., 5.])), (torch.tensor([1., 2.]), torch.tensor([2., 2., 3.])),
             (torch.cat([known, torch.tensor([4.])]), torch.cat([unknown + 1, torch.tensor([4.])]))]
 
+# %% ../../nbs/64_robust.ipynb #5fddbb58
 @_unknown(_duel_inputs, (
     'Go through all pairs of a digit and another picture, and count who has the higher score.',
     'Digits 1, 2, 4 and others 3, 5: the 3 wins twice, the 5 three times, so 5 of 6.',
