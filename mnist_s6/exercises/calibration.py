@@ -194,6 +194,7 @@ def _refusal_picture() -> 'Figure':
     axes.grid(alpha=0.3)
     return figure
 
+# %% ../../nbs/58_calibration.ipynb #b361bc4b
 read_the_refusals = Question('35_calibration', 'read_the_refusals', 'At most 1% of the answers may be wrong. How many '
     'percent of the images can it answer, at most? Look at `picture()`.', answer=80, tolerance=0.03,
     picture=_refusal_picture, hints=(

@@ -137,6 +137,7 @@ def _slipping_picture() -> 'Figure':
     axes.grid(alpha=0.3)
     return figure
 
+# %% ../../nbs/64_robust.ipynb #759dd8e9
 read_what_slips = Question('62_unknown', 'read_what_slips', 'At most 30% of the letters may slip through. How many '
     'percent of the digits have to be refused for that, at least? Look at `picture()`.', answer=4, tolerance=0.06,
     picture=_slipping_picture, hints=(
