@@ -221,7 +221,7 @@ def test_the_course_s_soft_recipes() -> None:
 
 
 def test_the_benchmark_trains_softly_too() -> None:
-    """Its own loop leads to the same weights as `run_recipe`."""
+    """To the same weights as `run_recipe`."""
     sys.path.insert(0, str(ROOT / "bench"))
     import seal
 
