@@ -12,8 +12,9 @@ from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 
 from mnist_s6.datasets import load_data
+from mnist_s6.fit import Training, fit
 from mnist_s6.model import S6Net
-from mnist_s6.util import Training, fit, set_seed
+from mnist_s6.util import set_seed
 from mnist_s6.widgets import LiveTraining, filter_explorer, mistake_explorer
 from torch import nn
 

@@ -10,10 +10,11 @@ from pathlib import Path
 import torch
 from mnist_s6.augment import Augmentation
 from mnist_s6.datasets import BatchedLoader, load_data
+from mnist_s6.fit import OneCycle, fit
 from mnist_s6.model import S6Net
 from mnist_s6.recorder import FLIGHTS, Flight, Recorder, find_flight, save_flight
 from mnist_s6.train import PLAIN, run_recipe
-from mnist_s6.util import OneCycle, fit, set_seed
+from mnist_s6.util import set_seed
 from torch import nn
 from torch.utils.data import Subset
 

@@ -12,9 +12,10 @@ from statistics import mean
 
 import torch
 from mnist_s6.datasets import load_data
+from mnist_s6.fit import Training
 from mnist_s6.train import RECIPES, Recipe, run_recipe
 from mnist_s6.truth import expected_best
-from mnist_s6.util import Training, classify
+from mnist_s6.util import classify
 
 SEEDS, TRAININGS, HELD_OUT = 50, 2, 10_000
 LONG = replace(RECIPES["fast"], epochs=18, share=0.1, hard=0.0, settled=0)  # as many epochs as the first session had

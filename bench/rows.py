@@ -24,12 +24,13 @@ from lines import measure_lines
 from mnist_s6.augment import Augmentation
 from mnist_s6.datasets import MEAN, STD, load_data
 from mnist_s6.files import read_idx, unpack_data
+from mnist_s6.fit import OneCycle
 from mnist_s6.model import S6Net, model_summary
 from mnist_s6.predict import predict
 from mnist_s6.speed import STEPS, time_step
 from mnist_s6.train import MILD, PLAIN, RECIPES, Recipe, run_recipe
 from mnist_s6.truth import spread
-from mnist_s6.util import History, OneCycle
+from mnist_s6.util import History
 from mnist_s6.weights import pretrained
 from roads import Middle22, Strided
 from seal import ROOT, expected, open_test, train

@@ -6,12 +6,10 @@ from contextlib import redirect_stderr, redirect_stdout
 import torch
 from machine import HERE
 from mnist_s6.datasets import BatchedLoader, load_data
-from mnist_s6.distillation import softened
 from mnist_s6.files import unpack_data
-from mnist_s6.selection import ChoosingLoader
-from mnist_s6.train import Recipe, Run, find_recipe, settling
+from mnist_s6.train import Recipe, Run, find_recipe, run_on
 from mnist_s6.truth import Opening, SealedTest
-from mnist_s6.util import fit, get_device, set_seed
+from mnist_s6.util import get_device
 from torch import nn
 from torch.utils.data import Subset
 from torchvision.datasets import MNIST
@@ -31,12 +29,8 @@ def train(recipe: Recipe | str, seed: int, threads: int | None = None, watched: 
     loader = load_data(recipe.batch_size, ROOT, seed=seed, batched=True, augmentation=recipe.augmentation, device=place,
                        share=recipe.share)[0]
     plain = BatchedLoader(Subset(loader.dataset, range(watched)), 500, device=place)
-    set_seed(seed)
-    model = recipe.build().to(place, memory_format=torch.channels_last)
-    taught = softened(loader, recipe.soft)
-    chosen = ChoosingLoader(taught, recipe.hard) if recipe.hard else taught
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-        history = fit(model, chosen, plain, recipe.epochs, recipe.schedule, [settling(recipe, model)])
+        model, history = run_on(recipe, seed, loader, plain)
     return Run(model.cpu(), history)
 
 

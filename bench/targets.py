@@ -18,9 +18,10 @@ from machine import HERE, machine
 from mnist_s6.datasets import BatchedLoader, load_data
 from mnist_s6.distillation import ask_teachers, pack_targets, unpack_targets
 from mnist_s6.files import unpack_data
+from mnist_s6.fit import OneCycle
 from mnist_s6.model import model_summary
 from mnist_s6.train import MILD, Recipe
-from mnist_s6.util import OneCycle, get_device
+from mnist_s6.util import get_device
 from roads import Teacher
 from seal import ROOT, train
 

@@ -6,7 +6,7 @@ To get the data:    from mnist_s6.datasets import load_data; train, test = load_
 To train:           from mnist_s6.train import RECIPES, run_recipe; run = run_recipe('quick')
                     or, in a terminal: mnist_s6_train quick
 To keep a network:  from mnist_s6.weights import load_network, save_weights; save_weights(run.model, 'mine.safetensors')
-The networks:       mnist_s6.model; how to train and judge one: mnist_s6.util
+The networks:       mnist_s6.model; how to train one: mnist_s6.fit; how to judge it: mnist_s6.util and mnist_s6.misread
 To play:            mnist_s6.widgets, in a notebook
 
 Importing mnist_s6 alone loads none of these.

@@ -36,6 +36,7 @@ def _plot_reliability(found: 'Reliability') -> 'Figure':
     axes.legend(loc='lower right')
     return figure
 
+# %% ../nbs/35_calibration.ipynb #371c938b
 @dataclass(frozen=True)
 class Reliability:
     "How sure a network is in each bin of confidence, and how often it is right."

@@ -11,7 +11,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
+
+from .arguments import command_parser
 
 if TYPE_CHECKING:
     from torch import nn
@@ -39,95 +41,6 @@ def _stopping_at_once(
     try: yield
     finally:
         if usual: signal.signal(signal.SIGINT, signal.default_int_handler)
-
-# %% ../nbs/15_commands.ipynb #7b000019
-class _Parser(argparse.ArgumentParser):
-    "Says what is wrong in one line, and lists the recipes only where its help is shown."
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f'{self.prog}: {message}. See {self.prog} --help\n')
-
-    def format_help(self) -> str:
-        if '{recipes}' in (self.epilog or ''): self.epilog = self.epilog.replace('{recipes}', _recipes())
-        return super().format_help()
-
-    def _print_message(self, message: str, file: IO[str] | None = None) -> None:
-        if os.environ.get('RANK', '0') == '0': super()._print_message(message, file)   # else another process speaks
-
-# %% ../nbs/15_commands.ipynb #15c00051
-def _recipes() -> str:
-    "A line for each recipe."
-    from mnist_s6.train import RECIPES
-    return '\n'.join(f'  {recipe.name:6} {recipe.network.__name__} {recipe.widths}, '
-                     f'{sum(p.numel() for p in recipe.build().parameters()):,} parameters, '
-                     f'{recipe.epochs} epoch{"s"*(recipe.epochs > 1)}'
-                     for recipe in RECIPES.values())
-
-# %% ../nbs/15_commands.ipynb #15c00012
-_ABOUT_PREDICT = """
-images may be of any size, in colour or grey, dark on light or light on dark, with one digit on an even
-background; with --digits many, one line of digits that do not touch. Formats: PNG, JPEG, GIF (its first picture),
-BMP, TIFF, WEBP, PPM. A file whose name begins with - is written ./-name. A probability compares the ten digits;
-it does not say whether there is a digit at all. With --refuse 0.01 the table says none where the network is less
-sure than of 99% of real digits: of many letters and scribbles, though not of those that look like a digit.
-
-with --json, each line is an object: {"file": "a.png", "digit": 7, "probability": 0.99, "probabilities": [ten numbers]}
-or, with --refuse, "lowest": 0.71, "refused": false as well;
-or, for a line: {"file": "a.png", "digits": "42", "probability": 0.98, "probabilities": [[ten numbers], [ten numbers]],
-"boxes": [[first row, first column, last row + 1, last column + 1], ...]}
-
-exit status: 0 all went well, 1 some input was refused (one line for each on standard error; the others are
-still read), 2 wrong usage, 130 stopped by Ctrl-C."""
-
-def _add_predict_options(parser: argparse.ArgumentParser) -> None:
-    "What `mnist_s6_predict` understands."
-    parser.add_argument('files', nargs='+', metavar='FILE',
-                        help='an image, a folder (all images in it, sorted), or - for one image from standard input')
-    parser.add_argument('--digits', choices=('one', 'many'), default='one',
-                        help='whether an image shows one digit (as if not said) or a line of them, as a house number')
-    parser.add_argument('--json', action='store_true', help='one JSON object a line, in place of the table')
-    parser.add_argument('--weights', metavar='FILE',
-                        help="a safetensors file that save_weights has written; the package's own without it")
-    parser.add_argument('--refuse', type=float, metavar='SHARE',
-                        help="give no unsure answer; costs such a share of digits, as 0.01 (only the package's own)")
-
-# %% ../nbs/15_commands.ipynb #15c00014
-_ABOUT_TRAIN = """recipes:
-{recipes}
-
-5,000 training images are set aside, and read after each epoch; the test images are read once, at the end.
-The folder gets checkpoint.safetensors, weights.safetensors, history.csv, curves.png, and ledger.json, which says
-when the test images were read, by which weights, and what came of it.
-A training that was stopped or killed goes on with the same words and --resume.
-
-On 4 cores:            torchrun --nproc-per-node=4 -m mnist_s6.commands train fast
-On 2 machines, each:   torchrun --nnodes=2 --nproc-per-node=4 --rdzv-backend=c10d --rdzv-endpoint=HOST:29500 \\
-                                -m mnist_s6.commands train fast
-The result is that of one process, up to rounding. --resume works on another number of processes too."""
-
-def _add_train_options(parser: argparse.ArgumentParser) -> None:
-    "What `mnist_s6_train` understands."
-    parser.add_argument('recipe', nargs='?', default='fast', help='one of those below (default: fast)')
-    parser.add_argument('--epochs', type=int, help="how many (default: the recipe's)")
-    parser.add_argument('--seed', type=int, default=0, help='of weights, order and augmentation (default: 0)')
-    parser.add_argument('--output', metavar='FOLDER', help='where to write (default: mnist_s6_ and the recipe)')
-    parser.add_argument('--resume', action='store_true', help="go on from the folder's checkpoint")
-    parser.add_argument('--data', metavar='FOLDER',
-                        help="where MNIST is, or is unpacked to (default: the user's cache folder)")
-
-# %% ../nbs/15_commands.ipynb #15c00016
-def _parser(
-    name: str = 'python -m mnist_s6.commands', # Under which it speaks
-) -> _Parser:
-    "What both commands understand."
-    parser = _Parser(name, description='Read handwritten digits, or train networks that do.')
-    commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND', help='predict or train')
-    for name, about, below, add_options in (
-        ('predict', 'Tell which handwritten digit each image shows.', _ABOUT_PREDICT, _add_predict_options),
-        ('train', 'Train a network on MNIST, with a checkpoint after each epoch.', _ABOUT_TRAIN, _add_train_options),
-    ):
-        add_options(commands.add_parser(name, prog=f'mnist_s6_{name}', description=about, epilog=below,
-                                        formatter_class=argparse.RawDescriptionHelpFormatter))
-    return parser
 
 # %% ../nbs/15_commands.ipynb #cb1ab6ce
 def _shown(text: object) -> str: # In one line
@@ -165,6 +78,7 @@ def _from_standard_input() -> bytes:
         raise ValueError(f'{trouble}; expected one image from it')
     return data
 
+# %% ../nbs/15_commands.ipynb #0b8445c7
 def _answer(
     file: str, # A path, or '-'
     model: 'nn.Module',
@@ -196,6 +110,7 @@ def _facts(found: 'Prediction | Number') -> dict[str, object]:
     return {'digits': found.digits, 'probability': found.probability,
             'probabilities': [digit.probabilities for digit in found.predictions], 'boxes': found.boxes}
 
+# %% ../nbs/15_commands.ipynb #a5f5426e
 def _print_answer(file: str, model: 'nn.Module', as_json: bool, many: bool = False,
                   refuse: 'Refusal | None' = None) -> int: # Exit status
     "Predict one input and print the answer, or why there is none."
@@ -301,7 +216,7 @@ def _train_and_tell(options: argparse.Namespace, folder: Path) -> None:
     run = train_in_folder(recipe, folder, options.seed, data, validation=True, resume=options.resume)
     if part()[0] == 0:
         found = _open_test(run, f"Recipe '{recipe.name}' with seed {options.seed}", folder, data)
-        right, n = found.correct or 0, found.images or 1
+        right, n = found.correct, found.images
         files = [_shown(folder/name) for name in ('weights.safetensors', 'history.csv', 'curves.png', 'ledger.json')]
         print(f'test accuracy {right/n:.2%} (95% interval {wilson(right, n)}) '
               f'after {len(run.history)} epochs, in {", ".join(files)}')
@@ -334,7 +249,7 @@ def start(
     try:
         with _printing_all_signs():
             with _stopping_at_once(name):
-                options = _parser(name).parse_args(words)
+                options = command_parser(name).parse_args(words)
                 import_module(f'mnist_s6.{options.command}')
             return (_predict if options.command == 'predict' else _train)(options, words[1:])
     except KeyboardInterrupt:

@@ -48,6 +48,7 @@ class Scores(NamedTuple):
     @property
     def intervals(self) -> tuple[Interval, ...]: return tuple(wilson(*score) for score in self)   # at 95%
 
+# %% ../nbs/37_court.ipynb #4b2d1692
 def three_scores(
     answers: torch.Tensor, # (n,) digits that a network read
     labels: torch.Tensor, # (n,)

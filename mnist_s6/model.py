@@ -178,6 +178,7 @@ class LayerSummary:
         return (self.name, self.kind, '×'.join(map(str, self.output_shape)), self.kernel, f'{self.parameters:,}',
                 f'{self.multiply_adds:,}', '–' if self.receptive_field is None else str(self.receptive_field))
 
+# %% ../nbs/38_costs.ipynb #ffc1be09
 def _row(name: str, layers: list[nn.Module], output: torch.Tensor) -> LayerSummary:
     "The row of the last of `layers`, which put out `output`."
     layer, kernel = layers[-1], getattr(layers[-1], 'kernel_size', ())
@@ -186,6 +187,23 @@ def _row(name: str, layers: list[nn.Module], output: torch.Tensor) -> LayerSumma
     except ValueError: size = None
     return LayerSummary(name, type(layer).__name__, tuple(output.shape[1:]), '×'.join(map(str, kernel)),
                         sum(p.numel() for p in layer.parameters()), multiply_adds(layer, output), size)
+
+# %% ../nbs/38_costs.ipynb #201ac6bd
+def _listen(model: nn.Module, input_shape: tuple[int, ...]) -> list[tuple[str, nn.Module, torch.Tensor]]:
+    "Each layer's name, the layer and its output for an image of zeros; raises `ValueError` where it doesn't fit."
+    check_network(model)
+    ran: list[tuple[str, nn.Module, torch.Tensor]] = []
+    heard = twin(model)   # a hook on the network itself would hear all who use it
+    for name, layer in heard.named_modules():
+        if not list(layer.children()):
+            layer.register_forward_hook(lambda layer, _, out, name=name: ran.append((name or 'model', layer, out)))
+    try:
+        with torch.no_grad(): ask(heard, torch.zeros(1, *input_shape))
+    except (RuntimeError, ValueError) as error:
+        last = f'after {ran[-1][0]}' if ran else 'in its first layer'
+        raise ValueError(f'the network stopped {last} on an input of shape {tuple(input_shape)}: {error}. '
+                         'Pass another input_shape, or mend the layer that does not fit the one before it') from error
+    return ran
 
 # %% ../nbs/38_costs.ipynb #7c3ccee2
 @dataclass(frozen=True)
@@ -218,23 +236,7 @@ class ModelSummary:
         return (f"<table><thead><tr>{header.replace('td>', 'th>')}</tr></thead>"
                 f"<tbody>{''.join(f'<tr>{line}</tr>' for line in lines)}</tbody></table>")
 
-# %% ../nbs/38_costs.ipynb #201ac6bd
-def _listen(model: nn.Module, input_shape: tuple[int, ...]) -> list[tuple[str, nn.Module, torch.Tensor]]:
-    "Each layer's name, the layer and its output for an image of zeros; raises `ValueError` where it doesn't fit."
-    check_network(model)
-    ran: list[tuple[str, nn.Module, torch.Tensor]] = []
-    heard = twin(model)   # a hook on the network itself would hear all who use it
-    for name, layer in heard.named_modules():
-        if not list(layer.children()):
-            layer.register_forward_hook(lambda layer, _, out, name=name: ran.append((name or 'model', layer, out)))
-    try:
-        with torch.no_grad(): ask(heard, torch.zeros(1, *input_shape))
-    except (RuntimeError, ValueError) as error:
-        last = f'after {ran[-1][0]}' if ran else 'in its first layer'
-        raise ValueError(f'the network stopped {last} on an input of shape {tuple(input_shape)}: {error}. '
-                         'Pass another input_shape, or mend the layer that does not fit the one before it') from error
-    return ran
-
+# %% ../nbs/38_costs.ipynb #0bd2aaf9
 def model_summary(
     model: nn.Module, # Any network of one input; left as it was
     input_shape: tuple[int, ...] = (1, 28, 28), # Of one image, without the batch dimension

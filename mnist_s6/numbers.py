@@ -160,6 +160,7 @@ def _parts(page: _Page) -> tuple[dict[int, Box], list[Box], float]: # The parts,
     check_number('number of pieces of ink in the line', len(parts), 0, MAX_PARTS, whole=True)
     return parts, ignored, unit
 
+# %% ../nbs/08_numbers.ipynb #f35e4ea1
 def _marks(page: _Page) -> tuple[list[_Mark], list[Box]]: # From left to right; and what is ignored
     "The marks of a line that may be digits; raises `ValueError` for too many, or for several lines."
     parts, ignored, unit = _parts(page)
@@ -263,6 +264,7 @@ def _in_picture(box: Box, page: _Page, part: Box) -> Box:
                part.top + min(part.height, math.ceil(down*box.bottom)),
                part.left + min(part.width, math.ceil(across*box.right)))
 
+# %% ../nbs/08_numbers.ipynb #60fb074a
 def read_number(
     picture: 'str | os.PathLike[str] | Image | np.ndarray | torch.Tensor', # Of one line; what `predict` takes
     model: nn.Module | None = None, # Returns logits (N, 10), as from `load_network`; None is the course's own

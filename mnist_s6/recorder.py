@@ -17,8 +17,10 @@ from torch import nn
 
 from .checks import check_number
 from .files import write_atomically
+from .fit import Training
+from .misread import confusion_matrix
 from .threads import inside
-from .util import History, Interval, Training, classify, confusion_matrix, wilson
+from .util import History, Interval, classify, wilson
 from .weights import safetensors_bytes
 
 # %% ../nbs/33_recorder.ipynb #8b39cbb0
@@ -121,19 +123,9 @@ class Recorder:
                       torch.stack(self.kernels), _curves(self.history, len(self.predictions) - 1),
                       torch.stack([torch.zeros(len(self.layers)), *self.slopes])[1:])
 
-# %% ../nbs/33_recorder.ipynb #3a09f3c0
+# %% ../nbs/33_recorder.ipynb #fcdcfc36
 _TENSORS = 'labels', 'predictions', 'kernels', 'curves', 'slopes'
 
-def save_flight(
-    path: str | Path, # As in 'mine.flight'
-    flight: Flight,
-) -> None:
-    "Write a recording, whole or not at all; raises `OSError` if it can't be written."
-    about = json.dumps({'name': flight.name, 'about': flight.about, 'layers': flight.layers})
-    data = safetensors_bytes({name: getattr(flight, name).contiguous() for name in _TENSORS}, {'flight': about})
-    write_atomically(path, lzma.compress(data, preset=9), 'the recording')
-
-# %% ../nbs/33_recorder.ipynb #fcdcfc36
 def _misfit(flight: Flight) -> str:
     "What is wrong with a recording's tensors; empty if they fit."
     found = {name: tuple(getattr(flight, name).shape) for name in _TENSORS}
@@ -143,6 +135,17 @@ def _misfit(flight: Flight) -> str:
     if max(flight.labels.max(), flight.predictions.max()) > 9: wrong.append('there are digits above 9')
     return ', '.join(wrong)
 
+# %% ../nbs/33_recorder.ipynb #3a09f3c0
+def save_flight(
+    path: str | Path, # As in 'mine.flight'
+    flight: Flight,
+) -> None:
+    "Write a recording, whole or not at all; raises `OSError` if it can't be written."
+    about = json.dumps({'name': flight.name, 'about': flight.about, 'layers': flight.layers})
+    data = safetensors_bytes({name: getattr(flight, name).contiguous() for name in _TENSORS}, {'flight': about})
+    write_atomically(path, lzma.compress(data, preset=9), 'the recording')
+
+# %% ../nbs/33_recorder.ipynb #57f385eb
 def load_flight(
     path: str | Path,
 ) -> Flight:

@@ -154,6 +154,7 @@ def _band(found: Sequence[Stress], kind: str) -> tuple[list[float], list[float],
     low, high = zip(*ends)
     return [100*mean(values) for values in zip(*curves)], [100*end for end in low], [100*end for end in high]
 
+# %% ../nbs/63_stress.ipynb #7037af34
 def plot_stress(
     networks: dict[str, Sequence[Stress]], # By name; several of one name differ by their seed only
 ) -> 'Figure': # A matplotlib figure, not shown yet

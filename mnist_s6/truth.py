@@ -85,6 +85,7 @@ def _share_within(t: float, freedom: int) -> float: # 0 to 1
         total += term
     return (angle + math.sin(angle)*total)*2/math.pi if odd else math.sin(angle)*total
 
+# %% ../nbs/07_truth.ipynb #da22eae9
 def student_t(
     level: float, # The share within ± the result, 0.001 to 0.9999
     freedom: int, # One less than there are values, 1 to 10,000

@@ -147,6 +147,7 @@ class Distance:
         gaps = features[:, None] - self.means                                        # (N, classes, D)
         return ((gaps @ self.precision)*gaps).sum(2).amin(1)
 
+# %% ../nbs/62_unknown.ipynb #f11d4626
 def fit_distance(
     features: torch.Tensor, # (N, D), of training images
     labels: torch.Tensor, # (N,)

@@ -1,4 +1,4 @@
-"""MNIST for several test files: read once, also for the processes that tests fork."""
+"""MNIST, noise and a small network for several test files; MNIST is read once, also for the processes that tests fork."""
 
 import functools
 from collections.abc import Callable
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import matplotlib.pyplot  # noqa: F401  # once here, and not in each process that a test forks
 import torch
+from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import Subset
 from torchvision.datasets import MNIST
@@ -14,6 +15,17 @@ from mnist_s6.datasets import BatchedLoader
 from mnist_s6.files import unpack_data
 
 DATA = Path(__file__).resolve().parent.parent / "data"
+
+
+def small_net() -> nn.Module:
+    """Quick to train."""
+    return nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+
+
+def batches(count: int = 5) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Noise with labels."""
+    generator = torch.Generator().manual_seed(0)
+    return [(torch.randn(8, 1, 28, 28, generator=generator), torch.arange(8)) for _ in range(count)]
 
 
 @functools.cache

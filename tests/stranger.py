@@ -19,9 +19,10 @@ import mnist_s6
 from mnist_s6.augment import Augmentation
 from mnist_s6.datasets import BatchedLoader, load_data
 from mnist_s6.files import cache_folder, course_folder, data_folder
+from mnist_s6.fit import fit
 from mnist_s6.model import S6Net
 from mnist_s6.predict import predict
-from mnist_s6.util import evaluate, fit, set_seed
+from mnist_s6.util import evaluate, set_seed
 
 home, checkout = Path.home(), Path(sys.argv[1]).resolve()
 commands = Path(sysconfig.get_path("scripts"))

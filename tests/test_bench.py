@@ -15,9 +15,10 @@ import peers  # noqa: E402
 import report  # noqa: E402
 import rows  # noqa: E402
 import seal  # noqa: E402
+from mnist_s6.fit import OneCycle
 from mnist_s6.train import PLAIN, RECIPES, Recipe, Run, run_recipe  # noqa: E402
 from mnist_s6.truth import Opening, SealedTest  # noqa: E402
-from mnist_s6.util import History, OneCycle  # noqa: E402
+from mnist_s6.util import History  # noqa: E402
 from mnist_s6.weights import pretrained, weights_digest  # noqa: E402
 from rows import VARIATIONS, reached, varied  # noqa: E402
 

@@ -19,9 +19,10 @@ from mnist_s6.checks import check_probabilities
 from mnist_s6.datasets import BatchedLoader, load_data
 from mnist_s6.distillation import ask_teachers, mix_targets, pack_targets, soft_targets, softened, unpack_targets
 from mnist_s6.files import data_folder
+from mnist_s6.fit import fit
 from mnist_s6.model import FastNet
 from mnist_s6.train import RECIPES, Recipe, run_recipe, train_in_folder
-from mnist_s6.util import fit, train_epoch
+from mnist_s6.util import train_epoch
 from mnist_s6.weights import weights_digest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -186,7 +187,7 @@ def test_a_soft_training_repeats_itself_and_differs() -> None:
 
 
 def test_a_soft_training_goes_on_from_its_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """To the same weights; another weight of the targets is another training."""
+    """To the same weights; another weight of the targets, and other targets, are another training."""
     from mnist_s6 import train
 
     whole = train_in_folder(TINY, tmp_path / "whole", 1, validation=1000, device="cpu")
@@ -203,6 +204,11 @@ def test_a_soft_training_goes_on_from_its_checkpoint(tmp_path: Path, monkeypatch
     monkeypatch.undo()
     with pytest.raises(ValueError, match="recipe.soft is 0.9 there and 0.5 here"):
         train_in_folder(replace(TINY, soft=0.5), tmp_path / "cut", 1, validation=1000, device="cpu", resume=True)
+    others = soft_targets().flip(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(distillation, "soft_targets", lambda: others)
+        with pytest.raises(ValueError, match=r"the SHA-256 of labels or soft targets is '\w{64}' there and '\w{64}' here"):
+            train_in_folder(TINY, tmp_path / "cut", 1, validation=1000, device="cpu", resume=True)
     gone_on = train_in_folder(TINY, tmp_path / "cut", 1, validation=1000, device="cpu", resume=True)
     assert weights_digest(gone_on.model.state_dict()) == weights_digest(whole.model.state_dict())
     assert gone_on.history.train_loss == whole.history.train_loss
@@ -215,7 +221,7 @@ def test_the_course_s_soft_recipes() -> None:
 
 
 def test_the_benchmark_trains_softly_too() -> None:
-    """Its own loop leads to the same weights as `run_recipe`."""
+    """To the same weights as `run_recipe`."""
     sys.path.insert(0, str(ROOT / "bench"))
     import seal
 

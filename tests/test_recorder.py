@@ -14,9 +14,11 @@ from safetensors.torch import save
 from torch import nn
 
 from mnist_s6.datasets import load_data
+from mnist_s6.fit import Training, fit
+from mnist_s6.misread import confusion_matrix
 from mnist_s6.model import S6Net
 from mnist_s6.recorder import FLIGHTS, Flight, Recorder, digit_shares, find_flight, learned_at, load_flight, save_flight
-from mnist_s6.util import Training, confusion_matrix, fit, set_seed
+from mnist_s6.util import set_seed
 from mnist_s6.widgets.replay import replay_explorer, replay_picture
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -15,10 +15,10 @@ from torch.utils.data import Subset
 
 from images import Asked, few_images, mnist
 from mnist_s6.datasets import BatchedLoader
+from mnist_s6.fit import Training
 from mnist_s6.model import FastNet
 from mnist_s6.selection import ChoosingLoader, choose_images
 from mnist_s6.train import MILD, Recipe, run_recipe, train_in_folder
-from mnist_s6.util import Training
 from mnist_s6.weights import weights_digest
 
 TINY = Recipe("tiny", FastNet, (4, 6, 8), epochs=6, batch_size=50, augmentation=MILD, share=0.3, hard=0.7, settled=3)

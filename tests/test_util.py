@@ -1,7 +1,6 @@
-"""Edge cases of the third lesson: devices, seeds, empty loaders, misfits, and its exercises."""
+"""Edge cases of the third lesson: devices, seeds, empty loaders, misfits, and its exercise."""
 
 import copy
-import json
 import math
 import pickle
 import re
@@ -9,42 +8,28 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import contextmanager
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from images import Asked, few_images
+from helpers import reply
+from images import Asked, batches, small_net
 from torch import nn
 from torch.utils.data import Subset
 
 from mnist_s6 import util
-from mnist_s6.augment import Augmentation
 from mnist_s6.datasets import load_data
+from mnist_s6.misread import find_misclassified
 from mnist_s6.model import S6Net, model_summary, receptive_field
 from mnist_s6.predict import predict
 from mnist_s6.util import (
-    Evaluation, History, Mistakes, OneCycle, Score, Training, classify, confusion_matrix, count_correct, evaluate, evaluated_on,
-    find_misclassified, fit, get_device, plot_confusion, set_seed, train_epoch, wilson,
+    Evaluation, History, Score, classify, count_correct, evaluate, evaluated_on, get_device, set_seed, train_epoch, wilson,
 )
 from mnist_s6.widgets import record_layers
 
-ROOMS = [Path(__file__).parent.parent / "nbs" / name for name in ("03_util.ipynb", "39_fit.ipynb")]
 EYE = (torch.eye(3), torch.arange(3))  # three images that `nn.Identity` gets right
-
-
-def small_net() -> nn.Module:
-    """Quick to train."""
-    return nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
-
-
-def batches(count: int = 5) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """Noise with labels."""
-    generator = torch.Generator().manual_seed(0)
-    return [(torch.randn(8, 1, 28, 28, generator=generator), torch.arange(8)) for _ in range(count)]
 
 
 # ------------------------------------------------------------- devices and seeds
@@ -59,14 +44,6 @@ def test_a_device_that_is_there_is_taken() -> None:
 def test_a_device_that_is_not_there_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=f"device '{name}' is not on this machine; expected one of .*'cpu'"):
         get_device(name)
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no graphics card")
-def test_fit_trains_where_the_parameters_are() -> None:
-    net = small_net().to("cuda")
-    assert len(fit(net, batches(), batches(), epochs=1)) == 1
-    assert {parameter.device.type for parameter in net.parameters()} == {"cuda"}
-    assert classify(net, batches())[0].device.type == "cpu"
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32])
@@ -249,176 +226,6 @@ def test_the_loader_tells_what_was_evaluated_on() -> None:
     assert evaluated_on(SimpleNamespace(dataset=[1, 2])) == evaluated_on(iter([])) == evaluated_on([]) == "evaluation"
 
 
-# ------------------------------------------------------------- the schedule
-
-
-@pytest.mark.parametrize(
-    "name, value",
-    [("max_lr", -1), ("max_lr", 0), ("max_lr", 1e7), ("max_lr", math.nan), ("max_lr", math.inf),
-     ("warm_up", 0), ("warm_up", 1), ("label_smoothing", 1), ("label_smoothing", -0.1)],
-)
-def test_numbers_that_no_training_can_be_made_with_are_refused(name: str, value: float) -> None:
-    with pytest.raises(ValueError, match=re.escape(f"{name} is {value!r}; expected a number from ")):
-        OneCycle(**{name: value})
-    with pytest.raises(TypeError, match=f"{name} is None; expected a number from "):
-        OneCycle(**{name: None})
-
-
-def test_a_schedule_builds_adamw_that_starts_far_below_the_highest_rate() -> None:
-    optimizer, scheduler = OneCycle(max_lr=0.1).build(small_net(), steps=100)
-    assert isinstance(optimizer, torch.optim.AdamW) and scheduler.get_last_lr()[0] < 0.1 / 10
-
-
-def test_a_training_holds_what_it_is_given() -> None:
-    history = History()
-    history.add(Score(0.5, 0.8), Score(0.2, 0.9), 0.02, 10.0)
-    net = small_net()
-    under_way = Training(net, batches(), torch.optim.SGD(net.parameters(), lr=0.1), None, history)  # type: ignore[arg-type]
-    assert len(under_way.history) == 1 and under_way.model is net
-
-
-@pytest.mark.parametrize("bad", [{"betas": (0.9, 1.0)}, {"betas": (-0.1, 0.9)}, {"weight_decay": -1.0}])
-def test_what_adamw_refuses_is_refused(bad: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="Invalid"):
-        OneCycle(**bad).build(small_net(), 10)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("steps", [1, 2, 5, 10, 100])
-def test_every_number_of_steps_can_be_made(steps: int) -> None:
-    for warm_up in 1e-6, 0.1, 0.2, 0.3, 0.5, 0.999999:
-        optimizer, scheduler = OneCycle(warm_up=warm_up).build(small_net(), steps)
-        for _ in range(steps):
-            assert 0 <= scheduler.get_last_lr()[0] <= 0.02 + 1e-9
-            optimizer.step()
-            scheduler.step()
-
-
-def test_a_warm_up_of_one_step() -> None:
-    """`OneCycleLR` would divide by zero."""
-    assert len(fit(small_net(), batches(5), batches(), epochs=1, schedule=OneCycle(warm_up=0.2))) == 1
-
-
-# ------------------------------------------------------------- all of it
-
-
-@pytest.mark.parametrize(
-    "change, error, message",
-    [({"epochs": 0}, ValueError, "epochs is 0; expected a whole number from 1 to 10,000"),
-     ({"epochs": 2.5}, TypeError, "epochs is 2.5"),
-     ({"train_loader": []}, ValueError, "len(train_loader) is 0; expected a number from 1"),
-     ({"test_loader": []}, ValueError, "len(test_loader) is 0; expected a number from 1"),
-     ({"train_loader": (batch for batch in batches())}, TypeError, "object of type 'generator' has no len()"),
-     ({"test_loader": iter(batches())}, TypeError, "object of type 'list_iterator' has no len()")],
-)
-def test_fit_complains_before_it_trains(change: dict[str, object], error: type[Exception], message: str) -> None:
-    net, calls = small_net(), []
-    before = net[1].weight.clone()
-    arguments = {"train_loader": batches(), "test_loader": batches(), "epochs": 1, "callbacks": [calls.append]}
-    with pytest.raises(error, match=re.escape(message)):
-        fit(net, **{**arguments, **change})  # type: ignore[arg-type]
-    assert torch.equal(net[1].weight, before) and not calls
-
-
-@pytest.mark.parametrize("labels, error, message", [
-    (F.one_hot(torch.arange(8), 10), ValueError, "logits have shape (8, 10) and labels (8, 10); expected (N, classes) and (N,). If labels are one-hot"),
-    (torch.arange(8)[:, None], ValueError, "labels (8, 1)"), (torch.arange(7), ValueError, "labels (7,)"),
-    (torch.arange(8.0), TypeError, "labels are of type torch.float32; expected whole numbers"),
-    (torch.arange(8) + 3, ValueError, "labels are from 3 to 10; expected 0 to 9"),
-    (torch.arange(8) - 100, ValueError, "labels are from -100 to -93; expected 0 to 9"),  # PyTorch leaves those out
-])
-def test_labels_that_do_not_fit_are_told_before_a_step(labels: torch.Tensor, error: type[Exception], message: str) -> None:
-    net, wrong = small_net(), [(torch.rand(8, 1, 28, 28), labels)]
-    before = net[1].weight.clone()
-    with pytest.raises(error, match=re.escape(message)):
-        fit(net, wrong, batches(), epochs=1)
-    assert torch.equal(net[1].weight, before)
-    with pytest.raises(error, match=re.escape(message)):
-        evaluate(net, wrong)
-
-
-def test_only_a_training_takes_soft_targets() -> None:
-    """An evaluation compares with labels."""
-    with pytest.raises(ValueError, match=re.escape("If labels are one-hot, pass their argmax(1)")):
-        evaluate(small_net(), [(torch.rand(8, 1, 28, 28), F.one_hot(torch.arange(8), 10).float())])
-
-
-@pytest.mark.parametrize("kind", [torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64])
-def test_labels_may_be_of_any_whole_type(kind: torch.dtype) -> None:
-    torch.manual_seed(0)
-    net, images = small_net(), torch.rand(8, 1, 28, 28)
-    expected = evaluate(net, [(images, torch.arange(8))])
-    loader = [(images, torch.arange(8).to(kind))]
-    assert evaluate(net, loader) == expected and len(fit(net, loader, loader, epochs=1)) == 1
-    assert confusion_matrix(loader[0][1], loader[0][1]).sum() == 8
-
-
-@pytest.mark.parametrize("given", [S6Net, None, "s6"])
-def test_what_is_no_network_is_not_trained(given: object) -> None:
-    expected = "model is the class S6Net; expected a network, such as S6Net()" if given is S6Net else f"model is {given!r}; expected a network"
-    for use in lambda: fit(given, batches(), batches()), lambda: evaluate(given, batches()), lambda: find_misclassified(given, batches()):
-        with pytest.raises(TypeError, match=re.escape(expected)):
-            use()
-
-
-@pytest.mark.parametrize("precision", [torch.bfloat16, torch.double])
-def test_other_precisions_are_trained(precision: torch.dtype) -> None:
-    torch.manual_seed(0)
-    net = S6Net().to(precision)
-    train, test = few_images(2000, 500)(50, None, seed=0, validation=False, batched=True, augmentation=None, share=1.0)
-    history = fit(net, train, test, epochs=1)
-    assert {p.dtype for p in net.parameters()} == {precision}
-    assert history.test_accuracy[-1] > 0.7, history
-    assert evaluate(net.half(), test).accuracy == pytest.approx(history.test_accuracy[-1], abs=0.02)
-
-
-def test_half_precision_is_not_trained() -> None:
-    net = S6Net().half()
-    with pytest.raises(ValueError, match=r"the network is in half precision .* Train model.float\(\)"):
-        fit(net, batches(), batches())
-    assert net.training  # as it was
-
-
-def test_a_default_of_double_precision(request: pytest.FixtureRequest) -> None:
-    """Networks that were made before, and networks that are made under it."""
-    usual = S6Net()
-    request.addfinalizer(lambda: torch.set_default_dtype(torch.float))
-    torch.set_default_dtype(torch.double)
-    for net in usual, S6Net():
-        precision = net.classifier.weight.dtype
-        train, test = few_images(1000, 200)(100, None, seed=0, validation=False, batched=True, augmentation=Augmentation(), share=1.0)
-        assert len(fit(net, train, test, epochs=1)) == 1 and net.classifier.weight.dtype == precision
-        assert 0 < evaluate(net, test).loss < 10
-        assert len(find_misclassified(net, test)) < 200
-
-
-@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, ZeroDivisionError])
-@pytest.mark.parametrize("when", ["callback", "batch", "evaluation"])
-def test_what_ends_a_training_early_keeps_it(error: type[BaseException], when: str) -> None:
-    class Ending(list):
-        """Batches of which the last one of the second epoch never comes."""
-
-        epochs = 0
-
-        def __iter__(self):  # type: ignore[no-untyped-def]
-            self.epochs += 1
-            yield from super().__iter__()
-            if self.epochs == 2:
-                raise error
-
-    def end(training: Training) -> None:
-        if when == "callback" and len(training.history) == 1:
-            raise error
-
-    net = S6Net()
-    train, test = (Ending(batches()) if when == name else batches() for name in ("batch", "evaluation"))
-    with pytest.raises(error) as caught:
-        fit(net, train, test, epochs=3, callbacks=[end])
-    training = caught.value.training
-    assert len(training.history) == len(training.history.test_loss) == 1 and training.model is net
-    assert not any(part.training for part in net.modules())
-    assert not isinstance(caught.value, KeyboardInterrupt) or "1 of 3 epochs, kept in sys.last_value.training.history" in str(caught.value)
-
-
 def test_nobody_who_looks_touches_the_network() -> None:
     """Beside a running training, 400 looks of each kind leave every batch norm learning."""
     torch.manual_seed(0)
@@ -460,166 +267,13 @@ def test_nobody_who_looks_touches_the_network() -> None:
     assert looks == 399 and len(modes) > 40 and all(modes), (modes.count(False), len(modes))
 
 
-def test_callbacks_see_the_training_from_its_start() -> None:
-    seen = []
-
-    def look(training: Training) -> None:
-        assert isinstance(training, Training)
-        low = training.scheduler.get_last_lr()[0] < 0.02 / 10
-        seen.append((len(training.history), bool(training.optimizer.state), low))
-
-    history = fit(small_net(), batches(), batches(), epochs=2, callbacks=[look, look])
-    assert seen == [(0, False, True)] * 2 + [(1, True, False)] * 2 + [(2, True, True)] * 2
-    assert len(history) == 2
-
-
-def test_a_callback_can_put_back_epochs() -> None:
-    """A training that has one epoch of three behind it makes two more."""
-
-    def go_on(training: Training) -> None:
-        if not len(training.history):
-            training.history.add(Score(0.5, 0.8), Score(0.2, 0.9), 0.02, 10.0)
-
-    history = fit(small_net(), batches(), batches(), epochs=3, callbacks=[go_on])
-    assert len(history) == 3 and history.train_loss[0] == 0.5
-
-
-def test_the_bar_counts_the_steps_of_the_whole_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    said: list[object] = []
-
-    class Bar:
-        """Notes what is shown."""
-
-        def __init__(self, total: int, done: int) -> None:
-            self.n = done
-            said.append((total, done))
-
-        def set_description(self, text: str, refresh: bool) -> None:
-            said.append(text)
-
-        def set_postfix_str(self, text: str, refresh: bool) -> None:
-            assert re.fullmatch(r"loss \d\.\d{3}, accuracy \d+\.\d%, lr 0\.\d{4}", text)
-
-        def update(self) -> None:
-            self.n += 1
-
-        def clear(self) -> None:
-            said.append(self.n)
-
-    @contextmanager
-    def progress_bar(total: int, done: int):  # type: ignore[no-untyped-def]
-        yield Bar(total, done)
-
-    monkeypatch.setattr(util, "progress_bar", progress_bar)
-    fit(small_net(), batches(3), batches(), epochs=2)
-    assert said == [(6, 0), *["epoch 1/2"] * 3, 3, *["epoch 2/2"] * 3, 6]
-
-
-def test_channels_last_changes_nothing() -> None:
-    torch.manual_seed(0)
-    net, (images, _) = S6Net().eval(), batches()[0]
-    with torch.no_grad():
-        before = net(images)
-        torch.testing.assert_close(net.to(memory_format=torch.channels_last)(images), before, atol=1e-4, rtol=1e-4)
-
-
-# ------------------------------------------------------------- mistakes
-
-
-def test_a_network_without_mistakes() -> None:
-    none = find_misclassified(nn.Identity(), [EYE])
-    assert (len(none), none.images.shape) == (0, (0, 3))
-    assert none.plot().texts[0].get_text() == "no mistakes"
-
-
-def test_mistakes_are_found_in_one_pass() -> None:
-    """Also where a loader can be read only once; the surest comes first, with its place and its image."""
-    images = torch.tensor([[0.0, 1.0, 0.0], [9.0, 0.0, 0.0], [0.0, 0.0, 3.0]])
-    once = iter([(images[:2], torch.tensor([0, 0])), (images[2:], torch.tensor([1]))])
-    mistakes = find_misclassified(nn.Identity(), once)
-    assert mistakes.indices.tolist() == [2, 0]
-    assert (mistakes.labels.tolist(), mistakes.predictions.tolist()) == ([1, 0], [2, 1])
-    assert torch.equal(mistakes.images, images[[2, 0]])
-    assert torch.allclose(mistakes.confidences, images[[2, 0]].softmax(1).max(1).values)
-
-
-def test_titles_read_label_then_prediction() -> None:
-    index, label, prediction, confidence = (torch.tensor([value]) for value in (4, 5, 3, 0.876))
-    found = Mistakes(index, torch.rand(1, 1, 28, 28), label, prediction, confidence)
-    assert found.plot().axes[0].get_title() == "5→3\n88%"
-
-
-@pytest.mark.parametrize("count", [0, -1, 2.5, "2"])
-def test_a_count_that_is_none_is_refused(count: object) -> None:
-    mistakes = find_misclassified(nn.Identity(), [(torch.eye(3), torch.tensor([0, 1, 1]))])
-    with pytest.raises((ValueError, TypeError), match="count is "):
-        mistakes.plot(count)  # type: ignore[arg-type]
-
-
-# ------------------------------------------------------------- the confusion matrix
-
-
-def test_pairs_are_counted() -> None:
-    generator = torch.Generator().manual_seed(0)
-    labels, predictions = torch.randint(10, (2, 500), generator=generator)
-    matrix = confusion_matrix(labels, predictions)
-    assert matrix.dtype == torch.long and matrix.sum() == 500
-    for label in range(10):
-        for prediction in range(10):
-            assert matrix[label, prediction] == ((labels == label) & (predictions == prediction)).sum()
-    assert confusion_matrix(labels[:0], predictions[:0]).sum() == 0
-
-
-@pytest.mark.parametrize(
-    "labels, predictions",
-    [([0], [0, 1]), ([0, 1, 1], [0, 1]), ([0], [2]), ([2], [0]), ([-1], [0]), ([0], [-1])],
-)
-def test_pairs_that_are_none_are_refused(labels: list[int], predictions: list[int]) -> None:
-    with pytest.raises(ValueError, match=r"(there are \d labels and \d predictions|are from -?\d to -?\d); expected"):
-        confusion_matrix(torch.tensor(labels), torch.tensor(predictions), classes=2)
-
-
-@pytest.mark.parametrize("labels, error, message", [
-    (torch.eye(2), ValueError, "labels have shape (2, 2); expected (N,), one class number for each image. If they are one-hot"),
-    (torch.tensor([0.0, 1.0]), TypeError, "labels are of type torch.float32; expected whole numbers, such as labels.long()"),
-    (torch.tensor([True, False]), TypeError, "labels are of type torch.bool"),
-])
-def test_what_are_no_classes_is_told(labels: torch.Tensor, error: type[Exception], message: str) -> None:
-    with pytest.raises(error, match=re.escape(message)):
-        confusion_matrix(labels, torch.tensor([0, 1]), classes=2)
-    with pytest.raises(error, match=re.escape(message.replace("labels", "predictions"))):
-        confusion_matrix(torch.tensor([0, 1]), labels, classes=2)
-
-
-def test_the_picture_shows_counts_and_names_its_axes() -> None:
-    axes = plot_confusion(torch.tensor([[3, 1], [0, 2]])).axes[0]
-    assert {text.get_text(): text.get_position() for text in axes.texts} == {"3": (0, 0), "1": (1, 0), "2": (1, 1)}
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("prediction", "label")
-
-
-# ------------------------------------------------------------- the exercises
-
-
-def reply(name: str, value: object, **known: object) -> str:
-    """What an exercise of a lesson says to an answer: "right", or "not yet: " and a hint."""
-    source = next(source for room in ROOMS for cell in json.loads(room.read_text(encoding="utf-8"))["cells"]
-                  if (source := "".join(cell["source"])).startswith(f"{name} ="))
-    said: list[str] = []
-    scope = {"math": math, "np": np, "OneCycle": OneCycle, "print": said.append, **known, name: value}
-    exec(source.split("\n", 1)[1], scope)
-    assert len(said) == 1 and (said[0] == "right" or said[0].startswith("not yet: "))
-    return said[0]
-
-
-def answer(name: str, value: object, **known: object) -> bool:
-    """Whether an exercise says that an answer is right."""
-    return reply(name, value, **known) == "right"
+# ------------------------------------------------------------- the exercise
 
 
 def to_pair(value: object) -> str:
     """What the exercise on mix-ups says, where 4→9 and 7→2 happened twice each."""
     found = SimpleNamespace(labels=torch.tensor([4, 4, 7, 7, 9]), predictions=torch.tensor([9, 9, 2, 2, 4]))
-    return reply("my_pair", value, Counter=Counter, mistakes=found)
+    return reply("03_util", "my_pair", value, np=np, Counter=Counter, mistakes=found)
 
 
 @pytest.mark.parametrize(
@@ -653,26 +307,4 @@ def test_mix_up_says_what_is_missing(value: object, hint: str) -> None:
 
 def test_mix_up_counts_once_in_the_singular() -> None:
     found = SimpleNamespace(labels=torch.tensor([4, 4, 7]), predictions=torch.tensor([9, 9, 2]))
-    assert "7→2 happened 1 time, another" in reply("my_pair", (7, 2), Counter=Counter, mistakes=found)
-
-
-def rate_is_right(value: object) -> bool:
-    """The exercise on the learning rate, with a training that fails above a rate of 2 and breaks down from 1,000 on."""
-
-    def short_run(seed: int, max_lr: float) -> History:
-        OneCycle(max_lr=max_lr)  # may refuse it
-        if max_lr >= 1000:
-            raise FloatingPointError("the loss is nan after 400 images: try a smaller learning rate")
-        return History(test_accuracy=[0.1 if max_lr > 2 or max_lr < 1e-4 else 0.9])
-
-    return answer("my_max_lr", value, short_run=short_run)
-
-
-@pytest.mark.parametrize("value", [3, 10.0, 100, np.float64(10)])
-def test_rate_takes_right_answers(value: object) -> None:
-    assert rate_is_right(value)
-
-
-@pytest.mark.parametrize("value", [0.02, 1, 1e-5, 1e6, 1e9, -1, 0, None, "10", (), math.nan, math.inf, torch.ones(2)])
-def test_rate_refuses_wrong_ones(value: object) -> None:
-    assert not rate_is_right(value)
+    assert "7→2 happened 1 time, another" in reply("03_util", "my_pair", (7, 2), np=np, Counter=Counter, mistakes=found)

@@ -18,10 +18,11 @@ USER = '''
 from dataclasses import replace
 from pathlib import Path
 from mnist_s6.datasets import load_data
+from mnist_s6.fit import OneCycle, Training, fit
 from mnist_s6.model import FastNet, S6Net, model_summary
 from mnist_s6.predict import predict
 from mnist_s6.train import RECIPES, Recipe, run_recipe, train_in_folder
-from mnist_s6.util import OneCycle, Training, evaluate, fit
+from mnist_s6.util import evaluate
 from mnist_s6.weights import export_onnx, pretrained, save_weights
 
 digit: int = predict("a.png").digit

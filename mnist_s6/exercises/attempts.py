@@ -44,6 +44,7 @@ class Outcome(NamedTuple):
     error: BaseException | None = None # What it raised
     left: str = '' # What it left changed for all that follows, in words
 
+# %% ../../nbs/43_attempts.ipynb #22d9422d
 def run(
     function: Callable, # Any, also one that fails
     arguments: tuple, # What it is called with; it may change them

@@ -131,6 +131,7 @@ def _company_inputs(seed: int) -> list[tuple]:
         inputs.append((model, images))
     return inputs
 
+# %% ../../nbs/53_bugs.ipynb #85f29753
 @_exercise(_company_inputs, (
     'Ask for the logits of the whole batch, and then for those of each image in a batch of one.',
     '`images[2:3]` is a batch with one image. If its logits are 1 and 4 alone, and 1 and 3.5 in the batch, the '
@@ -155,6 +156,7 @@ def _apart(model: nn.Module, images: torch.Tensor) -> torch.Tensor: # (N, classe
     "Logits in company minus logits alone."
     with torch.no_grad(): return model(images) - torch.cat([model(image) for image in images.split(1)])
 
+# %% ../../nbs/53_bugs.ipynb #7a5e43f5
 @alone_and_in_company.mistake('The number is right, but asking has changed the running means of the batch norm. '
                               'Ask a copy: `copy.deepcopy(model)`.')
 def _(model, images): return _apart(model, images).abs().max()
@@ -194,6 +196,7 @@ def _attribute_inputs(seed: int) -> list[tuple]:
             (_module(kept=nn.ModuleList(layers()), first=layers(), sizes=(1, 2), second=tuple(layers()),
                      third=layers(), mixed=[None, nn.ReLU()], empty=[]),)]
 
+# %% ../../nbs/53_bugs.ipynb #d1585b11
 @_exercise(_attribute_inputs, (
     'Where does Python keep the attributes of an object? And which of them are plain lists or tuples?',
     '`vars(module)` holds `blocks=[Conv2d, ReLU]` as it was set; registered layers are in another place.',

@@ -28,6 +28,15 @@ def _confidence_inputs(seed: int) -> list[tuple]:
             (torch.tensor([0.97, 1.]), torch.tensor([True, False]), 4),
             (torch.cat([many, torch.ones(4)]), torch.cat([right, torch.tensor([True, True, True, False])]), 10)]
 
+# %% ../../nbs/58_calibration.ipynb #51b72477
+def _gaps(confidences: torch.Tensor, correct: torch.Tensor, bins: int) -> tuple[torch.Tensor, torch.Tensor]:
+    "How many images are in each bin, and by how much the confidence is above the share that is right."
+    numbers = (confidences*bins).long().clamp(max=bins - 1)
+    counts = numbers.bincount(minlength=bins)
+    surplus = numbers.bincount((confidences - correct.float()).double(), bins)
+    return counts, surplus/counts.clamp(min=1)
+
+# %% ../../nbs/58_calibration.ipynb #52dc00a0
 @_exercise(_confidence_inputs, (
     'For each bin: how many images, their mean confidence, the share that is right. Then weigh the gaps.',
     'Two bins with 4 and 6 images and gaps of 0.05 and 0.117: (4·0.05 + 6·0.117)/10 = 0.09.',
@@ -48,16 +57,8 @@ def _(confidences, correct, bins):
     from mnist_s6.calibration import reliability
     return reliability(confidences, correct, bins).error
 
-# %% ../../nbs/58_calibration.ipynb #51b72477
-def _gaps(confidences: torch.Tensor, correct: torch.Tensor, bins: int) -> tuple[torch.Tensor, torch.Tensor]:
-    "How many images are in each bin, and by how much the confidence is above the share that is right."
-    numbers = (confidences*bins).long().clamp(max=bins - 1)
-    counts = numbers.bincount(minlength=bins)
-    surplus = numbers.bincount((confidences - correct.float()).double(), bins)
-    return counts, surplus/counts.clamp(min=1)
-
+# %% ../../nbs/58_calibration.ipynb #b67cc671
 _wrong = expected_calibration_error.mistake   # decorates a wrong answer
-
 @_wrong('That is the mean over bins. Weigh each bin by its images, or a bin with one of them counts as much as one '
         'with a thousand.')
 def _(confidences, correct, bins): n, gap = _gaps(confidences, correct, bins); return gap[n > 0].abs().mean().item()
@@ -133,6 +134,7 @@ def _refusal_inputs(seed: int) -> list[tuple]:
     four, hits = torch.tensor([0.6, 0.9, 0.5, 0.8]), torch.tensor([False, True, True, True])
     return [(four, hits, four[0].item()), (sure, right, 0.75), (four.clone(), hits.clone(), 0.95)]
 
+# %% ../../nbs/58_calibration.ipynb #2d196927
 @_exercise(_refusal_inputs, (
     'First find which images are answered. The first share is theirs among all, the second that of the wrong '
     'among them.',
@@ -154,6 +156,7 @@ def _shares(given: torch.Tensor, chosen: torch.Tensor) -> tuple[float, float]: #
     "How many are given, and how many of those are chosen."
     return given.float().mean().item(), (given & chosen).sum().item()/max(1, given.sum().item())
 
+# %% ../../nbs/58_calibration.ipynb #93cd557c
 @answered_above.mistake('*At least* so sure: an image with just that confidence is answered too. Take `>=`.')
 def _(confidences, correct, threshold): return _shares(confidences > threshold, ~correct)
 @answered_above.mistake('You divide the wrong answers by all images. Divide by those that are answered.')
@@ -191,6 +194,7 @@ def _refusal_picture() -> 'Figure':
     axes.grid(alpha=0.3)
     return figure
 
+# %% ../../nbs/58_calibration.ipynb #b361bc4b
 read_the_refusals = Question('35_calibration', 'read_the_refusals', 'At most 1% of the answers may be wrong. How many '
     'percent of the images can it answer, at most? Look at `picture()`.', answer=80, tolerance=0.03,
     picture=_refusal_picture, hints=(

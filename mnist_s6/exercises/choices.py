@@ -168,6 +168,7 @@ def _adamw_inputs(seed: int) -> list[tuple]:
     return [(*one(3, 2, 0, 0), 1, 0.5, 0.9, 0.99, 0.1, 0.), (*one(3, 2, 1, 4), 2, 0.5, 0.9, 0.99, 0.1, 0.2),
             (random(2, 3), random(2, 3), random(2, 3), random(2, 3)**2, 5 + seed, 0.3, 0.8, 0.95, 0.02, 0.1)]
 
+# %% ../../nbs/52_choices.ipynb #1e0a3f5d
 @_exercise(_adamw_inputs, (
     'Two running means: of the slope, and of its square. Both start at 0, so both are divided by 1 − beta**step.',
     'Step 1, slope 2, m = v = 0, betas 0.9 and 0.99: m becomes 0.2 and v 0.04. Corrected, they are 2 and 4, '

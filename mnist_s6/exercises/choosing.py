@@ -26,6 +26,7 @@ def _batch_inputs(seed: int) -> list[tuple]:
             (torch.full((8,), math.inf), torch.tensor([7, 1, 4]), logits, torch.tensor([3, 0, 1])),
             (seen, torch.tensor([5, 2, 6]), logits.flip(0), torch.tensor([2, 2, 0]))]
 
+# %% ../../nbs/71_choosing.ipynb #75df3fc0
 @_exercise(_batch_inputs, (
     'The cross-entropy of each image, not their mean, goes to the place of that image.',
     'With the places 2 and 0 and the losses 0.13 and 1.31, four unseen images become 1.31, ∞, 0.13, ∞.',

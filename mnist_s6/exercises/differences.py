@@ -58,6 +58,17 @@ def show(
     name = 'function' if inspect.isroutine(value) else type(value).__name__.replace('_', ' ')
     return f'a{"n"*(name[0] in "aeiouAEIO" or name[:2].isupper() and name[0] in "FHLMNRSX")} {name}'
 
+# %% ../../nbs/42_differences.ipynb #766a3334
+def _bare(text: str) -> str: return text.strip(' .()"\'').lower()   # `' B) '` is as good as `'b'`
+
+def _mode_difference(right: nn.Module, found: nn.Module) -> str:
+    "See `difference`, for the modes of a network and of its parts."
+    modes, parts = ('evaluation mode', 'training mode'), dict(found.named_modules())
+    return next((f'{name or "the network"} is left in {modes[not part.training]}, and should be '
+                 f'left in {modes[part.training]}'
+                 for name, part in right.named_modules()
+                 if name in parts and parts[name].training != part.training), '')
+
 # %% ../../nbs/42_differences.ipynb #21e4919a
 def difference(
     right: object, # What it should be
@@ -77,16 +88,6 @@ def difference(
     if (right := as_numbers(right)) is None: return ''
     return _number_difference(right, as_numbers(found), found, tolerance)
 
-def _bare(text: str) -> str: return text.strip(' .()"\'').lower()   # `' B) '` is as good as `'b'`
-
-def _mode_difference(right: nn.Module, found: nn.Module) -> str:
-    "See `difference`, for the modes of a network and of its parts."
-    modes, parts = ('evaluation mode', 'training mode'), dict(found.named_modules())
-    return next((f'{name or "the network"} is left in {modes[not part.training]}, and should be '
-                 f'left in {modes[part.training]}'
-                 for name, part in right.named_modules()
-                 if name in parts and parts[name].training != part.training), '')
-
 # %% ../../nbs/42_differences.ipynb #4ea93222
 def _part_difference(right: Sequence, found: object, tolerance: float) -> str:
     "See `difference`, for a list or a tuple."
@@ -102,6 +103,7 @@ def _part_difference(right: Sequence, found: object, tolerance: float) -> str:
     place, problem = next(((i, problem) for i, problem in enumerate(problems) if problem), (0, ''))
     return problem and f'at [{place}]' + (problem[3:] if problem.startswith('at [') else f' {problem}')
 
+# %% ../../nbs/42_differences.ipynb #82284f19
 def _number_difference(right: torch.Tensor, numbers: torch.Tensor | None, found: object, tolerance: float) -> str:
     "See `difference`, for numbers; `found` is for the message."
     what = f'a tensor of shape {tuple(right.shape)}' if right.ndim else 'one number'

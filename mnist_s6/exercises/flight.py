@@ -22,6 +22,7 @@ def _matrix_inputs(seed: int) -> list[tuple]:
     random[3] += torch.tensor([40, 30, 20, 10, 5])   # no two of its shares are alike
     return [(one, 0), (other, 0), (other, 1), (other, 2), (random, 3), (random, 1)]
 
+# %% ../../nbs/61_flight.ipynb #e0d31889
 @_exercise(_matrix_inputs, (
     'The right answers stand on the diagonal. By which two sums do you divide them?',
     'With [[6, 2], [3, 9]] and digit 0: 6 of 8 images are found, and 6 of 9 answers are right. So (0.75, 0.667).',
@@ -44,6 +45,7 @@ def _shares(matrix: torch.Tensor, digit: int, *sums: torch.Tensor) -> tuple: # T
     "Wrong shares: of what you like."
     return tuple((matrix[digit, digit]/max(1, total.item())).item() for total in sums)
 
+# %% ../../nbs/61_flight.ipynb #fe5c1266
 @found_and_trusted.mistake('You swapped the two: first the share of the images, which are a row.')
 def _(matrix, digit): return _shares(matrix, digit, matrix[:, digit].sum(), matrix[digit].sum())
 @found_and_trusted.mistake('You divide by all images. Divide by those of the digit, and by the answers that name it.')
@@ -89,6 +91,7 @@ def _(shares, level):
 # %% ../../nbs/61_flight.ipynb #00a3d33d
 def _first(good: list[bool]) -> int: return good.index(True) if True in good else -1
 
+# %% ../../nbs/61_flight.ipynb #86e01dab
 @first_learned.mistake('That looks at what is found only. Whoever always says 9 finds every 9.')
 def _(shares, level): return _first([found >= level for found, _ in shares])
 @first_learned.mistake('That looks at what is trusted only. Whoever says 9 once, and is right, finds few of them.')

@@ -59,6 +59,7 @@ def _linear_inputs(seed: int) -> list[tuple]:
     return [(torch.tensor([[3.], [1.]]), torch.tensor([[2.]]), torch.tensor([[5.], [4.]])),
             (random(3, 3), random(3, 3), random(3, 3)), (random(4, 3), random(2, 3), random(4, 2))]
 
+# %% ../../nbs/51_gradients.ipynb #170788a6
 @_exercise(_linear_inputs, (
     'A weight is multiplied by its input, an input by its weight, a bias by 1. What does each meet on the way back?',
     'One number each: x = 3, weight 2, slope 5. Then x gets 2·5 = 10, the weight 3·5 = 15, the bias 5. '
@@ -104,6 +105,7 @@ def _spread(values: torch.Tensor) -> torch.Tensor:
     "Each value four times, as a block of 2×2."
     return values.repeat_interleave(2, 0).repeat_interleave(2, 1)
 
+# %% ../../nbs/51_gradients.ipynb #4b8b12aa
 @_exercise(_pool_inputs, (
     'Only one number of each block came through. If another one grows a little, what happens to the output?',
     'The block 1, 5 over 3, 2 with the slope 7 gives 0, 7 over 0, 0.',
@@ -152,6 +154,7 @@ def _kernel_inputs(seed: int) -> list[tuple]:
     return [(torch.tensor([[3.]]), torch.tensor([[2.]])), (kernel, torch.tensor([[1., 0.], [0., 2.]])),
             (random(2, 3), random(3, 4)), (random(3, 3), random(4, 2))]
 
+# %% ../../nbs/51_gradients.ipynb #dd7a3235
 @_exercise(_kernel_inputs, (
     'Each output looked at a window. Go through the outputs: what does each of them give back to the pixels that '
     'it looked at?',
@@ -176,6 +179,7 @@ def _back(kernel: torch.Tensor, slope: torch.Tensor) -> torch.Tensor:
     "The transposed convolution of one map with one kernel."
     return F.conv_transpose2d(slope[None, None], kernel[None, None])[0, 0]
 
+# %% ../../nbs/51_gradients.ipynb #07606e9a
 @convolve_gradient.mistake('Here `=` overwrites where windows overlap. A pixel that several outputs saw gets the sum: '
                            '`+=`.')
 def _(kernel, slope):
@@ -205,6 +209,7 @@ def _norm_inputs(seed: int) -> list[tuple]:
     return [(torch.tensor([0., 2., 4.]), torch.tensor([1., 0., 0.]), 1e-6),   # PyTorch takes no eps of 0
             (torch.tensor([0., 2., 4., 6.]), torch.tensor([1., 2., -1., 0.]), 0.5), (random(7)*3, random(7), 0.1)]
 
+# %% ../../nbs/51_gradients.ipynb #f7ce129e
 @_exercise(_norm_inputs, (
     'Start from the slopes. Take away their mean, then the part that lies along the normalised numbers, and divide.',
     'x = 0, 2, 4 becomes −1.22, 0, 1.22. Slopes 1, 0, 0: less their mean 0.67, −0.33, −0.33; less normalised·(−0.41) '
@@ -228,6 +233,7 @@ def _norm_parts(x: torch.Tensor, eps: float) -> tuple[torch.Tensor, torch.Tensor
     deviation = (x.var(unbiased=False) + eps).sqrt()
     return (x - x.mean())/deviation, deviation
 
+# %% ../../nbs/51_gradients.ipynb #a5337c73
 @batch_norm_gradient.mistake('That is the direct way only. Each x also moves the mean and the deviation, and so all '
                              'the others.')
 def _(x, slope, eps): return slope/_norm_parts(x, eps)[1]
@@ -258,6 +264,7 @@ def _function_inputs(seed: int) -> list[tuple]:
             (lambda x: x.exp().sum() + x.prod(), random(5), 0.1),
             (lambda x: (x**2).sum(), torch.tensor([3., 1.], dtype=torch.float64), 1e-7)]   # too little for float32
 
+# %% ../../nbs/51_gradients.ipynb #44ea5b5f
 @_exercise(_function_inputs, (
     'One number at a time: move it up by h and look, move it down by h and look.',
     'For x³ at 2 and h = 0.1: 2.1³ = 9.261, 1.9³ = 6.859, their difference by 0.2 is 12.01.',

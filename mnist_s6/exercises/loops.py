@@ -121,6 +121,7 @@ def _losses(*arguments: object) -> list[float]:
     "The loss of each batch of a training with nothing amiss."
     return [loss for loss, size in _epoch(arguments[0].train(), *arguments[1:])]
 
+# %% ../../nbs/49_loops.ipynb #c040e2fa
 @train_one_epoch.mistake('That is the mean of the batches\' means. The short batch counts too much: '
                          'weigh each by its size.')
 def _(model, loader, optimizer): losses = _losses(model, loader, optimizer); return sum(losses)/len(losses)
@@ -153,6 +154,24 @@ def _evaluation_inputs(seed: int) -> list[tuple]:
     labels[1:3] = (labels[1:3] + 1) % 3   # two more that it reads wrong, so that the shares differ
     return networks
 
+# %% ../../nbs/49_loops.ipynb #f0521ab7
+def _hits(model: nn.Module, loader: Iterable) -> list[tuple[int, int]]:
+    "How many are right in each batch, and how many there are; in the mode that the model is in."
+    with torch.no_grad():
+        return [((model(images).argmax(1) == labels).sum().item(), len(labels)) for images, labels in loader]
+
+def _evaluating(model: nn.Module, loader: Iterable) -> list[tuple[int, int]]:
+    "The same in evaluation mode, and back."
+    mode, hits = model.training, _hits(model.eval(), loader)
+    model.train(mode)
+    return hits
+
+def _share(hits: Iterable[tuple[int, int]]) -> float:
+    "How many of all are right."
+    right, sizes = zip(*hits)
+    return sum(right)/sum(sizes)
+
+# %% ../../nbs/49_loops.ipynb #07106634
 @_exercise(_evaluation_inputs, (
     'Remember the mode, switch to `eval()`, count over all batches without taking notes, and put the mode back.',
     'Batches of 4, 4 and 2 images with 3, 4 and 0 right: the accuracy is 7/10, whatever the batches.',
@@ -174,23 +193,7 @@ def _(model, loader):
     from mnist_s6.util import evaluate
     return evaluate(model, loader).accuracy
 
-# %% ../../nbs/49_loops.ipynb #f0521ab7
-def _hits(model: nn.Module, loader: Iterable) -> list[tuple[int, int]]:
-    "How many are right in each batch, and how many there are; in the mode that the model is in."
-    with torch.no_grad():
-        return [((model(images).argmax(1) == labels).sum().item(), len(labels)) for images, labels in loader]
-
-def _evaluating(model: nn.Module, loader: Iterable) -> list[tuple[int, int]]:
-    "The same in evaluation mode, and back."
-    mode, hits = model.training, _hits(model.eval(), loader)
-    model.train(mode)
-    return hits
-
-def _share(hits: Iterable[tuple[int, int]]) -> float:
-    "How many of all are right."
-    right, sizes = zip(*hits)
-    return sum(right)/sum(sizes)
-
+# %% ../../nbs/49_loops.ipynb #922e28f8
 @evaluate.mistake('The share is right, but slopes are left in `grad`, where the next step of a training finds them. '
                   'An evaluation needs no `backward()`.')
 def _(model, loader):

@@ -160,6 +160,14 @@ def _two_layer_inputs(seed: int) -> list[tuple]:
             (random(4, 3), random(3, 5), random(5, 2), torch.tensor([0, 1, 1, 0])),
             (random(6, 2), random(2, 4), random(4, 3), torch.tensor([0, 1, 2, 0, 1, 2]))]
 
+# %% ../../nbs/47_losses.ipynb #f8ba1719
+def _parts(x: torch.Tensor, w1: torch.Tensor, w2: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    "What comes before the ReLU and after it, and the slopes of the scores and of the hidden numbers after it."
+    before = x @ w1
+    d_scores = _slopes(before.relu() @ w2, labels)/len(labels)
+    return before, before.relu(), d_scores, d_scores @ w2.T
+
+# %% ../../nbs/47_losses.ipynb #0e06480e
 @_gradient_exercise(_two_layer_inputs, (
     'Go forward and keep what each layer gave. Then go back: the slopes of the scores, of w2, of the hidden '
     'numbers, of w1.',
@@ -179,13 +187,7 @@ def _(x, w1, w2, labels):
     w1, w2 = w1.clone().requires_grad_(), w2.clone().requires_grad_()
     return torch.autograd.grad(F.cross_entropy((x @ w1).relu() @ w2, labels), (w1, w2))
 
-# %% ../../nbs/47_losses.ipynb #f8ba1719
-def _parts(x: torch.Tensor, w1: torch.Tensor, w2: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    "What comes before the ReLU and after it, and the slopes of the scores and of the hidden numbers after it."
-    before = x @ w1
-    d_scores = _slopes(before.relu() @ w2, labels)/len(labels)
-    return before, before.relu(), d_scores, d_scores @ w2.T
-
+# %% ../../nbs/47_losses.ipynb #84d50dd8
 @two_layer_gradients.mistake('On the way back the ReLU is missing: where it gave 0, no slope comes through.')
 def _(x, w1, w2, labels):
     before, hidden, d_scores, d_hidden = _parts(x, w1, w2, labels)

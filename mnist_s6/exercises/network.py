@@ -24,6 +24,7 @@ def _convolution_inputs(seed: int) -> list[tuple]:
     return [(torch.tensor([[2.]]), torch.tensor([[3.]])), (image, torch.tensor([[1., -1.], [2., 0.]])),
             (random(4, 5), random(2, 3)), (random(6, 5), random(3, 3))]
 
+# %% ../../nbs/46_network.ipynb #1c719a06
 @_exercise(_convolution_inputs, (
     'Lay the kernel over one place of the image. Multiply what lies on top of each other, and add it up.',
     'A row of n pixels has n − k + 1 places for a kernel of k. In 3×3 pixels, a kernel of 2×2 has 2·2 places.',
@@ -187,6 +188,7 @@ def _layer_inputs(seed: int) -> list[tuple]:
     return [([],), ([(3, 1)],), ([(2, 2), (3, 1)],), ([(5, 1), (2, 2), (3, 1), (3, 1)],),
             (list(zip(kernels, [2, 1, 3, 2])),)]
 
+# %% ../../nbs/46_network.ipynb #e3b35274
 @_exercise(_layer_inputs, (
     'Keep two numbers: how many pixels one value sees, and how many pixels lie between two neighbours.',
     'After a pooling of (2, 2) a value sees 2 pixels, and neighbours are 2 apart. A kernel of 3 then sees 2 + 2·2 = 6.',

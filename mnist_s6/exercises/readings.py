@@ -123,6 +123,7 @@ def _begins(line: str, text: str) -> bool:
     words, start = (_squeezed(_in_digits(each), _SMALL).split() for each in (line, text))
     return len(''.join(start)) > 1 and words[:len(start)] == start
 
+# %% ../../nbs/68_readings.ipynb #3bd58c21
 def _choice(text: str, choices: Mapping[str, str], letters: Set = frozenset()) -> str:
     "The letter or the number of a line that a text names or repeats; empty if it doesn't."
     text = re.sub(r'(?<=\w) *\(.*$', '', text) if len(text) < 25 else text.split('#')[0]   # 'c (green)' is c

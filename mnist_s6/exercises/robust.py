@@ -40,6 +40,7 @@ def _duel_inputs(seed: int) -> list[tuple]:
     return [(torch.tensor([1., 2., 4.]), torch.tensor([3., 5.])), (torch.tensor([1., 2.]), torch.tensor([2., 2., 3.])),
             (torch.cat([known, torch.tensor([4.])]), torch.cat([unknown + 1, torch.tensor([4.])]))]
 
+# %% ../../nbs/64_robust.ipynb #5fddbb58
 @_unknown(_duel_inputs, (
     'Go through all pairs of a digit and another picture, and count who has the higher score.',
     'Digits 1, 2, 4 and others 3, 5: the 3 wins twice, the 5 three times, so 5 of 6.',
@@ -136,6 +137,7 @@ def _slipping_picture() -> 'Figure':
     axes.grid(alpha=0.3)
     return figure
 
+# %% ../../nbs/64_robust.ipynb #759dd8e9
 read_what_slips = Question('62_unknown', 'read_what_slips', 'At most 30% of the letters may slip through. How many '
     'percent of the digits have to be refused for that, at least? Look at `picture()`.', answer=4, tolerance=0.06,
     picture=_slipping_picture, hints=(

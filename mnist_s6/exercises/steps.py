@@ -65,6 +65,7 @@ def _momentum_inputs(seed: int) -> list[tuple]:
             (torch.tensor([3.]), torch.tensor([2.]), torch.tensor([1.]), 0.5, 0.9),
             (random(2, 3), random(2, 3), random(2, 3), 0.1, 0.8)]
 
+# %% ../../nbs/48_steps.ipynb #468f11a6
 @_later(_momentum_inputs, (
     'The velocity remembers earlier slopes. First the new velocity, then a step with it.',
     'Parameter 3, slope 2, velocity 1, momentum 0.9: the new velocity is 0.9·1 + 2 = 2.9. With lr 0.5, 3 becomes 1.55.',
@@ -190,6 +191,20 @@ def _loss_lists(seed: int) -> list[tuple]:
             ([5., 4., 4.5, 3., 3.5, 2., 2.5], 2), ([5., 1., 3., 2.5, 2., 0.5], 2),
             ([3., 1., 2., 0.5], 1), (random, 3)]
 
+# %% ../../nbs/48_steps.ipynb #5491f70f
+def _stop(losses: list[float], patience: int, equal: bool = False, back: bool = False,
+          reset: bool = True) -> tuple[int, int]: # The best epoch, and the one where it stopped
+    "Stop early, with something amiss."
+    best, waited, epoch = 0, 0, 0
+    for epoch, loss in enumerate(losses[1:], start=1):
+        goal = losses[epoch - 1] if back else losses[best]
+        better = loss <= goal if equal else loss < goal
+        waited = waited*(not reset) if better else waited + 1
+        if loss < losses[best] or equal and loss == losses[best]: best = epoch
+        if waited >= patience: break
+    return best, epoch
+
+# %% ../../nbs/48_steps.ipynb #64d3ecc6
 @_later(_loss_lists, (
     'Go through the losses. Remember the best epoch so far, and how many epochs ago that was.',
     'With 3, 1, 2, 2.5, 0.5 and patience 2: epochs 2 and 3 bring nothing better, so it stops there. The best is 1.',
@@ -212,19 +227,7 @@ def _(losses, patience):
         if waited == patience: break
     return best
 
-# %% ../../nbs/48_steps.ipynb #5491f70f
-def _stop(losses: list[float], patience: int, equal: bool = False, back: bool = False,
-          reset: bool = True) -> tuple[int, int]: # The best epoch, and the one where it stopped
-    "Stop early, with something amiss."
-    best, waited, epoch = 0, 0, 0
-    for epoch, loss in enumerate(losses[1:], start=1):
-        goal = losses[epoch - 1] if back else losses[best]
-        better = loss <= goal if equal else loss < goal
-        waited = waited*(not reset) if better else waited + 1
-        if loss < losses[best] or equal and loss == losses[best]: best = epoch
-        if waited >= patience: break
-    return best, epoch
-
+# %% ../../nbs/48_steps.ipynb #856c7f67
 @early_stop.mistake('You look at all losses. A training that has stopped never sees what would have come later.')
 def _(losses, patience): return losses.index(min(losses))
 @early_stop.mistake('That is the epoch where it stops. The best one was earlier.')

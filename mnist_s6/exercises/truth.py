@@ -35,6 +35,7 @@ def _counts(seed: int) -> list[tuple]:
     n = 50 + seed
     return [(10, 10), (8, 10), (0, 5), (n - 3, n), (9940, 10_000)]
 
+# %% ../../nbs/54_truth.ipynb #99d54cbf
 @_exercise(_counts, (
     'Which true accuracies p have the measured share within 1.96 of their deviations? The lesson has a formula for the '
     'middle and the half; 95% wants z = 1.96.',

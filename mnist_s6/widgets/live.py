@@ -15,9 +15,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import nn
 
+from ..fit import Training
 from ..model import check_network
 from ..threads import twin
-from ..util import History, Training
+from ..util import History
 from .base import BLUE, ORANGE, SAVED, SIGNED, Explorer, Picture, mosaic
 
 # %% ../../nbs/36_live.ipynb #9706cee5

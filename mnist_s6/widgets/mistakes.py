@@ -21,7 +21,8 @@ from torch.utils.data import DataLoader, Subset
 from torchvision.datasets import MNIST
 
 from ..datasets import BatchedLoader
-from ..util import classify, confusion_matrix, find_misclassified
+from ..misread import confusion_matrix, find_misclassified
+from ..util import classify
 from .base import BLUE, SIGNED, Explorer, Picture, mosaic
 from .layers import DifferingMaps, differing_maps
 

@@ -12,8 +12,9 @@ from lab import Notebook
 from playwright.sync_api import Browser, Page, expect
 from torch import nn
 
+from mnist_s6.fit import Training
 from mnist_s6.model import S6Net
-from mnist_s6.util import History, Training
+from mnist_s6.util import History
 from mnist_s6.widgets import LiveTraining, alive_html, front_end
 from mnist_s6.widgets.live import _coloured, _picture, snapshot
 

@@ -11,8 +11,8 @@ from playwright.sync_api import Browser, Page, expect
 
 CELLS = [
     "import torch",
+    "from mnist_s6.fit import fit",
     "from mnist_s6.model import S6Net",
-    "from mnist_s6.util import fit",
     "from mnist_s6.widgets import LiveTraining, draw_explorer, filter_explorer, mistake_explorer",
     "torch.manual_seed(0)\ndigits = torch.zeros(100, 1, 28, 28)\nlabels = torch.arange(100) % 10",
     "for image, label in zip(digits, labels): image[0, 2*label:2*label + 8, 4:24] = 1\nlive = LiveTraining()\nlive",

@@ -1,0 +1,285 @@
+"""Edge cases of `fit`: its schedule, what it refuses, its end, its bar, and the exercise of its room."""
+
+import math
+import re
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from helpers import reply
+from images import batches, few_images, small_net
+
+from mnist_s6 import fit as comforts
+from mnist_s6.augment import Augmentation
+from mnist_s6.fit import OneCycle, Training, fit
+from mnist_s6.misread import confusion_matrix, find_misclassified
+from mnist_s6.model import S6Net
+from mnist_s6.util import History, Score, classify, evaluate
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no graphics card")
+def test_fit_trains_where_the_parameters_are() -> None:
+    net = small_net().to("cuda")
+    assert len(fit(net, batches(), batches(), epochs=1)) == 1
+    assert {parameter.device.type for parameter in net.parameters()} == {"cuda"}
+    assert classify(net, batches())[0].device.type == "cpu"
+
+
+# ------------------------------------------------------------- the schedule
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [("max_lr", -1), ("max_lr", 0), ("max_lr", 1e7), ("max_lr", math.nan), ("max_lr", math.inf),
+     ("warm_up", 0), ("warm_up", 1), ("label_smoothing", 1), ("label_smoothing", -0.1)],
+)
+def test_numbers_that_no_training_can_be_made_with_are_refused(name: str, value: float) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"{name} is {value!r}; expected a number from ")):
+        OneCycle(**{name: value})
+    with pytest.raises(TypeError, match=f"{name} is None; expected a number from "):
+        OneCycle(**{name: None})
+
+
+def test_a_schedule_builds_adamw_that_starts_far_below_the_highest_rate() -> None:
+    optimizer, scheduler = OneCycle(max_lr=0.1).build(small_net(), steps=100)
+    assert isinstance(optimizer, torch.optim.AdamW) and scheduler.get_last_lr()[0] < 0.1 / 10
+
+
+def test_a_training_holds_what_it_is_given() -> None:
+    history = History()
+    history.add(Score(0.5, 0.8), Score(0.2, 0.9), 0.02, 10.0)
+    net = small_net()
+    under_way = Training(net, batches(), torch.optim.SGD(net.parameters(), lr=0.1), None, history)  # type: ignore[arg-type]
+    assert len(under_way.history) == 1 and under_way.model is net
+
+
+@pytest.mark.parametrize("bad", [{"betas": (0.9, 1.0)}, {"betas": (-0.1, 0.9)}, {"weight_decay": -1.0}])
+def test_what_adamw_refuses_is_refused(bad: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="Invalid"):
+        OneCycle(**bad).build(small_net(), 10)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5, 10, 100])
+def test_every_number_of_steps_can_be_made(steps: int) -> None:
+    for warm_up in 1e-6, 0.1, 0.2, 0.3, 0.5, 0.999999:
+        optimizer, scheduler = OneCycle(warm_up=warm_up).build(small_net(), steps)
+        for _ in range(steps):
+            assert 0 <= scheduler.get_last_lr()[0] <= 0.02 + 1e-9
+            optimizer.step()
+            scheduler.step()
+
+
+def test_a_warm_up_of_one_step() -> None:
+    """`OneCycleLR` would divide by zero."""
+    assert len(fit(small_net(), batches(5), batches(), epochs=1, schedule=OneCycle(warm_up=0.2))) == 1
+
+
+# ------------------------------------------------------------- all of it
+
+
+@pytest.mark.parametrize(
+    "change, error, message",
+    [({"epochs": 0}, ValueError, "epochs is 0; expected a whole number from 1 to 10,000"),
+     ({"epochs": 2.5}, TypeError, "epochs is 2.5"),
+     ({"train_loader": []}, ValueError, "len(train_loader) is 0; expected a number from 1"),
+     ({"test_loader": []}, ValueError, "len(test_loader) is 0; expected a number from 1"),
+     ({"train_loader": (batch for batch in batches())}, TypeError, "object of type 'generator' has no len()"),
+     ({"test_loader": iter(batches())}, TypeError, "object of type 'list_iterator' has no len()")],
+)
+def test_fit_complains_before_it_trains(change: dict[str, object], error: type[Exception], message: str) -> None:
+    net, calls = small_net(), []
+    before = net[1].weight.clone()
+    arguments = {"train_loader": batches(), "test_loader": batches(), "epochs": 1, "callbacks": [calls.append]}
+    with pytest.raises(error, match=re.escape(message)):
+        fit(net, **{**arguments, **change})  # type: ignore[arg-type]
+    assert torch.equal(net[1].weight, before) and not calls
+
+
+@pytest.mark.parametrize("labels, error, message", [
+    (F.one_hot(torch.arange(8), 10), ValueError, "logits have shape (8, 10) and labels (8, 10); expected (N, classes) and (N,). If labels are one-hot"),
+    (torch.arange(8)[:, None], ValueError, "labels (8, 1)"), (torch.arange(7), ValueError, "labels (7,)"),
+    (torch.arange(8.0), TypeError, "labels are of type torch.float32; expected whole numbers"),
+    (torch.arange(8) + 3, ValueError, "labels are from 3 to 10; expected 0 to 9"),
+    (torch.arange(8) - 100, ValueError, "labels are from -100 to -93; expected 0 to 9"),  # PyTorch leaves those out
+])
+def test_labels_that_do_not_fit_are_told_before_a_step(labels: torch.Tensor, error: type[Exception], message: str) -> None:
+    net, wrong = small_net(), [(torch.rand(8, 1, 28, 28), labels)]
+    before = net[1].weight.clone()
+    with pytest.raises(error, match=re.escape(message)):
+        fit(net, wrong, batches(), epochs=1)
+    assert torch.equal(net[1].weight, before)
+    with pytest.raises(error, match=re.escape(message)):
+        evaluate(net, wrong)
+
+
+def test_only_a_training_takes_soft_targets() -> None:
+    """An evaluation compares with labels."""
+    with pytest.raises(ValueError, match=re.escape("If labels are one-hot, pass their argmax(1)")):
+        evaluate(small_net(), [(torch.rand(8, 1, 28, 28), F.one_hot(torch.arange(8), 10).float())])
+
+
+@pytest.mark.parametrize("kind", [torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64])
+def test_labels_may_be_of_any_whole_type(kind: torch.dtype) -> None:
+    torch.manual_seed(0)
+    net, images = small_net(), torch.rand(8, 1, 28, 28)
+    expected = evaluate(net, [(images, torch.arange(8))])
+    loader = [(images, torch.arange(8).to(kind))]
+    assert evaluate(net, loader) == expected and len(fit(net, loader, loader, epochs=1)) == 1
+    assert confusion_matrix(loader[0][1], loader[0][1]).sum() == 8
+
+
+@pytest.mark.parametrize("given", [S6Net, None, "s6"])
+def test_what_is_no_network_is_not_trained(given: object) -> None:
+    expected = "model is the class S6Net; expected a network, such as S6Net()" if given is S6Net else f"model is {given!r}; expected a network"
+    for use in lambda: fit(given, batches(), batches()), lambda: evaluate(given, batches()), lambda: find_misclassified(given, batches()):
+        with pytest.raises(TypeError, match=re.escape(expected)):
+            use()
+
+
+@pytest.mark.parametrize("precision", [torch.bfloat16, torch.double])
+def test_other_precisions_are_trained(precision: torch.dtype) -> None:
+    torch.manual_seed(0)
+    net = S6Net().to(precision)
+    train, test = few_images(2000, 500)(50, None, seed=0, validation=False, batched=True, augmentation=None, share=1.0)
+    history = fit(net, train, test, epochs=1)
+    assert {p.dtype for p in net.parameters()} == {precision}
+    assert history.test_accuracy[-1] > 0.7, history
+    assert evaluate(net.half(), test).accuracy == pytest.approx(history.test_accuracy[-1], abs=0.02)
+
+
+def test_half_precision_is_not_trained() -> None:
+    net = S6Net().half()
+    with pytest.raises(ValueError, match=r"the network is in half precision .* Train model.float\(\)"):
+        fit(net, batches(), batches())
+    assert net.training  # as it was
+
+
+def test_a_default_of_double_precision(request: pytest.FixtureRequest) -> None:
+    """Networks that were made before, and networks that are made under it."""
+    usual = S6Net()
+    request.addfinalizer(lambda: torch.set_default_dtype(torch.float))
+    torch.set_default_dtype(torch.double)
+    for net in usual, S6Net():
+        precision = net.classifier.weight.dtype
+        train, test = few_images(1000, 200)(100, None, seed=0, validation=False, batched=True, augmentation=Augmentation(), share=1.0)
+        assert len(fit(net, train, test, epochs=1)) == 1 and net.classifier.weight.dtype == precision
+        assert 0 < evaluate(net, test).loss < 10
+        assert len(find_misclassified(net, test)) < 200
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, ZeroDivisionError])
+@pytest.mark.parametrize("when", ["callback", "batch", "evaluation"])
+def test_what_ends_a_training_early_keeps_it(error: type[BaseException], when: str) -> None:
+    class Ending(list):
+        """Batches of which the last one of the second epoch never comes."""
+
+        epochs = 0
+
+        def __iter__(self):  # type: ignore[no-untyped-def]
+            self.epochs += 1
+            yield from super().__iter__()
+            if self.epochs == 2:
+                raise error
+
+    def end(training: Training) -> None:
+        if when == "callback" and len(training.history) == 1:
+            raise error
+
+    net = S6Net()
+    train, test = (Ending(batches()) if when == name else batches() for name in ("batch", "evaluation"))
+    with pytest.raises(error) as caught:
+        fit(net, train, test, epochs=3, callbacks=[end])
+    training = caught.value.training
+    assert len(training.history) == len(training.history.test_loss) == 1 and training.model is net
+    assert not any(part.training for part in net.modules())
+    assert not isinstance(caught.value, KeyboardInterrupt) or "1 of 3 epochs, kept in sys.last_value.training.history" in str(caught.value)
+
+
+def test_callbacks_see_the_training_from_its_start() -> None:
+    seen = []
+
+    def look(training: Training) -> None:
+        assert isinstance(training, Training)
+        low = training.scheduler.get_last_lr()[0] < 0.02 / 10
+        seen.append((len(training.history), bool(training.optimizer.state), low))
+
+    history = fit(small_net(), batches(), batches(), epochs=2, callbacks=[look, look])
+    assert seen == [(0, False, True)] * 2 + [(1, True, False)] * 2 + [(2, True, True)] * 2
+    assert len(history) == 2
+
+
+def test_a_callback_can_put_back_epochs() -> None:
+    """A training that has one epoch of three behind it makes two more."""
+
+    def go_on(training: Training) -> None:
+        if not len(training.history):
+            training.history.add(Score(0.5, 0.8), Score(0.2, 0.9), 0.02, 10.0)
+
+    history = fit(small_net(), batches(), batches(), epochs=3, callbacks=[go_on])
+    assert len(history) == 3 and history.train_loss[0] == 0.5
+
+
+def test_the_bar_counts_the_steps_of_the_whole_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[object] = []
+
+    class Bar:
+        """Notes what is shown."""
+
+        def __init__(self, total: int, done: int) -> None:
+            self.n = done
+            said.append((total, done))
+
+        def set_description(self, text: str, refresh: bool) -> None:
+            said.append(text)
+
+        def set_postfix_str(self, text: str, refresh: bool) -> None:
+            assert re.fullmatch(r"loss \d\.\d{3}, accuracy \d+\.\d%, lr 0\.\d{4}", text)
+
+        def update(self) -> None:
+            self.n += 1
+
+        def clear(self) -> None:
+            said.append(self.n)
+
+    @contextmanager
+    def progress_bar(total: int, done: int):  # type: ignore[no-untyped-def]
+        yield Bar(total, done)
+
+    monkeypatch.setattr(comforts, "progress_bar", progress_bar)
+    fit(small_net(), batches(3), batches(), epochs=2)
+    assert said == [(6, 0), *["epoch 1/2"] * 3, 3, *["epoch 2/2"] * 3, 6]
+
+
+def test_channels_last_changes_nothing() -> None:
+    torch.manual_seed(0)
+    net, (images, _) = S6Net().eval(), batches()[0]
+    with torch.no_grad():
+        before = net(images)
+        torch.testing.assert_close(net.to(memory_format=torch.channels_last)(images), before, atol=1e-4, rtol=1e-4)
+
+
+# ------------------------------------------------------------- the exercise
+
+
+def rate_is_right(value: object) -> bool:
+    """The exercise on the learning rate, with a training that fails above a rate of 2 and breaks down from 1,000 on."""
+
+    def short_run(seed: int, max_lr: float) -> History:
+        OneCycle(max_lr=max_lr)  # may refuse it
+        if max_lr >= 1000:
+            raise FloatingPointError("the loss is nan after 400 images: try a smaller learning rate")
+        return History(test_accuracy=[0.1 if max_lr > 2 or max_lr < 1e-4 else 0.9])
+
+    return reply("39_fit", "my_max_lr", value, OneCycle=OneCycle, short_run=short_run) == "right"
+
+
+@pytest.mark.parametrize("value", [3, 10.0, 100, np.float64(10)])
+def test_rate_takes_right_answers(value: object) -> None:
+    assert rate_is_right(value)
+
+
+@pytest.mark.parametrize("value", [0.02, 1, 1e-5, 1e6, 1e9, -1, 0, None, "10", (), math.nan, math.inf, torch.ones(2)])
+def test_rate_refuses_wrong_ones(value: object) -> None:
+    assert not rate_is_right(value)

@@ -1,0 +1,94 @@
+"""Edge cases of what is misread: nothing, one pass, titles, pairs that are none, and the picture of them."""
+
+import re
+
+import pytest
+import torch
+from matplotlib.figure import Figure
+from torch import nn
+
+from mnist_s6.misread import Mistakes, confusion_matrix, draw_confusion, find_misclassified, plot_confusion
+
+EYE = (torch.eye(3), torch.arange(3))  # three images that `nn.Identity` gets right
+
+
+# ------------------------------------------------------------- mistakes
+
+
+def test_a_network_without_mistakes() -> None:
+    none = find_misclassified(nn.Identity(), [EYE])
+    assert (len(none), none.images.shape) == (0, (0, 3))
+    assert none.plot().texts[0].get_text() == "no mistakes"
+
+
+def test_mistakes_are_found_in_one_pass() -> None:
+    """Also where a loader can be read only once; the surest comes first, with its place and its image."""
+    images = torch.tensor([[0.0, 1.0, 0.0], [9.0, 0.0, 0.0], [0.0, 0.0, 3.0]])
+    once = iter([(images[:2], torch.tensor([0, 0])), (images[2:], torch.tensor([1]))])
+    mistakes = find_misclassified(nn.Identity(), once)
+    assert mistakes.indices.tolist() == [2, 0]
+    assert (mistakes.labels.tolist(), mistakes.predictions.tolist()) == ([1, 0], [2, 1])
+    assert torch.equal(mistakes.images, images[[2, 0]])
+    assert torch.allclose(mistakes.confidences, images[[2, 0]].softmax(1).max(1).values)
+
+
+def test_titles_read_label_then_prediction() -> None:
+    index, label, prediction, confidence = (torch.tensor([value]) for value in (4, 5, 3, 0.876))
+    found = Mistakes(index, torch.rand(1, 1, 28, 28), label, prediction, confidence)
+    assert found.plot().axes[0].get_title() == "5→3\n88%"
+
+
+@pytest.mark.parametrize("count", [0, -1, 2.5, "2"])
+def test_a_count_that_is_none_is_refused(count: object) -> None:
+    mistakes = find_misclassified(nn.Identity(), [(torch.eye(3), torch.tensor([0, 1, 1]))])
+    with pytest.raises((ValueError, TypeError), match="count is "):
+        mistakes.plot(count)  # type: ignore[arg-type]
+
+
+# ------------------------------------------------------------- the confusion matrix
+
+
+def test_pairs_are_counted() -> None:
+    generator = torch.Generator().manual_seed(0)
+    labels, predictions = torch.randint(10, (2, 500), generator=generator)
+    matrix = confusion_matrix(labels, predictions)
+    assert matrix.dtype == torch.long and matrix.sum() == 500
+    for label in range(10):
+        for prediction in range(10):
+            assert matrix[label, prediction] == ((labels == label) & (predictions == prediction)).sum()
+    assert confusion_matrix(labels[:0], predictions[:0]).sum() == 0
+
+
+@pytest.mark.parametrize(
+    "labels, predictions",
+    [([0], [0, 1]), ([0, 1, 1], [0, 1]), ([0], [2]), ([2], [0]), ([-1], [0]), ([0], [-1])],
+)
+def test_pairs_that_are_none_are_refused(labels: list[int], predictions: list[int]) -> None:
+    with pytest.raises(ValueError, match=r"(there are \d labels and \d predictions|are from -?\d to -?\d); expected"):
+        confusion_matrix(torch.tensor(labels), torch.tensor(predictions), classes=2)
+
+
+@pytest.mark.parametrize("labels, error, message", [
+    (torch.eye(2), ValueError, "labels have shape (2, 2); expected (N,), one class number for each image. If they are one-hot"),
+    (torch.tensor([0.0, 1.0]), TypeError, "labels are of type torch.float32; expected whole numbers, such as labels.long()"),
+    (torch.tensor([True, False]), TypeError, "labels are of type torch.bool"),
+])
+def test_what_are_no_classes_is_told(labels: torch.Tensor, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=re.escape(message)):
+        confusion_matrix(labels, torch.tensor([0, 1]), classes=2)
+    with pytest.raises(error, match=re.escape(message.replace("labels", "predictions"))):
+        confusion_matrix(torch.tensor([0, 1]), labels, classes=2)
+
+
+def test_the_picture_shows_counts_and_names_its_axes() -> None:
+    axes = plot_confusion(torch.tensor([[3, 1], [0, 2]])).axes[0]
+    assert {text.get_text(): text.get_position() for text in axes.texts} == {"3": (0, 0), "1": (1, 0), "2": (1, 1)}
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("prediction", "label")
+
+
+def test_several_matrices_fit_into_one_figure() -> None:
+    """Each on axes of its own, with smaller numbers, and without a title."""
+    pair = Figure().subplots(1, 2)
+    for axes in pair:
+        draw_confusion(axes, torch.tensor([[3, 1], [0, 2]]), fontsize=5)
+    assert all({text.get_fontsize() for text in axes.texts} == {5} and not axes.get_title() for axes in pair)
