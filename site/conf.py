@@ -12,7 +12,7 @@ from addresses import read_settings  # noqa: E402
 settings = read_settings(HERE.parent)
 project, author, release = settings["title"], settings["author"], settings["version"]
 project_copyright = author
-extensions = ["myst_nb", "sphinx.ext.autodoc", "pages", "library", "formulas"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "pages", "library", "menu", "search", "formulas"]
 course_root = str(HERE.parent)
 language = "en"
 

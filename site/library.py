@@ -9,7 +9,6 @@ import tokenize
 from collections.abc import Iterator
 from typing import Any
 
-from bs4 import BeautifulSoup
 from sphinx.application import Sphinx
 
 SPECIAL = re.compile(r"([\\*_|<>:])")  # what reStructuredText would read as more than a letter
@@ -82,21 +81,8 @@ def skip(app: Sphinx, what: str, name: str, thing: object, skipped: bool, option
     return True if type(thing).__name__ == "_tuplegetter" else None
 
 
-def shorten_menu(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object) -> None:
-    """Leave the modules out of the menu where the page isn't the library's: the same hundred lines on each page weigh."""
-    if page.startswith("library/") or "furo_navigation_tree" not in context:
-        return
-    menu = BeautifulSoup(context["furo_navigation_tree"], "html.parser")
-    for entry in menu.select("li.has-children"):
-        entry["class"].remove("has-children")
-        for part in entry.find_all(["ul", "input", "label"]):
-            part.decompose()
-    context["furo_navigation_tree"] = str(menu)
-
-
 def setup(app: Sphinx) -> dict[str, bool]:
     """Tell Sphinx."""
     app.connect("autodoc-process-docstring", with_parameters)
     app.connect("autodoc-skip-member", skip)
-    app.connect("html-page-context", shorten_menu, priority=900)  # after the theme has made the menu
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -37,7 +37,7 @@ def mnist(train: bool) -> MNIST:
 def few_images(training: int, testing: int) -> Callable[..., tuple[BatchedLoader, BatchedLoader]]:
     """In place of `load_data`: so few images that a run takes a moment."""
 
-    def load(batch_size, root, *, seed, validation, batched, augmentation, device="cpu", share=1.0):
+    def load(batch_size, root, *, seed=0, validation=False, batched, augmentation=None, device="cpu", share=1.0):
         return (
             BatchedLoader(Subset(mnist(True), range(training)), batch_size, augmentation, seed, device, share),
             BatchedLoader(Subset(mnist(False), range(testing)), batch_size, device=device),

@@ -21,6 +21,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import mnist_s6.commands
+import mnist_s6.datasets
 import mnist_s6.scale
 import mnist_s6.train
 import pytest
@@ -438,7 +439,8 @@ def test_outputs_of_few_signs(encoding: str, words: list[str], tmp_path: Path, m
     """What a command says can be printed in any alphabet: it ends as it does in UTF-8, and each sign that is lacking is an escape."""
     monkeypatch.chdir(tmp_path)
     Path("\u00fc\u4e03 \u00b7.png").write_bytes(PNG)
-    monkeypatch.setattr(mnist_s6.train, "load_data", few_images(300, 100))
+    for module in mnist_s6.train, mnist_s6.datasets:
+        monkeypatch.setattr(module, "load_data", few_images(300, 100))
     monkeypatch.setattr(mnist_s6.train.History, "plot", lambda history: Figure(figsize=(1, 1)))  # the real one takes longer
     encoding, _, errors = encoding.partition(":")
     found = []

@@ -10,6 +10,7 @@ from collections import Counter
 from multiprocessing import get_context
 from pathlib import Path
 
+import mnist_s6.datasets
 import mnist_s6.train as library
 import pytest
 import torch
@@ -38,7 +39,8 @@ fork = get_context("fork")
 def small(monkeypatch):
     """All trainings of this file are small, in double precision, and on one thread, so that a fork is safe."""
     mnist(True), mnist(False)  # read before anything is forked
-    monkeypatch.setattr(library, "load_data", few_images(IMAGES, 101))
+    for module in library, mnist_s6.datasets:  # the command reads the test images from there
+        monkeypatch.setattr(module, "load_data", few_images(IMAGES, 101))
     monkeypatch.setattr(library.History, "plot", lambda history: Figure(figsize=(1, 1)))  # the real one takes longer than a training
     for name, augmentation in ("tiny", MILD), ("unchanged", PLAIN):
         monkeypatch.setitem(library.RECIPES, name, Recipe(name, FastNet, (4, 6, 8), EPOCHS, batch_size=100, augmentation=augmentation))

@@ -88,11 +88,11 @@ class _Attempt(threading.Thread):
         try:
             try: self.outcome = Outcome(self.work()); self.over = True
             except BaseException as error: self.over = True; self.outcome = Outcome(None, error=error)
-        except TimeUp: pass   # a second one, while the first was being handled
+        except TimeUp: self.over = True   # a second one, while the first was being handled
 
     def stop(self) -> None:
         "Raise `TimeUp` within the work until it ends."
-        while self.is_alive() and not self.over:
+        while not self.over:   # after Ctrl-C in `join`, Python 3.11's `is_alive` would say no all the same
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.ident or 0), ctypes.py_object(TimeUp))
             time.sleep(0.05)
 
@@ -112,10 +112,10 @@ def within_time(
     attempt, end = _Attempt(work), time.monotonic() + seconds
     attempt.start()
     try:
-        while attempt.is_alive() and (time.monotonic() < end or (time.monotonic() < end + 30 and _importing(attempt))):
+        while not attempt.over and (time.monotonic() < end or (time.monotonic() < end + 30 and _importing(attempt))):
             attempt.join(0.02)   # short, so that Ctrl-C is noticed
     finally:
-        if attempt.is_alive(): threading.Thread(target=attempt.stop, daemon=True).start()
+        if not attempt.over: threading.Thread(target=attempt.stop, daemon=True).start()
     attempt.join(0.3)   # seconds to end in; whoever doesn't is left alone
     return attempt.outcome
 

@@ -37,5 +37,5 @@ def draw(canvas: Locator, lines: list[Line]) -> None:
         mouse.down()
         expect(canvas).to_be_focused()  # it has the pen
         for place in places[1:]:
-            mouse.move(*place, steps=2)
+            mouse.move(*place)
         mouse.up()
