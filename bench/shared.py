@@ -9,9 +9,10 @@ import time
 
 import torch
 import torch.nn.functional as F
+from mnist_s6.fit import OneCycle
 from mnist_s6.model import FastNet, S6Net
 from mnist_s6.scale import join, leave, part, share
-from mnist_s6.util import OneCycle, set_seed
+from mnist_s6.util import set_seed
 from torch import nn
 
 KINDS = [(FastNet, (16, 32, 44), 256), (FastNet, (16, 32, 44), 1024), (S6Net, (32, 96, 96, 96), 256)]

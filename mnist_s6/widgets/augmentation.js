@@ -1,26 +1,22 @@
 // Play with the training transform on any image: what does it do, and what does it draw at random?
 
 import { answers } from "./ahead.js";
-import { BLUE, ORANGE, Picture, Stage, bytes, fixed, number, row, tileOf } from "./base.js";
 import { cropMiddle, drawOnce, enlarge, randomSource, turn } from "./augment.js";
-import { normalised } from "./network.js";
+import { BLUE, ORANGE, Picture, bytes, fixed, number, range, row, staged, tileOf } from "./base.js";
 import { Chart } from "./chart.js";
+import { normalised } from "./network.js";
 
 const DRAWS = 24;
 
-/** One image through the training transform: what was drawn, and each stage (bytes; `final` normalised, if asked). */
+/** One image through the training transform: what was drawn, the stages from 0 to 1, and the last one normalised. */
 export function passThrough(pixels, random, settings) {
   const { cropped, angle } = drawOnce(random, settings);
   const { corner, image } = cropMiddle(pixels, settings.crop_size);
-  const part = cropped ? image : { shape: [28, 28], data: pixels };
+  const [shape, part] = [[28, 28], cropped ? image : { shape: [28, 28], data: pixels }];
   const resized = enlarge(part);
-  const turned = turn(resized, angle);
-  return {
-    cropped, angle, corner, part, resized, turned,
-    get final() {
-      return normalised(turned.map(v => v / 255));
-    },
-  };
+  const all = [{ shape, data: pixels }, part, { shape, data: resized }, { shape, data: turn(resized, angle) }];
+  const stages = all.map(stage => ({ shape: stage.shape, data: Float64Array.from(stage.data, v => v / 255) }));
+  return { cropped, angle, corner, stages, before: stages[3].data, after: normalised(stages[3].data) };
 }
 
 /** Mean and standard deviation, as PyTorch computes them. */
@@ -32,8 +28,8 @@ export function meanAndDeviation(values) {
 const sense = angle => (angle >= 0 ? "anticlockwise" : "clockwise");
 
 /** What was done to the image, in words. */
-export function telling({ index, crop_size: size }, label, { cropped, corner, angle, turned, final }, draws) {
-  const [before, after] = [turned.map(v => v / 255), final].map(meanAndDeviation);
+export function telling({ index, crop_size: size }, label, { cropped, corner, angle, ...values }, draws) {
+  const [before, after] = [values.before, values.after].map(meanAndDeviation);
   const place = `pixels from row ${corner}, column ${corner}`;
   const crop = cropped ? `cropped to ${size}×${size} ${place}` : "not cropped this time";
   return (
@@ -45,9 +41,9 @@ export function telling({ index, crop_size: size }, label, { cropped, corner, an
 }
 
 /** How many pixels have which value, before (filled) and after normalising (outline), on one number line. */
-function histogram({ turned, final }) {
+function histogram({ before, after }) {
   const counts = new Array(24).fill(0.5);
-  for (const v of turned) counts[Math.min(23, Math.floor((v / 255) * 24))] += 1;
+  for (const v of before) counts[Math.min(23, Math.floor(v * 24))] += 1;
   const [black, white] = normalised([0, 1]);
   const chart = new Chart({
     title: "How many pixels have which value", xlabel: "value", ylabel: "pixels", log: true,
@@ -56,59 +52,50 @@ function histogram({ turned, final }) {
   const words = values => meanAndDeviation(values).map(v => number(v)).join(", std ");
   chart.bars(counts, [0, 1], { color: BLUE }).bars(counts, [black, white], { color: ORANGE, filled: false });
   chart.legend([
-    [BLUE, `before normalising (filled): mean ${words(turned.map(v => v / 255))}`],
-    [ORANGE, `after normalising (outline): mean ${words(final)}`],
+    [BLUE, `before normalising (filled): mean ${words(before)}`],
+    [ORANGE, `after normalising (outline): mean ${words(after)}`],
   ]);
-  return chart.figure;
+  return chart;
 }
 
-const explorer = {
-  render({ model, el }) {
-    const stage = new Stage(model, el, "what augmentation does to a digit");
-    const names = ["index", "crop_probability", "crop_size", "degrees", "seed"];
-    const count = stage.known("image", model.get("count"));
-    stage.slider("index", "image").limit(count);
-    stage.slider("crop_probability", "crop probability", { max: 1, step: 0.05, digits: 2 });
-    stage.slider("crop_size", "crop size in pixels", { min: 1, max: 28 });
-    stage.slider("degrees", "rotate up to ± degrees", { max: 180, digits: 1 });
-    stage.slider("seed", "seed of the draw", { max: 999 });
-    stage.button("course settings", () => stage.put(model.get("course")));
-    const pictures = Array.from({ length: 5 }, () => new Picture());
-    const grid = new Picture();
-    const images = answers(stage, "image", "index");
+const explorer = staged("what augmentation does to a digit", (stage, model) => {
+  const count = stage.known("image", model.get("count"));
+  stage.slider("index", "image").limit(count);
+  stage.slider("crop_probability", "crop probability", { max: 1, step: 0.05, digits: 2 });
+  stage.slider("crop_size", "crop size in pixels", { min: 1, max: 28 });
+  stage.slider("degrees", "rotate up to ± degrees", { max: 180, digits: 1 });
+  stage.slider("seed", "seed of the draw", { max: 999 });
+  stage.button("course settings", () => stage.put(model.get("course")));
+  const pictures = range(5).map(() => new Picture());
+  const grid = new Picture();
+  const images = answers(stage, "image", "index");
 
-    function draw(image) {
-      const [label, pixels] = [image.label, bytes(image.pixels)];
-      const settings = Object.fromEntries(names.map(name => [name, model.get(name)]));
-      const random = randomSource(settings.seed);
-      const draws = Array.from({ length: DRAWS }, () => passThrough(pixels, random, settings));
-      const [{ cropped, corner, angle, part, resized, turned, final }] = draws;
-      const [side] = part.shape;
-      const grey = [pixels, part.data, resized, turned];
-      const captions = [
-        "original\n28×28", cropped ? `cropped to\n${side}×${side}` : "not cropped\nthis time", "resized to\n28×28",
-        `turned by ${fixed(Math.abs(angle), 1)}°\n${sense(angle)}`, "normalised:\ndark −2.82, light 2.82",
-      ];
-      grey.forEach((data, i) => pictures[i].show(
-        { shape: i === 1 ? part.shape : [28, 28], data: Float64Array.from(data, v => v / 255) },
-        { size: i === 1 ? 4 * side : 112, caption: captions[i] },
-      ));
-      pictures[0].mark(cropped && [corner, corner, corner + side, corner + side]);
-      const look = { limit: normalised([1])[0], size: 112, caption: captions[4] };
-      pictures[4].show({ shape: [28, 28], data: final }, look);
-      const all = Float64Array.from(draws.flatMap(it => Array.from(it.turned, v => v / 255)));
-      const framed = draws.map((it, n) => it.cropped && tileOf(n, 6, 28, 28));
-      const caption = `${DRAWS} draws; framed: the ${framed.filter(Boolean).length} that were cropped`;
-      grid.show({ shape: [DRAWS, 28, 28], data: all }, { size: 348, across: 6, caption });
-      grid.mark(...framed);
-      stage.view.replaceChildren(row(...pictures.map(it => it.figure)), row(grid.figure, histogram(draws[0])));
-      stage.say(telling(settings, label, draws[0], draws));
-      const { index } = settings;
-      images.ahead([index + 1, index - 1].filter(place => place >= 0 && place < count));
-    }
-    stage.update(names, () => images.get(model.get("index")), draw);
-    return stage.end;
-  },
-};
+  function draw(image, settings) {
+    const pixels = bytes(image.pixels);
+    const random = randomSource(settings.seed);
+    const draws = range(DRAWS).map(() => passThrough(pixels, random, settings));
+    const [{ cropped, corner, angle, stages, after }] = draws;
+    const [side] = stages[1].shape;
+    const captions = [
+      "original\n28×28", cropped ? `cropped to\n${side}×${side}` : "not cropped\nthis time", "resized to\n28×28",
+      `turned by ${fixed(Math.abs(angle), 1)}°\n${sense(angle)}`, "normalised:\ndark −2.82, light 2.82",
+    ];
+    stages.forEach((it, i) => pictures[i].show(it, { size: 4 * it.shape[0], caption: captions[i] }));
+    pictures[0].mark(cropped && [corner, corner, corner + side, corner + side]);
+    const look = { limit: normalised([1])[0], size: 112, caption: captions[4] };
+    pictures[4].show({ shape: [28, 28], data: after }, look);
+    const all = draws.flatMap(it => Array.from(it.before));
+    const framed = draws.map((it, n) => it.cropped && tileOf(n, 6, 28, 28));
+    const caption = `${DRAWS} draws; framed: the ${framed.filter(Boolean).length} that were cropped`;
+    grid.show({ shape: [DRAWS, 28, 28], data: all }, { size: 348, across: 6, caption });
+    grid.mark(...framed);
+    stage.view.replaceChildren(row(...pictures), row(grid, histogram(draws[0])));
+    stage.say(telling(settings, image.label, draws[0], draws));
+    const { index } = settings;
+    images.ahead([index + 1, index - 1].filter(place => place >= 0 && place < count));
+  }
+  const names = ["index", "crop_probability", "crop_size", "degrees", "seed"];
+  stage.update(names, ({ index }) => images.get(index), draw);
+});
 
 export default explorer;

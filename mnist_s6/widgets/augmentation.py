@@ -14,13 +14,12 @@ import torch
 import traitlets
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 from torch.utils.data import Dataset, Subset
 
 from ..augment import Augmentation
 from ..checks import check_number
 from ..datasets import train_transforms
-from .base import BLUE, ORANGE, SIGNED, Explorer, Picture, mosaic
+from .base import BLUE, ORANGE, Explorer, Picture, frame, mosaic, number_words, show, tile
 
 # %% ../../nbs/23_augmentation.ipynb #a3bf033f
 def _listen(transform: Callable) -> tuple[list[int], list[float]]: # From `train_transforms`
@@ -95,11 +94,12 @@ def _telling(steps: AugmentationSteps, index: int) -> str:
     "What was done to the image, in words."
     size, (row, column), (before, after) = steps.stages[1].size[0], steps.corner, steps.stages[-2:]
     place = f'cropped to {size}×{size} pixels from row {row}, column {column}'
-    mean = f'{after.mean():.3f}'.replace('-', '−')
+    moments = (moment.item() for pixels in (before, after) for moment in (pixels.mean(), pixels.std()))
+    mean, std, after_mean, after_std = map(number_words, moments)
     return (f'Image {index}, labelled {steps.label}: {place if steps.cropped else "not cropped this time"}, '
             f'turned by {abs(steps.angle):.1f} degrees {_sense(steps.angle)}; its pixels have mean '
-            f'{before.mean():.3f} and standard deviation {before.std():.3f} before normalising, {mean} and '
-            f'{after.std():.3f} after; {len(steps.draws_cropped)} of {len(steps.draws)} draws are cropped.')
+            f'{mean} and standard deviation {std} before normalising, {after_mean} and {after_std} after; '
+            f'{len(steps.draws_cropped)} of {len(steps.draws)} draws are cropped.')
 
 # %% ../../nbs/23_augmentation.ipynb #498cfd95
 def _draw_stages(figure: Figure, steps: AugmentationSteps) -> None:
@@ -107,20 +107,14 @@ def _draw_stages(figure: Figure, steps: AugmentationSteps) -> None:
     turned = f'turned by {abs(steps.angle):.1f}°\n{_sense(steps.angle)}'
     titles = ['original', 'cropped' if steps.cropped else 'not cropped\nthis time', 'resized', turned, 'normalised']
     for axes, stage, title in zip(figure.subplots(1, 5), [*steps.stages[:4], steps.stages[5][0]], titles):
-        white = steps.limits[1]
-        if title == 'normalised': axes.imshow(stage, cmap=SIGNED, vmin=-white, vmax=white)
-        else: axes.imshow(stage, cmap='gray', vmin=0, vmax=255)
-        axes.set_title(title, fontsize=9)
-        axes.axis('off')
+        if title == 'normalised': show(axes, stage, title, steps.limits[1])
+        else: show(axes, stage, title, vmin=0, vmax=255)
 
 def _draw_draws(axes: Axes, steps: AugmentationSteps) -> None:
     "All draws, with frames around those that were cropped."
-    axes.imshow(mosaic(steps.draws[:, 0], columns=6), cmap='gray', vmin=steps.limits[0], vmax=steps.limits[1])
-    for n in steps.draws_cropped:
-        corner = 29*(n % 6) - 0.5, 29*(n//6) - 0.5
-        axes.add_patch(Rectangle(corner, 28, 28, fill=False, edgecolor=ORANGE, linewidth=2))
-    axes.set_title(f'{len(steps.draws)} draws; framed: the {len(steps.draws_cropped)} that were cropped', fontsize=9)
-    axes.axis('off')
+    title = f'{len(steps.draws)} draws; framed: the {len(steps.draws_cropped)} that were cropped'
+    show(axes, mosaic(steps.draws[:, 0], columns=6), title, vmin=steps.limits[0], vmax=steps.limits[1])
+    for n in steps.draws_cropped: frame(axes, tile(n, 6, 28, 28))
 
 # %% ../../nbs/23_augmentation.ipynb #7d0f3411
 def _draw_histograms(axes: Axes, steps: AugmentationSteps) -> None:

@@ -10,7 +10,7 @@ export class ValueError extends Error {
   name = "ValueError";
 }
 
-/** An element: h("p", { class: "s6-note", onclick: act }, "text", child). */
+/** An element: h("p", { class: "s6-note", onclick: act }, "text", child); a child may be what has a `figure`. */
 export function h(tag, attributes = {}, ...children) {
   const svg = ["svg", "path", "line", "circle", "rect", "text", "g", "polyline"].includes(tag);
   const element = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
@@ -19,17 +19,29 @@ export function h(tag, attributes = {}, ...children) {
     else if (name === "style") Object.assign(element.style, value);
     else if (value !== null && value !== false) element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat());
+  element.append(...children.flat().map(child => child.figure ?? child));
   return element;
 }
 
 /** The words before or behind a control. */
 const named = (id, words) => h("label", { for: id, class: "s6-label" }, words);
 
+/** The keys that lead to the next place in some direction, as [right, down]. */
+export const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
 /** A row of elements that wraps where there is no room. */
 export const row = (...children) => h("div", { class: "s6-row" }, ...children);
 
-// ------------------------------------------------------------------------------------------------ words and numbers
+/** Elements under a caption. */
+export const captioned = (caption, ...children) => h("figure", {}, h("figcaption", {}, caption), ...children);
+
+/** A value moved to the nearer end, if it lies outside. */
+export const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
+
+/** The whole numbers from 0 to count − 1. */
+export const range = count => Array.from({ length: count }, (_, n) => n);
+
+// ---- words and numbers
 
 /** A number as Python writes it, which rounds a half to the even neighbour; JavaScript rounds it up. */
 export function fixed(value, digits) {
@@ -52,6 +64,9 @@ export function listed(items) {
   return most ? `${most} and ${items.at(-1)}` : String(items[0]);
 }
 
+/** A count for people: "10,000". */
+export const grouped = count => count.toLocaleString("en-US");
+
 /** "a 3", "an 8". */
 export const withArticle = digit => (digit === 8 ? `an ${digit}` : `a ${digit}`);
 
@@ -61,7 +76,18 @@ export const bytes = view => (view ? new Uint8Array(view.buffer, view.byteOffset
 /** Float32 values out of bytes that may begin anywhere. */
 export const floats = view => new Float32Array(bytes(view).slice().buffer);
 
-// ------------------------------------------------------------------------------------------------ the stage
+// ---- the stage
+
+/** An explorer as anywidget and page.js take it: `build(stage, model)` fills a stage with this title. */
+export function staged(title, build) {
+  return {
+    render({ model, el }) {
+      const stage = new Stage(model, el, title);
+      build(stage, model);
+      return stage.end;
+    },
+  };
+}
 
 /** Controls above, pictures in the middle, the sentence and the place for errors below. */
 export class Stage {
@@ -105,28 +131,37 @@ export class Stage {
     this.model.save_changes();
   }
 
-  /** Now, and whenever one of `names` has changed: `load` what is needed (it may take time), then `draw` it. */
+  /** The state of `names`, by name. */
+  state(names) {
+    return Object.fromEntries(names.map(name => [name, this.model.get(name)]));
+  }
+
+  /**
+   * Now, and whenever one of `names` has changed: `load(about)` what is needed (it may take time), then
+   * `draw(data, about)` it; `about` is the state of `names`.
+   */
   update(names, load, draw) {
     let waiting = false;
-    this.refresh = () => {
+    const refresh = () => {
       if (waiting) return; // several changes at once are drawn once
       waiting = true;
       queueMicrotask(() => {
         waiting = false;
-        this.run(load, draw);
+        this.run(names, load, draw);
       });
     };
-    for (const name of names) this.listen(`change:${name}`, this.refresh);
-    this.run(load, draw);
+    for (const name of names) this.listen(`change:${name}`, refresh);
+    this.run(names, load, draw);
   }
 
-  async run(load, draw) {
+  async run(names, load, draw) {
     const turn = ++this.turn;
     try {
-      const coming = load();
+      const about = this.state(names);
+      const coming = load(about);
       const data = coming instanceof Promise ? await coming : coming;
       if (turn !== this.turn) return; // a newer change has come meanwhile
-      draw(data);
+      draw(data, about);
       this.tell("");
     } catch (error) {
       if (turn === this.turn) this.tell(error.asked ? error.message : `${error.name}: ${error.message}`);
@@ -152,11 +187,18 @@ export class Stage {
     asked.resolve(values);
   }
 
-  // ------------------------------------------------------------------------------------------------ its controls
+  // ---- its controls
 
   /** On a page without Python, how many answers to a question were recorded; else what Python could give. */
   known(question, count) {
     return this.model.recorded?.(question) ?? count;
+  }
+
+  /** Let a control show the state `name` now and whenever it changes. */
+  bind(name, show, ...parts) {
+    this.listen(`change:${name}`, show);
+    show();
+    this.controls.append(h("div", { class: "s6-control" }, ...parts));
   }
 
   /**
@@ -178,9 +220,7 @@ export class Stage {
       show();
     };
     input.addEventListener("input", () => this.put({ [name]: chosen(Number(input.value)) }));
-    this.listen(`change:${name}`, show);
-    show();
-    this.controls.append(h("div", { class: "s6-control" }, named(id, label), input, output));
+    this.bind(name, show, named(id, label), input, output);
     return { input, limit };
   }
 
@@ -191,9 +231,7 @@ export class Stage {
     select.append(...options.map(([, text]) => h("option", {}, text)));
     const show = () => (select.selectedIndex = options.findIndex(([value]) => value === this.model.get(name)));
     select.addEventListener("change", () => this.put({ [name]: options[select.selectedIndex][0], ...also }));
-    this.listen(`change:${name}`, show);
-    show();
-    this.controls.append(h("div", { class: "s6-control" }, named(id, label), select));
+    this.bind(name, show, named(id, label), select);
     return select;
   }
 
@@ -203,10 +241,7 @@ export class Stage {
     const input = h("input", { id, type: "checkbox", [KEYS]: "true" });
     const show = () => (input.checked = this.model.get(name));
     input.addEventListener("change", () => this.put({ [name]: input.checked }));
-    this.listen(`change:${name}`, show);
-    show();
-    this.controls.append(h("div", { class: "s6-control" }, input, named(id, label)));
-    return input;
+    this.bind(name, show, input, named(id, label));
   }
 
   /** A button. */
@@ -215,38 +250,21 @@ export class Stage {
     this.controls.append(button);
     return button;
   }
-
-  /** A button that calls `step` again and again until it is pressed once more, or `step` returns false. */
-  play(step, milliseconds = 500) {
-    let timer = null;
-    const stop = () => {
-      clearInterval(timer);
-      timer = null;
-      button.textContent = "play";
-    };
-    const start = () => {
-      timer = setInterval(() => step() === false && stop(), milliseconds);
-      button.textContent = "pause";
-    };
-    const button = this.button("play", () => (timer === null ? start() : stop()));
-    this.ends.push(stop);
-    return { button, stop };
-  }
 }
 
-// ------------------------------------------------------------------------------------------------ pictures
+// ---- pictures
 
 export const BLUE = "#0072B2"; // Okabe and Ito's: everyone can tell them apart
 export const ORANGE = "#E69F00";
 
 const CIVIDIS = [[0, 34, 78], [59, 73, 109], [124, 123, 120], [188, 175, 111], [254, 232, 56]];
-const SIGNED = Array.from({ length: 256 }, (_, n) => {
+const SIGNED = range(256).map(n => {
   const place = (n / 255) * 4;
   const below = Math.min(3, Math.floor(place));
   return CIVIDIS[below].map((from, c) => from + (place - below) * (CIVIDIS[below + 1][c] - from));
 });
 
-const byte = value => Math.min(255, Math.max(0, Math.round(value)));
+const byte = value => clamp(Math.round(value), 0, 255);
 
 /** The colour [red, green, blue] of a value between −limit, dark blue, and limit, light yellow. */
 export function colourOf(value, limit) {
@@ -256,7 +274,7 @@ export function colourOf(value, limit) {
 /** A colour as a canvas stores it: four bytes in one number. */
 const packed = ([red, green, blue]) => ((255 << 24) | (byte(blue) << 16) | (byte(green) << 8) | byte(red)) >>> 0;
 const COLOURS = Uint32Array.from(SIGNED, packed);
-const GREYS = Uint32Array.from({ length: 256 }, (_, grey) => packed([grey, grey, grey]));
+const GREYS = Uint32Array.from(range(256), grey => packed([grey, grey, grey]));
 
 /** The largest distance from zero, as the limit of a colour scale; never 0. */
 export function limitOf(data) {
@@ -267,13 +285,6 @@ export function limitOf(data) {
 export function tileOf(index, across, height, width) {
   const [top, left] = [Math.floor(index / across) * (height + 1), (index % across) * (width + 1)];
   return [top, left, top + height, left + width];
-}
-
-/** Which map, row and column lie at a place of maps side by side; null for a gap. */
-export function placeOf(y, x, across, [count, height, width]) {
-  const [row, column] = [y % (height + 1), x % (width + 1)];
-  const index = Math.floor(y / (height + 1)) * across + Math.floor(x / (width + 1));
-  return row < height && column < width && index < count ? { index, row, column } : null;
 }
 
 /** Paint maps { shape: [count, height, width], data } side by side: by `limit` in colours, without it grey, 0 to 1. */
@@ -312,7 +323,7 @@ export class Picture {
   /** The row and column of an event. */
   place({ clientX, clientY }) {
     const { left, top, width, height } = this.canvas.getBoundingClientRect();
-    const along = (at, size, count) => Math.min(count - 1, Math.max(0, Math.floor((at / size) * count)));
+    const along = (at, size, count) => clamp(Math.floor((at / size) * count), 0, count - 1);
     return [along(clientY - top, height, this.canvas.height), along(clientX - left, width, this.canvas.width)];
   }
 
@@ -344,6 +355,14 @@ export class Picture {
   }
 }
 
+/** A small image for a place with words around it; where there are none, it has a `name` for a screen reader. */
+export function thumbnail(image, name = "") {
+  const picture = new Picture(name);
+  picture.show(image);
+  if (!name) picture.canvas.setAttribute("role", "presentation");
+  return picture.canvas;
+}
+
 /** The probability of each digit as a bar; the best one is hatched and bold. */
 export class Bars {
   constructor() {
@@ -362,19 +381,3 @@ export class Bars {
     )));
   }
 }
-
-/** A table of numbers (rows of `columns`), coloured from −limit to limit; too many are shown by colour alone. */
-export function table(caption, data, columns, limit = limitOf(data), digits = 2) {
-  const rows = [];
-  data.forEach((value, n) => {
-    if (n % columns === 0) rows.push(h("tr"));
-    const finite = Number.isFinite(value);
-    const style = finite ? { background: `rgb(${colourOf(value, limit)})` } : {};
-    if (finite) style.color = value < -0.1 * limit ? "white" : "black";
-    rows.at(-1).append(h("td", { style }, finite ? number(value, digits) : "pad"));
-  });
-  return h("figure", {}, h("figcaption", {}, caption), h("table", { "aria-label": caption }, h("tbody", {}, rows)));
-}
-
-/** A sign between tables. */
-export const sign = text => h("span", { class: "s6-sign" }, text);

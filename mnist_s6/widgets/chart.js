@@ -1,6 +1,6 @@
 // A chart of lines and bars, as an SVG that takes the colour of the text around it.
 
-import { h } from "./base.js";
+import { captioned, clamp, h } from "./base.js";
 
 /** Axes with a title and labels; draw on it with `line` and `bars`, and show its `figure`. */
 export class Chart {
@@ -21,7 +21,7 @@ export class Chart {
       text(xlabel, { x: (left + right) / 2, y: height - 4 }),
       text(ylabel, { x: 12, y: middle, transform: `rotate(-90 12 ${middle})` }),
     );
-    this.figure = h("figure", {}, h("figcaption", {}, title), this.svg);
+    this.figure = captioned(title, this.svg);
   }
 
   /** The place of a value on the horizontal axis. */
@@ -34,7 +34,7 @@ export class Chart {
     const scale = this.log ? v => Math.log(Math.max(v, 1e-12)) : v => v;
     const [low, high] = this.y.map(scale);
     const share = (scale(value) - low) / (high - low);
-    return this.bottom - Math.min(1, Math.max(0, share)) * (this.bottom - this.top);
+    return this.bottom - clamp(share, 0, 1) * (this.bottom - this.top);
   }
 
   /** A line through points [x, y], told apart by its dashes and marks ("circle", "square" or none) too. */

@@ -1,7 +1,10 @@
 // Convolution, step by step: a window slides over a small image, products and their sum build up.
 
-import { Stage, ValueError, colourOf, fixed, h, limitOf, row, sign } from "./base.js";
-import { padded, slide, under } from "./windows.js";
+import { ValueError, captioned, colourOf, fixed, h, limitOf, range, row, staged } from "./base.js";
+import { sign } from "./numbers.js";
+import { play } from "./playing.js";
+import { padded } from "./resample.js";
+import { slide, under } from "./windows.js";
 
 const NUMBER = /^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([/]([0-9]+[.]?[0-9]*|[.][0-9]+))?$/;
 const KERNELS = {
@@ -85,10 +88,10 @@ function grid(caption, { shape, data }, limit, look = () => "", pick = null) {
     return h("td", { style, class: look(n), onclick: pick && (() => pick(n)) }, filled ? short(value) : "");
   };
   const cells = Array.from(data, cell);
-  const lines = Array.from({ length: shape[0] }, (_, y) => h("tr", {}, cells.slice(y * shape[1], (y + 1) * shape[1])));
+  const lines = range(shape[0]).map(y => h("tr", {}, cells.slice(y * shape[1], (y + 1) * shape[1])));
   const size = shape[1] > 8 ? "s6-grid" : "s6-grid s6-large";
   const table = h("table", { class: size, "aria-label": caption }, h("tbody", {}, lines));
-  return h("figure", {}, h("figcaption", {}, caption), h("div", { class: "s6-scroll" }, table));
+  return captioned(caption, h("div", { class: "s6-scroll" }, table));
 }
 
 /** A field to type the kernel in. */
@@ -102,79 +105,74 @@ function kernelField(stage) {
   return field;
 }
 
-const explorer = {
-  render({ model, el }) {
-    const stage = new Stage(model, el, "convolution, step by step");
-    const images = model.get("images");
-    let now = null;
-    stage.choice("image", "image", images.map(({ name }, i) => [i, name]));
-    const field = kernelField(stage);
-    for (const [name, kernel] of Object.entries(KERNELS)) stage.button(name, () => stage.put({ kernel }));
-    stage.slider("stride", "stride", { min: 1, max: 3 });
-    stage.slider("padding", "padding", { max: 3 });
-    const place = stage.slider("place", "place", { min: 1, max: 400 });
-    const products = stage.slider("products", "products", { min: 1, max: 49 });
-    const first = () => ({ place: 1, products: model.get("slowly") ? 1 : 49 });
-    const next = () => {
-      if (!now || (now.at >= now.output.data.length && now.done === now.window.length)) return null;
-      if (!model.get("slowly")) return now.done < now.window.length ? { products: 49 } : { place: now.at + 1 };
-      return now.done < now.window.length ? { products: now.done + 1 } : { place: now.at + 1, products: 1 };
-    };
-    stage.button("start again", () => stage.put(first()));
-    stage.button("step", () => stage.put(next() ?? first()));
-    stage.play(() => {
-      const values = next();
-      if (values) stage.put(values);
-      return values !== null;
-    }, 600);
-    stage.check("slowly", "one product at a time");
+const explorer = staged("convolution, step by step", (stage, model) => {
+  const images = model.get("images");
+  let now = null;
+  stage.choice("image", "image", images.map(({ name }, i) => [i, name]));
+  const field = kernelField(stage);
+  for (const [name, kernel] of Object.entries(KERNELS)) stage.button(name, () => stage.put({ kernel }));
+  stage.slider("stride", "stride", { min: 1, max: 3 });
+  stage.slider("padding", "padding", { max: 3 });
+  const place = stage.slider("place", "place", { min: 1, max: 400 });
+  const products = stage.slider("products", "products", { min: 1, max: 49 });
+  const first = () => ({ place: 1, products: model.get("slowly") ? 1 : 49 });
+  const next = () => {
+    if (!now || (now.at >= now.output.data.length && now.done === now.window.length)) return null;
+    if (!model.get("slowly")) return now.done < now.window.length ? { products: 49 } : { place: now.at + 1 };
+    return now.done < now.window.length ? { products: now.done + 1 } : { place: now.at + 1, products: 1 };
+  };
+  stage.button("start again", () => stage.put(first()));
+  stage.button("step", () => stage.put(next() ?? first()));
+  play(stage, () => {
+    const values = next();
+    if (values) stage.put(values);
+    return values !== null;
+  }, 600);
+  stage.check("slowly", "one product at a time");
 
-    function load() {
-      const how = Object.fromEntries(["stride", "padding", "place", "products"].map(name => [name, model.get(name)]));
-      if (!images[model.get("image")]) throw new ValueError(`there is no image ${model.get("image")}`);
-      const { shape, data } = images[model.get("image")];
-      try {
-        return { image: { shape, data }, kernel: parseKernel(model.get("kernel")), how };
-      } catch (error) {
-        if (!(error instanceof ValueError)) throw error;
-        return { problem: error.message }; // what a person has typed is no fault of the program
-      }
+  function load(about) {
+    if (!images[about.image]) throw new ValueError(`there is no image ${about.image}`);
+    const { shape, data } = images[about.image];
+    try {
+      return { image: { shape, data }, kernel: parseKernel(about.kernel) };
+    } catch (error) {
+      if (!(error instanceof ValueError)) throw error;
+      return { problem: error.message }; // what a person has typed is no fault of the program
     }
-    function draw({ image, kernel, how, problem }) {
-      now = problem ? null : stepAt(image, kernel, how);
-      field.setAttribute("aria-invalid", String(!now));
-      stage.say(problem ? `This kernel can't be used: ${problem}.` : stepWords(image, kernel, how));
-      stage.view.replaceChildren(...(now ? [tables(image, kernel, how)] : []));
-      if (!now) return;
-      place.limit(now.output.data.length);
-      products.limit(now.window.length);
-    }
-    function tables(image, kernel, { padding }) {
-      const { around, output, at, corner: [top, left], window, done, sum } = now;
-      const [across, [height, width]] = [around.shape[1], image.shape];
-      const within = (y, x, [t, l], [rows, columns]) => y >= t && y < t + rows && x >= l && x < l + columns;
-      const look = n => {
-        const [y, x] = [Math.floor(n / across), n % across];
-        const frame = within(y, x, [top, left], kernel.shape) ? "s6-under" : "";
-        return within(y, x, [padding, padding], [height, width]) ? frame : `${frame} s6-pad`;
-      };
-      const multiplied = window.map((value, i) => (i < done ? value * kernel.data[i] : NaN));
-      const known = Array.from(output.data, (value, n) => (n < at - 1 ? value : n === at - 1 ? sum : NaN));
-      const pick = n => stage.put({ place: n + 1, products: 49 });
-      return row(
-        grid("the image, with the window", around, 0, look),
-        sign("×"),
-        grid("the kernel", kernel, limitOf(kernel.data), n => (n === done - 1 ? "s6-under" : "")),
-        sign("="),
-        grid(`products, their sum: ${short(sum)}`, { shape: kernel.shape, data: multiplied }, limitOf(multiplied)),
-        sign("→"),
-        grid("the output so far", { shape: output.shape, data: known }, limitOf(output.data),
-          n => (n === at - 1 ? "s6-under s6-pick" : "s6-pick"), pick),
-      );
-    }
-    stage.update(["image", "kernel", "stride", "padding", "place", "products"], load, draw);
-    return stage.end;
-  },
-};
+  }
+  function draw({ image, kernel, problem }, how) {
+    now = problem ? null : stepAt(image, kernel, how);
+    field.setAttribute("aria-invalid", String(!now));
+    stage.say(problem ? `This kernel can't be used: ${problem}.` : stepWords(image, kernel, how));
+    stage.view.replaceChildren(...(now ? [tables(image, kernel, how)] : []));
+    if (!now) return;
+    place.limit(now.output.data.length);
+    products.limit(now.window.length);
+  }
+  function tables(image, kernel, { padding }) {
+    const { around, output, at, corner: [top, left], window, done, sum } = now;
+    const [across, [height, width]] = [around.shape[1], image.shape];
+    const within = (y, x, [t, l], [rows, columns]) => y >= t && y < t + rows && x >= l && x < l + columns;
+    const look = n => {
+      const [y, x] = [Math.floor(n / across), n % across];
+      const frame = within(y, x, [top, left], kernel.shape) ? "s6-under" : "";
+      return within(y, x, [padding, padding], [height, width]) ? frame : `${frame} s6-pad`;
+    };
+    const multiplied = window.map((value, i) => (i < done ? value * kernel.data[i] : NaN));
+    const known = Array.from(output.data, (value, n) => (n < at - 1 ? value : n === at - 1 ? sum : NaN));
+    const pick = n => stage.put({ place: n + 1, products: 49 });
+    return row(
+      grid("the image, with the window", around, 0, look),
+      sign("×"),
+      grid("the kernel", kernel, limitOf(kernel.data), n => (n === done - 1 ? "s6-under" : "")),
+      sign("="),
+      grid(`products, their sum: ${short(sum)}`, { shape: kernel.shape, data: multiplied }, limitOf(multiplied)),
+      sign("→"),
+      grid("the output so far", { shape: output.shape, data: known }, limitOf(output.data),
+        n => (n === at - 1 ? "s6-under s6-pick" : "s6-pick"), pick),
+    );
+  }
+  stage.update(["image", "kernel", "stride", "padding", "place", "products"], load, draw);
+});
 
 export default explorer;

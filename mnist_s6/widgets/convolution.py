@@ -17,10 +17,9 @@ import torch.nn.functional as F
 import traitlets
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
 from ..checks import check_number
-from .base import ORANGE, SIGNED, Explorer, Picture
+from .base import SIGNED, Explorer, Picture, frame
 
 # %% ../../nbs/27_convolution.ipynb #3d64abf1
 _NUMBER = re.compile(r'[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)(/([0-9]+[.]?[0-9]*|[.][0-9]+))?')
@@ -127,10 +126,6 @@ def _draw_numbers(axes: Axes, values: torch.Tensor, title: str, signed: bool = T
             if value == value: axes.text(column, row, short(value), ha='center', va='center', fontsize=8,
                                          color='black' if bright else 'white')
 
-def _frame(axes: Axes, top: int, left: int, height: int, width: int) -> None:
-    "A frame around some of the numbers."
-    axes.add_patch(Rectangle((left - 0.5, top - 0.5), width, height, fill=False, edgecolor=ORANGE, linewidth=3))
-
 # %% ../../nbs/27_convolution.ipynb #ef451cab
 def convolution_picture(
     image: torch.Tensor, # (H, W)
@@ -155,8 +150,9 @@ def convolution_picture(
     _draw_numbers(second, weights, 'the kernel')
     _draw_numbers(third, made, f'products, their sum: {short(step.total)}')
     _draw_numbers(fourth, known, 'the output so far')
-    _frame(first, stride*step.row, stride*step.column, *weights.shape)
-    _frame(fourth, step.row, step.column, 1, 1)
+    top, left = stride*step.row, stride*step.column
+    frame(first, (top, left, top + len(weights), left + weights.shape[1]), width=3)
+    frame(fourth, (step.row, step.column, step.row + 1, step.column + 1), width=3)
     return Picture(figure, text)
 
 # %% ../../nbs/27_convolution.ipynb #9ef390a0

@@ -1,8 +1,9 @@
 // A ball that rolls down a loss: gradient descent with momentum and noise, step by step, as torch.optim.SGD does it.
 
 import { randomSource } from "./augment.js";
-import { BLUE, ORANGE, Stage, ValueError, h, number, percent, row } from "./base.js";
+import { BLUE, ORANGE, ValueError, clamp, h, number, percent, range, row, staged } from "./base.js";
 import { Chart } from "./chart.js";
+import { player } from "./playing.js";
 
 const FAR = 100; // a ball that is further from 0 has left
 const MOST = 60; // steps
@@ -82,8 +83,7 @@ export function wayWords(path, about) {
     + `${back === 1 ? "once" : `${back} times`}: ${verdict(path, about)}.`;
 }
 
-const within = (value, [low, high]) => Math.min(high, Math.max(low, value));
-const spread = (count, make) => Array.from({ length: count + 1 }, (_, i) => make(i / count));
+const spread = (count, make) => range(count + 1).map(i => make(i / count));
 
 /** The loss from the side, or of two weights from above, with the way of the ball. */
 function landscape(path, name) {
@@ -100,7 +100,7 @@ function landscape(path, name) {
       chart.line(spread(90, part => round(2 * Math.PI * part)), { color: "#888", width: 1 });
     }
   } else chart.line(spread(120, part => [-1 + 6 * part, value([-1 + 6 * part])]), { color: "#888" });
-  const places = path.map(at => [within(at[0], x), within(flat ? at[1] : value(at), y)]);
+  const places = path.map(at => [clamp(at[0], ...x), clamp(flat ? at[1] : value(at), ...y)]);
   chart.line(places, { color: BLUE, mark: "circle", width: 1 });
   const [cx, cy] = [chart.across(places.at(-1)[0]), chart.up(places.at(-1)[1])];
   chart.svg.append(h("circle", { cx, cy, r: 7, fill: ORANGE, stroke: "currentColor", class: "s6-ball" }));
@@ -115,54 +115,43 @@ function history(path, name) {
   return chart.line(path.map((at, i) => [i, LOSSES[name].value(at)]), { color: BLUE, mark: "circle" });
 }
 
-const explorer = {
-  render({ model, el }) {
-    const stage = new Stage(model, el, "a ball on the loss");
-    stage.choice("loss", "loss", Object.keys(LOSSES).map(name => [name, name]));
-    stage.slider("start", "start", { min: -1, max: 5, step: 0.1, digits: 1 });
-    const second = stage.slider("start_2", "start, second weight", { max: 4, step: 0.1, digits: 1 });
-    stage.slider("rate", "learning rate", { min: 0.001, max: 0.2, step: 0.001, digits: 3 });
-    stage.slider("momentum", "momentum", { max: 0.95, step: 0.05, digits: 2 });
-    stage.slider("noise", "batch noise", { max: 5, step: 0.25, digits: 2 });
-    stage.slider("seed", "seed of the noise", { max: 99 });
-    stage.slider("steps", "steps", { max: MOST });
-    const next = () => {
-      if (model.get("steps") >= MOST) return false;
-      stage.put({ steps: model.get("steps") + 1 });
-      return true;
-    };
-    stage.button("start again", () => stage.put({ steps: 0 }));
-    stage.button("step", next);
-    stage.play(next, 300);
-    const names = ["loss", "start", "start_2", "rate", "momentum", "noise", "seed", "steps"];
+const explorer = staged("a ball on the loss", (stage, model) => {
+  stage.choice("loss", "loss", Object.keys(LOSSES).map(name => [name, name]));
+  stage.slider("start", "start", { min: -1, max: 5, step: 0.1, digits: 1 });
+  const second = stage.slider("start_2", "start, second weight", { max: 4, step: 0.1, digits: 1 });
+  stage.slider("rate", "learning rate", { min: 0.001, max: 0.2, step: 0.001, digits: 3 });
+  stage.slider("momentum", "momentum", { max: 0.95, step: 0.05, digits: 2 });
+  stage.slider("noise", "batch noise", { max: 5, step: 0.25, digits: 2 });
+  stage.slider("seed", "seed of the noise", { max: 99 });
+  stage.slider("steps", "steps", { max: MOST });
+  const next = () => (model.get("steps") < MOST ? { steps: model.get("steps") + 1 } : null);
+  player(stage, { steps: 0 }, next, 300);
 
-    function load() {
-      const about = Object.fromEntries(names.map(name => [name, model.get(name)]));
-      const kinds = Object.keys(LOSSES).join(", ");
-      if (!(about.loss in LOSSES)) throw new ValueError(`loss is '${about.loss}'; expected one of ${kinds}`);
-      about.start = [about.start, about.start_2].slice(0, LOSSES[about.loss].weights);
-      return { about, path: descend(about) };
-    }
-    function draw({ about, path }) {
-      const map = landscape(path, about.loss);
-      second.input.parentElement.style.display = about.start.length > 1 ? "" : "none";
-      map.svg.classList.add("s6-pick");
-      map.svg.addEventListener("click", event => begin(map, event));
-      stage.view.replaceChildren(row(map.figure, history(path, about.loss).figure));
-      stage.say(wayWords(path, about));
-    }
-    /** Begin where the pointer is. */
-    function begin({ svg, left, right, top, bottom, width, height }, { clientX, clientY }) {
-      const box = svg.getBoundingClientRect();
-      const [across, down] = [((clientX - box.left) / box.width) * width, ((clientY - box.top) / box.height) * height];
-      const tenths = value => Math.round(10 * value) / 10;
-      const start = tenths(within(-1 + (6 * (across - left)) / (right - left), [-1, 5]));
-      const other = tenths(within((4 * (bottom - down)) / (bottom - top), [0, 4]));
-      stage.put(LOSSES[model.get("loss")].weights > 1 ? { start, start_2: other } : { start });
-    }
-    stage.update(names, load, draw);
-    return stage.end;
-  },
-};
+  function load(about) {
+    const kinds = Object.keys(LOSSES).join(", ");
+    if (!(about.loss in LOSSES)) throw new ValueError(`loss is '${about.loss}'; expected one of ${kinds}`);
+    about.start = [about.start, about.start_2].slice(0, LOSSES[about.loss].weights);
+    return descend(about);
+  }
+  function draw(path, about) {
+    const map = landscape(path, about.loss);
+    second.input.parentElement.style.display = about.start.length > 1 ? "" : "none";
+    map.svg.classList.add("s6-pick");
+    map.svg.addEventListener("click", event => begin(map, event));
+    stage.view.replaceChildren(row(map, history(path, about.loss)));
+    stage.say(wayWords(path, about));
+  }
+  /** Begin where the pointer is. */
+  function begin({ svg, left, right, top, bottom, width, height }, { clientX, clientY }) {
+    const box = svg.getBoundingClientRect();
+    const [across, down] = [((clientX - box.left) / box.width) * width, ((clientY - box.top) / box.height) * height];
+    const tenths = value => Math.round(10 * value) / 10;
+    const start = tenths(clamp(-1 + (6 * (across - left)) / (right - left), -1, 5));
+    const other = tenths(clamp((4 * (bottom - down)) / (bottom - top), 0, 4));
+    stage.put(LOSSES[model.get("loss")].weights > 1 ? { start, start_2: other } : { start });
+  }
+  const names = ["loss", "start", "start_2", "rate", "momentum", "noise", "seed", "steps"];
+  stage.update(names, load, draw);
+});
 
 export default explorer;

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..checks import check_number
-from .base import BLUE, ORANGE, Explorer, Picture
+from .base import BLUE, ORANGE, Explorer, Picture, number_words
 
 # %% ../../nbs/28_descent.ipynb #f4c70e3d
 #: Number of weights of each landscape
@@ -82,20 +82,15 @@ def _verdict(path: torch.Tensor, loss: str, steps: int) -> str: # (n, weights)
     return f'too small a learning rate, {left}' if creeping else left
 
 # %% ../../nbs/28_descent.ipynb #a1fa61bf
-def _number(value: float, digits: int = 3) -> str:
-    "A number with a true minus, and none before zero."
-    text = f'{value:.{digits}f}'
-    return (text if float(text) else text.lstrip('-')).replace('-', '−')
-
 def _way_words(path: torch.Tensor, loss: str, rate: float, momentum: float, noise: float, seed: int, steps: int) -> str:
     "The way in words."
-    ends = [', '.join(map(_number, weights)) for weights in path[[0, -1]].tolist()]
+    ends = [', '.join(map(number_words, weights)) for weights in path[[0, -1]].tolist()]
     start, end = (f'({end})' if path.shape[1] > 1 else end for end in ends)
-    before, after = map(_number, descent_loss(loss, path[[0, -1]]).tolist())
+    before, after = map(number_words, descent_loss(loss, path[[0, -1]]).tolist())
     done, back, subject = len(path) - 1, _turns(path), 'the weights have' if path.shape[1] > 1 else 'the weight has'
-    chance = f'a noise of {_number(noise, 2)}, seed {seed}' if noise > 0 else 'no noise'
-    return (f'After {done} step{"s"*(done != 1)} with a learning rate of {_number(rate)}, a momentum of '
-            f'{_number(momentum, 2)} and {chance}, {subject} gone from {start} to {end} and the loss from '
+    chance = f'a noise of {number_words(noise, 2)}, seed {seed}' if noise > 0 else 'no noise'
+    return (f'After {done} step{"s"*(done != 1)} with a learning rate of {number_words(rate)}, a momentum of '
+            f'{number_words(momentum, 2)} and {chance}, {subject} gone from {start} to {end} and the loss from '
             f'{before} to {after}, turning back {"once" if back == 1 else f"{back} times"}: '
             f'{_verdict(path, loss, steps)}.')
 

@@ -1,6 +1,6 @@
 // From a drawing to an image like MNIST's, as mnist_s6.digits does. An image is { shape: [height, width], data }.
 
-import { cut, roundHalfEven, triangles, weigh } from "./resample.js";
+import { cut, padded, roundHalfEven, triangles, weigh } from "./resample.js";
 
 /** [top, left, bottom, right] of the ink; the whole image if there is none. */
 export function inkBox({ shape: [height, width], data }) {
@@ -31,14 +31,6 @@ export function resized(image, sides) {
   const out = weigh(image, triangles(image.shape[1], width), triangles(image.shape[0], height));
   out.data = out.data.map(v => Math.min(1, Math.max(0, Math.fround(v))));
   return out;
-}
-
-/** An image with black pixels around it. */
-export function padded({ shape: [height, width], data }, by) {
-  const wide = width + 2 * by;
-  const out = new Float64Array((height + 2 * by) * wide);
-  for (let y = 0; y < height; y++) out.set(data.subarray(y * width, (y + 1) * width), (y + by) * wide + by);
-  return { shape: [height + 2 * by, wide], data: out };
 }
 
 const largest = ({ data }) => data.reduce((most, v) => Math.max(most, v), 0);

@@ -1,16 +1,15 @@
 // Draw a digit, and see how it is prepared and what a network reads in it.
 
-import { Bars, Picture, Stage, bytes, h, listed, percent, row } from "./base.js";
+import { ARROWS, Bars, Picture, bytes, clamp, h, listed, percent, range, row, staged } from "./base.js";
 import { centreOfMass, prepareSteps } from "./digits.js";
 import { reader } from "./reader.js";
 
 export const SIDE = 140; // pixels on each side of a drawing; the sheet is shown twice as large
 const PAPER = 2 * SIDE;
-const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 /** What the drawing is read as, and what is next; `skipped` are steps that were left out, as in "cropped". */
 export function reading(shares, skipped = []) {
-  const order = Array.from(shares.keys()).sort((a, b) => shares[b] - shares[a]);
+  const order = range(shares.length).sort((a, b) => shares[b] - shares[a]);
   const [first, ...next] = order.slice(0, 3).map(digit => `${digit} with ${percent(shares[digit])}`);
   const subject = skipped.length ? `The drawing, not ${skipped.join(" and not ")},` : "The drawing";
   const following = next.length ? `; next ${next.length > 1 ? "are" : "is"} ${listed(next)}` : "";
@@ -109,8 +108,8 @@ export class Sheet {
       if (event.ctrlKey || event.altKey || event.metaKey) return;
       const from = at;
       if (event.key === " ") down = !down;
-      else if (event.key in STEPS) {
-        at = at.map((place, axis) => Math.min(Math.max(place + (PAPER / 28) * STEPS[event.key][axis], 0), PAPER));
+      else if (event.key in ARROWS) {
+        at = at.map((place, axis) => clamp(place + (PAPER / 28) * ARROWS[event.key][axis], 0, PAPER));
       } else return;
       event.preventDefault();
       event.stopPropagation();
@@ -129,74 +128,67 @@ export class Sheet {
 
 const DONE = { crop: "cropped", scale: "scaled", centre: "centred" };
 
-const explorer = {
-  render({ model, el }) {
-    const stage = new Stage(model, el, "draw a digit, and see it read");
-    const sheet = new Sheet(drawn);
-    const pictures = ["drawn", ...Object.values(DONE)].map(name => new Picture(name));
-    const bars = new Bars();
-    const read = reader(stage);
-    const examples = model.get("examples");
-    let [own, shown, saving] = [null, null, null];
-    stage.button("clear", () => stage.put({ drawing: new DataView(new ArrayBuffer(0)), example: -1 }));
-    stage.check("crop", "crop to the ink");
-    stage.check("scale", "longest side to 20");
-    stage.check("centre", "mass to the middle");
-    if (examples.length) stage.choice("example", "example", [[-1, "none"], ...examples.map((name, i) => [i, name])]);
-    const right = h("div", { class: "s6-wide" }, row(...pictures.map(it => it.figure)), bars.figure);
-    stage.view.append(row(sheet.figure, right));
+const explorer = staged("draw a digit, and see it read", (stage, model) => {
+  const sheet = new Sheet(drawn);
+  const pictures = ["drawn", ...Object.values(DONE)].map(name => new Picture(name));
+  const bars = new Bars();
+  const read = reader(stage);
+  const examples = model.get("examples");
+  let [own, shown, saving] = [null, null, null];
+  stage.button("clear", () => stage.put({ drawing: new DataView(new ArrayBuffer(0)), example: -1 }));
+  stage.check("crop", "crop to the ink");
+  stage.check("scale", "longest side to 20");
+  stage.check("centre", "mass to the middle");
+  if (examples.length) stage.choice("example", "example", [[-1, "none"], ...examples.map((name, i) => [i, name])]);
+  stage.view.append(row(sheet, h("div", { class: "s6-wide" }, row(...pictures), bars)));
 
-    /** Take over what was drawn here at once; Python hears of it when the stroke has ended, or a little later. */
-    function drawn(drawing, done) {
-      own = new DataView(drawing.buffer);
-      model.set("drawing", own);
-      model.set("example", -1);
-      clearTimeout(saving);
-      saving = setTimeout(() => model.save_changes(), done ? 0 : 100);
-    }
-    function putExample() {
-      const place = model.get("example");
-      if (place < 0) return;
-      const pixels = bytes(model.get("example_pixels")).subarray(784 * place, 784 * (place + 1));
-      const larger = (_, n) => pixels[28 * Math.floor(n / SIDE / 5) + Math.floor((n % SIDE) / 5)];
-      shown = new DataView(Uint8Array.from({ length: SIDE * SIDE }, larger).buffer);
-      stage.put({ drawing: shown });
-    }
-    function paint() {
-      const drawing = model.get("drawing");
-      if (drawing === own) return;
-      sheet.show(bytes(drawing));
-      if (drawing !== shown && model.get("example") >= 0) stage.put({ example: -1 }); // it is no example any more
-    }
-    stage.listen("change:drawing", paint);
-    stage.listen("change:example", putExample);
-    paint();
+  /** Take over what was drawn here at once; Python hears of it when the stroke has ended, or a little later. */
+  function drawn(drawing, done) {
+    own = new DataView(drawing.buffer);
+    model.set("drawing", own);
+    model.set("example", -1);
+    clearTimeout(saving);
+    saving = setTimeout(() => model.save_changes(), done ? 0 : 100);
+  }
+  function putExample() {
+    const place = model.get("example");
+    if (place < 0) return;
+    const pixels = bytes(model.get("example_pixels")).subarray(784 * place);
+    const larger = n => pixels[28 * Math.floor(n / SIDE / 5) + Math.floor((n % SIDE) / 5)];
+    shown = new DataView(Uint8Array.from(range(SIDE * SIDE), larger).buffer);
+    stage.put({ drawing: shown });
+  }
+  function paint() {
+    const drawing = model.get("drawing");
+    if (drawing === own) return;
+    sheet.show(bytes(drawing));
+    if (drawing !== shown && model.get("example") >= 0) stage.put({ example: -1 }); // it is no example any more
+  }
+  stage.listen("change:drawing", paint);
+  stage.listen("change:example", putExample);
+  paint();
 
-    async function load() {
-      const ink = bytes(model.get("drawing"));
-      const data = Float64Array.from({ length: SIDE * SIDE }, (_, n) => Math.fround((ink[n] ?? 0) / 255));
-      const options = Object.fromEntries(Object.keys(DONE).map(name => [name, model.get(name)]));
-      const steps = prepareSteps({ shape: [SIDE, SIDE], data }, options);
-      const shares = data.some(v => v) ? await read(Float32Array.from(steps.centred.data)) : null;
-      return { steps: Object.values(steps), shares };
-    }
-    function draw({ steps, shares }) {
-      const names = Object.keys(DONE).map(name => (model.get(name) ? DONE[name] : `not ${DONE[name]}`));
-      steps.forEach((step, i) => {
-        const size = (i < 2 ? 110 / Math.max(...step.shape) : 110 / 28) * step.shape[1];
-        pictures[i].show(step, { size, caption: `${["drawn", ...names][i]}, ${step.shape.join("×")}` });
-      });
-      const [y, x] = shares ? centreOfMass(steps[3]) : [-9, -9];
-      pictures[3].mark(shares && [y + 0.3, x + 0.3, y + 0.7, x + 0.7]);
-      const last = pictures[3].caption.textContent;
-      if (shares) pictures[3].name(`${last}: the network\ngets this; marked: its centre of mass`);
-      bars.show(shares ?? []);
-      const skipped = Object.keys(DONE).filter(name => !model.get(name)).map(name => DONE[name]);
-      stage.say(shares ? reading(shares, skipped) : "Nothing is drawn yet.");
-    }
-    stage.update(["drawing", ...Object.keys(DONE)], load, draw);
-    return stage.end;
-  },
-};
+  async function load({ drawing, ...options }) {
+    const ink = bytes(drawing);
+    const data = Float64Array.from({ length: SIDE * SIDE }, (_, n) => Math.fround((ink[n] ?? 0) / 255));
+    const steps = prepareSteps({ shape: [SIDE, SIDE], data }, options);
+    const shares = data.some(v => v) ? await read(Float32Array.from(steps.centred.data)) : null;
+    return { steps: Object.values(steps), shares };
+  }
+  function draw({ steps, shares }, about) {
+    const skipped = Object.keys(DONE).filter(name => !about[name]).map(name => DONE[name]);
+    const names = ["drawn", ...Object.values(DONE).map(name => (skipped.includes(name) ? `not ${name}` : name))];
+    steps.forEach((step, i) => {
+      const size = (i < 2 ? 110 / Math.max(...step.shape) : 110 / 28) * step.shape[1];
+      const note = shares && i === 3 ? ": the network\ngets this; marked: its centre of mass" : "";
+      pictures[i].show(step, { size, caption: `${names[i]}, ${step.shape.join("×")}${note}` });
+    });
+    const [y, x] = centreOfMass(steps[3]);
+    pictures[3].mark(shares && [y + 0.3, x + 0.3, y + 0.7, x + 0.7]);
+    bars.show(shares ?? []);
+    stage.say(shares ? reading(shares, skipped) : "Nothing is drawn yet.");
+  }
+  stage.update(["drawing", ...Object.keys(DONE)], load, draw);
+});
 
 export default explorer;

@@ -18,7 +18,7 @@ from torch.utils.data import Dataset
 from ..datasets import MEAN, STD, BatchedLoader
 from ..digits import PreparedDigit, centre_of_mass, prepare_steps
 from ..util import classify
-from .base import BLUE, ORANGE, Explorer, Picture, network_bytes
+from .base import BLUE, ORANGE, Explorer, Picture, listed, network_bytes, show
 
 # %% ../../nbs/22_drawing.ipynb #9cdd909c
 def _probabilities(
@@ -41,16 +41,14 @@ def _reading(
     order = probabilities.argsort(descending=True).tolist()
     shares = [f'{digit} with {probabilities[digit]:.1%}' for digit in order[:3]]
     subject = f"The drawing, not {' and not '.join(skipped)}," if skipped else 'The drawing'
-    following = f"; next {'are' if len(shares) > 2 else 'is'} {' and '.join(shares[1:])}" if len(shares) > 1 else ''
+    following = f"; next {'are' if len(shares) > 2 else 'is'} {listed(shares[1:])}" if len(shares) > 1 else ''
     return f'{subject} reads as {shares[0]}{following}.'
 
 # %% ../../nbs/22_drawing.ipynb #17bc1332
 def _draw_steps(figure: Figure, steps: PreparedDigit, titles: Sequence[str]) -> None:
     "The four steps side by side."
     for axes, step, title in zip(figure.subplots(1, 4), steps, titles):
-        axes.imshow(step, cmap='gray', vmin=0, vmax=1)
-        axes.set_title(f'{title}, {step.shape[0]}×{step.shape[1]}', fontsize=9)
-        axes.axis('off')
+        show(axes, step, f'{title}, {step.shape[0]}×{step.shape[1]}', vmin=0, vmax=1)
     if steps.drawn.any(): axes.plot(*centre_of_mass(steps.centred)[::-1], '+', color=ORANGE, markersize=14)
 
 def _draw_bars(figure: Figure, shares: torch.Tensor) -> None:

@@ -13,11 +13,11 @@ import torch
 import traitlets
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 from torch import nn
 
-from .base import ORANGE, SIGNED, Explorer, Picture, mosaic, network_bytes
-from .layers import Calculation, LayerPass, calculate, number_words, record_layers, within
+from .base import ORANGE, Explorer, Picture
+from .base import frame, limit_of, mosaic, network_bytes, number_words, show, tile
+from .layers import Calculation, LayerPass, calculate, record_layers, within
 
 # %% ../../nbs/25_filters.ipynb #93d187a1
 def _rows_columns(window: tuple[int, int, int, int]) -> str:
@@ -35,19 +35,8 @@ def _what_it_sees(step: LayerPass, row: int, column: int, height: int, width: in
 # %% ../../nbs/25_filters.ipynb #7a815721
 def _show(axes: Axes, image: torch.Tensor, title: str, limit: float | None = None, window: tuple | None = None) -> None:
     "A map (H, W), grey or in colours from −limit to limit, with a frame around a window."
-    look = {'cmap': 'gray'} if limit is None else {'cmap': SIGNED, 'vmin': -limit, 'vmax': limit}
-    axes.imshow(image.float(), **look)
-    axes.set_title(title, fontsize=8)
-    axes.axis('off')
-    if window is None: return
-    top, left, bottom, right = window
-    for color, width in ('black', 4), (ORANGE, 2):
-        frame = Rectangle((left - 0.5, top - 0.5), right - left, bottom - top, fill=False, color=color, linewidth=width)
-        axes.add_patch(frame)
-
-def _limit(values: torch.Tensor) -> float: # Above 0
-    "The largest distance from zero, as the limit of a colour scale."
-    return values.nan_to_num(0., 0., 0.).abs().max().item() or 1.
+    show(axes, image, title, limit, fontsize=8)
+    for color, width in (('black', 4), (ORANGE, 2)) if window else (): frame(axes, window, color, width)
 
 # %% ../../nbs/25_filters.ipynb #0b8bc18e
 def _numbers(axes: Axes, values: torch.Tensor, title: str, limit: float) -> None:
@@ -65,14 +54,14 @@ def _strongest(found: Calculation) -> int:
 
 def _lower_row(figure: Figure, step: LayerPass, found: Calculation) -> None:
     "The numbers of the calculation."
-    window, limit, chosen = found.windows[_strongest(found)], _limit(step.inputs), _strongest(found)
+    window, limit, chosen = found.windows[_strongest(found)], limit_of(step.inputs), _strongest(found)
     if found.kernels is None:
         left, right = figure.subplots(1, 2)
         _numbers(left, window, 'goes in', limit)
-        return _numbers(right, torch.full((1, 1), found.value), f'comes out: {found.formula}', _limit(step.maps))
+        return _numbers(right, torch.full((1, 1), found.value), f'comes out: {found.formula}', limit_of(step.maps))
     kernel, products = found.kernels[chosen], window*found.kernels[chosen]
-    blocks = (window, 'window', limit), (kernel, '× kernel', _limit(found.kernels))
-    blocks += (products, f'= products, sum {number_words(products.sum().item())}', _limit(products)),
+    blocks = (window, 'window', limit), (kernel, '× kernel', limit_of(found.kernels))
+    blocks += (products, f'= products, sum {number_words(products.sum().item())}', limit_of(products)),
     for axes, block in zip(figure.subplots(1, 3), blocks): _numbers(axes, *block)
     figure.suptitle(f'all sums + bias: {found.formula}', fontsize=9)
 
@@ -81,7 +70,7 @@ def _upper_row(
     figure: Figure, image: torch.Tensor, step: LayerPass, found: Calculation, place: tuple, title: str,
 ) -> None:
     "The image, what goes into the layer, the chosen map, and all maps."
-    (channel, row, column), (count, height, width), limit = place, step.maps.shape, _limit(step.maps)
+    (channel, row, column), (count, height, width), limit = place, step.maps.shape, limit_of(step.maps)
     first, second, third, last = figure.subplots(1, 4)
     seen = step.field and step.field.window(row, column)
     _show(first, image.mean(0), f'{title}\n{_rows_columns(seen) if seen else ""}', None, seen)
@@ -89,13 +78,12 @@ def _upper_row(
     if found.windows is not None:
         source, (top, left), (_, high, wide) = found.first + _strongest(found), found.corner, found.windows.shape
         window = top, left, top + high, left + wide
-        _show(second, step.inputs[source], f'what goes in:\nchannel {source}', _limit(step.inputs), window)
+        _show(second, step.inputs[source], f'what goes in:\nchannel {source}', limit_of(step.inputs), window)
     holds = f'channel {channel}: {number_words(found.value)}\nat row {row}, column {column}'
     _show(third, step.maps[channel], holds, limit, (row, column, row + 1, column + 1))
     across = math.ceil(math.sqrt(count))
-    top, left = channel//across*(height + 1), channel % across*(width + 1)
     title = f'{step.name} ({type(step.layer).__name__})\n{count} maps, ±{number_words(limit, 2)}'
-    _show(last, mosaic(step.maps, across), title, limit, (top, left, top + height, left + width))
+    _show(last, mosaic(step.maps, across), title, limit, tile(channel, across, height, width))
 
 # %% ../../nbs/25_filters.ipynb #028baf6f
 def filter_picture(
@@ -126,12 +114,10 @@ def filter_picture(
                            f'column {column}: {found.words}; {_what_it_sees(step, row, column, *image.shape[1:])}.')
 
 # %% ../../nbs/25_filters.ipynb #812f9183
-def _finite(values: torch.Tensor | None) -> list | None:
-    "A tensor as lists for JSON, None where it's no finite number."
-    def plain(item):
-        if isinstance(item, list): return [plain(it) for it in item]
-        return item if math.isfinite(item) else None
-    return None if values is None else plain(values.tolist())
+def _finite(values: torch.Tensor | None) -> list[list[float | None]] | None: # (C, k, k) → C times k·k numbers
+    "Windows as lists for JSON, None where it's no finite number."
+    if values is None: return None
+    return [[it if math.isfinite(it) else None for it in window] for window in values.flatten(1).tolist()]
 
 def _names(passes: list[LayerPass]) -> list[dict]:
     "Name, kind and shape of each layer's maps."
@@ -140,13 +126,13 @@ def _names(passes: list[LayerPass]) -> list[dict]:
 def _place(step: LayerPass, channel: int, row: int, column: int) -> dict[str, object]:
     "A layer's maps before and after as bytes, and the calculation of one value."
     found, seen = calculate(step, channel, row, column), step.field and list(step.field.window(row, column))
-    sizes = found.windows.shape[1:] if found.windows is not None else (1, 1)
+    size = [1, 1] if found.windows is None else list(found.windows.shape[1:])
     dilation = getattr(step.layer, 'dilation', 1)
     gaps = dilation if isinstance(dilation, tuple) else (dilation, dilation)
-    reach = [start + gap*(size - 1) + 1 for start, gap, size in zip(found.corner, gaps, sizes)]
+    reach = [start + gap*(side - 1) + 1 for start, gap, side in zip(found.corner, gaps, size)]
     return {'before': step.inputs.float().numpy().tobytes(), 'after': step.maps.float().numpy().tobytes(),
             'shapes': {'before': list(step.inputs.shape), 'after': list(step.maps.shape)},
-            'calculation': {'value': found.value, 'words': found.words, 'first': found.first,
+            'calculation': {'value': found.value, 'words': found.words, 'first': found.first, 'size': size,
                             'windows': _finite(found.windows), 'kernels': _finite(found.kernels),
                             'box': [*found.corner, *reach], 'seen': seen}}
 

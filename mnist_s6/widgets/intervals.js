@@ -1,8 +1,9 @@
 // Test sets, drawn again and again from one true accuracy: does the interval of each catch the truth?
 
 import { randomSource } from "./augment.js";
-import { BLUE, ORANGE, Stage, ValueError, h, percent, row } from "./base.js";
+import { BLUE, ORANGE, ValueError, clamp, grouped, h, percent, range, row, staged } from "./base.js";
 import { Chart } from "./chart.js";
+import { play } from "./playing.js";
 import { wilson } from "./wilson.js";
 
 const SIZES = [10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000]; // images in a test set
@@ -30,8 +31,6 @@ export function judgedSets(counts, { accuracy, n, level }) {
   });
 }
 
-const grouped = count => count.toLocaleString("en-US");
-
 /** What there is to see; as Python says it. */
 export function intervalsWords(sets, { accuracy, n, level }) {
   const settings = `a true accuracy of ${percent(accuracy)}, ${grouped(n)} images in each test set and a level of `
@@ -51,7 +50,7 @@ function axisOf({ accuracy, n, level }) {
   const [low, high] = ends.map((right, end) => 100 * wilson(right, n, level)[end]);
   const step = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20].find(size => high - low <= 6 * size);
   const first = Math.ceil(low / step);
-  const ticks = Array.from({ length: Math.floor(high / step) - first + 1 }, (_, i) => (first + i) * step);
+  const ticks = range(Math.floor(high / step) - first + 1).map(i => (first + i) * step);
   return { x: [low, high], xticks: ticks.map(tick => Number(tick.toFixed(1))) };
 }
 
@@ -63,7 +62,7 @@ function lines(sets, about) {
   const names = { title, xlabel: "accuracy, %", ylabel: "test set" };
   const y = [first, first + SHOWN + 1];
   const chart = new Chart({ ...names, ...axis, y, yticks: ticks, width: 340, height: 550 });
-  const at = share => chart.across(Math.min(axis.x[1], Math.max(axis.x[0], 100 * share)));
+  const at = share => chart.across(clamp(100 * share, ...axis.x));
   chart.line(y.map(end => [100 * about.accuracy, end]), { color: "currentColor", width: 1.5 });
   sets.slice(first).forEach(({ share, low, high, caught }, place) => {
     const up = chart.up(first + place + 1);
@@ -73,7 +72,7 @@ function lines(sets, about) {
     const dot = { cx: at(share), cy: up, r: 2, class: "s6-caught" };
     chart.svg.append(line, caught ? h("circle", { ...dot, fill: color }) : h("rect", { ...square, fill: color }));
   });
-  return chart.legend([[BLUE, "with ●: caught the truth"], [ORANGE, "with ■: missed it"]]).figure;
+  return chart.legend([[BLUE, "with ●: caught the truth"], [ORANGE, "with ■: missed it"]]);
 }
 
 /** The share of intervals that caught the truth, after each test set. */
@@ -85,49 +84,43 @@ function promise(sets, { level }) {
   const axes = { x: [0, most], xticks: [0, most / 2, most], y: [60, 100], yticks: [60, 70, 80, 90, 100] };
   const chart = new Chart({ ...names, ...axes, width: 330, height: 220 });
   chart.line(axes.x.map(end => [end, 100 * level]), { color: "currentColor", dash: "5 4", width: 1 });
-  return chart.line(shares, { color: BLUE, mark: sets.length > 20 ? null : "circle" }).figure;
+  return chart.line(shares, { color: BLUE, mark: sets.length > 20 ? null : "circle" });
 }
 
-const explorer = {
-  render({ model, el }) {
-    const stage = new Stage(model, el, "intervals that catch the truth, or miss it");
-    const thousandths = { shown: share => Math.round(1000 * share), chosen: value => value / 1000 };
-    const range = { min: 900, max: 999, text: value => percent(value / 1000) };
-    stage.slider("accuracy", "true accuracy", { ...range, ...thousandths });
-    const sizes = { shown: n => SIZES.indexOf(n), chosen: place => SIZES[place], text: place => grouped(SIZES[place]) };
-    stage.slider("n", "test images", { max: SIZES.length - 1, ...sizes });
-    stage.choice("level", "level", [0.8, 0.9, 0.95, 0.99].map(level => [level, percent(level, 0)]));
-    stage.slider("seed", "seed", { max: 99 });
-    const more = by => {
-      if (model.get("tests") >= MOST) return false;
-      stage.put({ tests: Math.min(MOST, model.get("tests") + by) });
-      return true;
-    };
-    stage.button("draw one", () => more(1));
-    stage.button("draw 100", () => more(100));
-    stage.play(() => more(1), 250);
-    stage.button("start again", () => stage.put({ tests: 0 }));
-    let [drawn, key] = [null, null]; // the source that has drawn the test sets so far, and with what
+const explorer = staged("intervals that catch the truth, or miss it", (stage, model) => {
+  const thousandths = { shown: share => Math.round(1000 * share), chosen: value => value / 1000 };
+  const look = { min: 900, max: 999, text: value => percent(value / 1000) };
+  stage.slider("accuracy", "true accuracy", { ...look, ...thousandths });
+  const sizes = { shown: n => SIZES.indexOf(n), chosen: place => SIZES[place], text: place => grouped(SIZES[place]) };
+  stage.slider("n", "test images", { max: SIZES.length - 1, ...sizes });
+  stage.choice("level", "level", [0.8, 0.9, 0.95, 0.99].map(level => [level, percent(level, 0)]));
+  stage.slider("seed", "seed", { max: 99 });
+  const more = by => {
+    if (model.get("tests") >= MOST) return false;
+    stage.put({ tests: Math.min(MOST, model.get("tests") + by) });
+    return true;
+  };
+  stage.button("draw one", () => more(1));
+  stage.button("draw 100", () => more(100));
+  play(stage, () => more(1), 250);
+  stage.button("start again", () => stage.put({ tests: 0 }));
+  let [drawn, key] = [null, null]; // the source that has drawn the test sets so far, and with what
 
-    function load() {
-      const names = ["accuracy", "n", "level", "seed", "tests"];
-      const about = Object.fromEntries(names.map(name => [name, model.get(name)]));
-      const { accuracy, n, seed, tests } = about;
-      if (!SIZES.includes(n)) throw new ValueError(`n is ${n}; expected one of ${SIZES.join(", ")}`);
-      for (const [name, low, high] of [["accuracy", 0.9, 0.999], ["tests", 0, MOST]]) {
-        if (about[name] >= low && about[name] <= high) continue;
-        throw new ValueError(`${name} is ${about[name]}; expected a number from ${low} to ${high}`);
-      }
-      if (key !== [accuracy, n, seed].join()) [drawn, key] = [testSets(about), [accuracy, n, seed].join()];
-      return { about, sets: judgedSets(drawn(tests), about) };
+  function load(about) {
+    const { accuracy, n, seed, tests } = about;
+    if (!SIZES.includes(n)) throw new ValueError(`n is ${n}; expected one of ${SIZES.join(", ")}`);
+    for (const [name, low, high] of [["accuracy", 0.9, 0.999], ["tests", 0, MOST]]) {
+      if (about[name] >= low && about[name] <= high) continue;
+      throw new ValueError(`${name} is ${about[name]}; expected a number from ${low} to ${high}`);
     }
-    function draw({ about, sets }) {
-      stage.view.replaceChildren(row(lines(sets, about), promise(sets, about)));
-      stage.say(intervalsWords(sets, about));
-    }
-    stage.update(["accuracy", "n", "level", "seed", "tests"], load, draw);
-    return stage.end;
-  },
-};
+    if (key !== [accuracy, n, seed].join()) [drawn, key] = [testSets(about), [accuracy, n, seed].join()];
+    return judgedSets(drawn(tests), about);
+  }
+  function draw(sets, about) {
+    stage.view.replaceChildren(row(lines(sets, about), promise(sets, about)));
+    stage.say(intervalsWords(sets, about));
+  }
+  stage.update(["accuracy", "n", "level", "seed", "tests"], load, draw);
+});
 
 export default explorer;

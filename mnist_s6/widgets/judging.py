@@ -17,7 +17,7 @@ from torch import nn
 
 from ..court import CONFIRMED, DOUBTED, Doubt, Scores, three_scores
 from ..util import classify
-from .base import BLUE, ORANGE, Explorer, Picture, mosaic
+from .base import BLUE, ORANGE, Explorer, Picture, listed, mosaic, show
 
 # %% ../../nbs/65_judging.ipynb #f5c91863
 class Case(NamedTuple):
@@ -57,8 +57,7 @@ def judged_scores(
 # %% ../../nbs/65_judging.ipynb #4217e191
 def _in_words(scores: Scores) -> str:
     "As in '9,957 of 10,000, 9,956 of 10,000 and 9,950 of 9,985'."
-    first, second, third = (f'{right:,} of {n:,}' for right, n in scores)
-    return f'{first}, {second} and {third}'
+    return listed(f'{right:,} of {n:,}' for right, n in scores)
 
 def _voters_words(case: Case) -> str:
     "What the voters said."
@@ -80,11 +79,10 @@ def _court_words(cases: Sequence[Case], network: Scores, image: int, judged: str
 # %% ../../nbs/65_judging.ipynb #38867cb9
 def _draw_docket(axes: Axes, images: torch.Tensor, judged: str) -> None: # (n, 28, 28)
     "All images, with their numbers and your verdicts."
-    axes.imshow(mosaic(images, 10).numpy(), cmap='gray')
+    show(axes, mosaic(images, 10), 'All images, by number and verdict')
     for n, said in enumerate(judged):
         axes.text(29*(n % 10) + 1, 29*(n//10) + 1, f'{n + 1}' + f': {said}'*(said != '.'), color='white', fontsize=7,
                   va='top', bbox=dict(facecolor='black', alpha=0.6, pad=1, edgecolor='none'))
-    axes.axis('off'); axes.set_title('All images, by number and verdict', fontsize=9)
 
 def _draw_scores(axes: Axes, network: Scores, mine: Scores) -> None:
     "Right answers by three policies, with their intervals; yours only if you judged."
@@ -111,8 +109,7 @@ def judging_picture(
     mine = judged_scores(judged, cases)
     figure = Figure(figsize=(9.6, 2.6), layout='constrained')
     large, docket, *scores = figure.subplots(1, 3 if opened else 2, width_ratios=(1, 3, 1.6)[:3 if opened else 2])
-    large.imshow(images[image - 1].numpy(), cmap='gray')
-    large.axis('off'); large.set_title(f'Image {image}: which digit?', fontsize=9)
+    show(large, images[image - 1], f'Image {image}: which digit?')
     _draw_docket(docket, images, judged)
     if opened: _draw_scores(scores[0], network, mine)
     return Picture(figure, _court_words(cases, network, image, judged, opened))

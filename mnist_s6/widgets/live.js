@@ -1,7 +1,8 @@
 // A training while it runs: its curves, and the kernels of the first convolution, epoch by epoch.
 
-import { BLUE, ORANGE, Picture, Stage, bytes, row } from "./base.js";
+import { BLUE, ORANGE, Picture, bytes, range, row, staged } from "./base.js";
 import { Chart } from "./chart.js";
+import { player } from "./playing.js";
 
 const WAITING = "The training has not ended its first epoch yet: the curves will begin then.";
 
@@ -12,7 +13,7 @@ export function roundTicks(low, high) {
   const step = [1, 2, 5, 10].find(times => times * power >= 0.999 * rough) * power;
   const first = Math.ceil(low / step - 1e-6);
   const count = Math.floor(high / step + 1e-6) - first + 1;
-  return Array.from({ length: count }, (_, n) => Number(((first + n) * step).toPrecision(9)));
+  return range(count).map(n => Number(((first + n) * step).toPrecision(9)));
 }
 
 /** The values of kernels that came as colours: 1 to 255 for −1 to 1, NaN for 0. */
@@ -25,11 +26,11 @@ function curves(train, test, { title, ylabel, best, name, epoch }) {
   const points = numbers => Array.from(numbers, (v, n) => [n + 1, v]).filter(point => Number.isFinite(point[1]));
   const [ours, theirs] = [points(train), points(test)];
   const values = [...ours, ...theirs].map(point => point[1]);
-  const range = [Math.min(best, ...values), Math.max(best, ...values)];
-  const y = range[0] < range[1] ? range : [best - 1, best + 1];
+  const ends = [Math.min(best, ...values), Math.max(best, ...values)];
+  const y = ends[0] < ends[1] ? ends : [best - 1, best + 1];
   const x = [0.5, Math.max(2, train.length) + 0.5];
   const step = 1 + Math.floor(train.length / 8);
-  const xticks = Array.from({ length: Math.ceil(train.length / step) }, (_, n) => 1 + n * step);
+  const xticks = range(Math.ceil(train.length / step)).map(n => 1 + n * step);
   const yticks = values.length ? roundTicks(...y) : [];
   const chart = new Chart({ title, xlabel: "epoch", ylabel, x, y, xticks, yticks, width: 310, height: 220 });
   const marked = train.length <= 40;
@@ -40,59 +41,51 @@ function curves(train, test, { title, ylabel, best, name, epoch }) {
   return chart.legend([[BLUE, "training, ●"], [ORANGE, `${name}, ■ dashed`]]);
 }
 
-const explorer = {
-  render({ model, el }) {
-    const stage = new Stage(model, el, "a training");
-    const records = () => model.get("records");
-    const last = () => records().length - 1;
-    const shown = place => (place < 0 ? last() : Math.min(place, last()));
-    const slider = stage.slider("place", "epoch", {
-      shown, // −1 is the newest, whatever comes
-      chosen: place => (place === last() ? -1 : place),
-      text: place => String(records()[place]?.epoch ?? 0),
-    });
-    const next = () => {
-      const place = shown(model.get("place")) + 1;
-      if (place <= last()) stage.put({ place: place === last() ? -1 : place });
-      return place < last();
-    };
-    stage.button("start again", () => stage.put({ place: 0 }));
-    stage.button("step", next);
-    stage.play(next, 500);
-    const kernels = new Picture();
+const explorer = staged("a training", (stage, model) => {
+  const records = () => model.get("records");
+  const last = () => records().length - 1;
+  const shown = place => (place < 0 ? last() : Math.min(place, last()));
+  const slider = stage.slider("place", "epoch", {
+    shown, // −1 is the newest, whatever comes
+    chosen: place => (place === last() ? -1 : place),
+    text: place => String(records()[place]?.epoch ?? 0),
+  });
+  const next = () => {
+    const place = shown(model.get("place")) + 1;
+    return place <= last() ? { place: place === last() ? -1 : place } : null;
+  };
+  player(stage, { place: 0 }, next, 500);
+  const kernels = new Picture();
 
-    function draw() {
-      slider.limit(records().length);
-      stage.controls.style.display = last() < 1 ? "none" : "";
-      if (last() < 0) {
-        stage.view.replaceChildren();
-        return stage.say(WAITING);
-      }
-      const place = shown(model.get("place"));
-      const { epoch, words, losses, accuracies, title, shape } = records()[place];
-      const [count, height, width] = shape;
-      const numbers = new Float64Array(bytes(model.get("curves")).slice().buffer);
-      const epochs = numbers.length / 4;
-      const four = [0, 1, 2, 3].map(n => numbers.slice(n * epochs, (n + 1) * epochs));
-      const [trainLoss, testLoss, trainRight, testRight] = four;
-      const both = { name: model.get("test_name"), epoch };
-      const loss = curves(trainLoss, testLoss, { title: `loss: ${losses}`, ylabel: "loss", best: 0, ...both });
-      const percents = [trainRight, testRight].map(shares => shares.map(share => 100 * share));
-      const right = { title: `accuracy: ${accuracies}`, ylabel: "accuracy in %", best: 100 };
-      const accuracy = curves(...percents, { ...right, ...both });
-      const begin = records().slice(0, place).reduce((sum, record) => sum + record.shape.reduce((a, b) => a * b), 0);
-      kernels.name(title);
-      if (count) {
-        const colours = bytes(model.get("kernels")).subarray(begin, begin + count * height * width);
-        kernels.show({ shape, data: kernelValues(colours) }, { limit: 1, size: 220 });
-      }
-      kernels.box.hidden = !count;
-      stage.view.replaceChildren(row(loss.figure, accuracy.figure, kernels.figure));
-      return stage.say(words);
+  function draw() {
+    slider.limit(records().length);
+    stage.controls.style.display = last() < 1 ? "none" : "";
+    if (last() < 0) {
+      stage.view.replaceChildren();
+      return stage.say(WAITING);
     }
-    stage.update(["place", "records", "curves", "kernels", "test_name"], () => null, draw);
-    return stage.end;
-  },
-};
+    const place = shown(model.get("place"));
+    const { epoch, words, losses, accuracies, title: name, shape } = records()[place];
+    const [count, height, width] = shape;
+    const numbers = new Float64Array(bytes(model.get("curves")).slice().buffer);
+    const epochs = numbers.length / 4;
+    const [trainLoss, testLoss, ...shares] = range(4).map(n => numbers.slice(n * epochs, (n + 1) * epochs));
+    const percents = shares.map(part => part.map(share => 100 * share));
+    const both = { name: model.get("test_name"), epoch };
+    const loss = curves(trainLoss, testLoss, { title: `loss: ${losses}`, ylabel: "loss", best: 0, ...both });
+    const title = `accuracy: ${accuracies}`;
+    const accuracy = curves(...percents, { title, ylabel: "accuracy in %", best: 100, ...both });
+    const begin = records().slice(0, place).reduce((sum, record) => sum + record.shape.reduce((a, b) => a * b), 0);
+    kernels.name(name);
+    if (count) {
+      const colours = bytes(model.get("kernels")).subarray(begin, begin + count * height * width);
+      kernels.show({ shape, data: kernelValues(colours) }, { limit: 1, size: 220 });
+    }
+    kernels.box.hidden = !count;
+    stage.view.replaceChildren(row(loss, accuracy, kernels));
+    return stage.say(words);
+  }
+  stage.update(["place", "records", "curves", "kernels", "test_name"], () => null, draw);
+});
 
 export default explorer;

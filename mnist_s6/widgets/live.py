@@ -19,7 +19,7 @@ from ..fit import Training
 from ..model import check_network
 from ..threads import twin
 from ..util import History
-from .base import BLUE, ORANGE, SAVED, SIGNED, Explorer, Picture, mosaic
+from .base import BLUE, ORANGE, SAVED, Explorer, Picture, mosaic, show
 
 # %% ../../nbs/36_live.ipynb #9706cee5
 class Snapshot(NamedTuple):
@@ -67,11 +67,8 @@ def _draw_curves(axes: Axes, train: list[float], test: list[float], title: str, 
 
 def _draw_kernels(axes: Axes, shot: Snapshot) -> None:
     "The kernels side by side; or a line that says that there are none."
-    axes.axis('off')
-    axes.set_title(shot.title, fontsize=9)
-    if not len(shot.kernels): return
-    tiles = mosaic(shot.kernels, math.ceil(len(shot.kernels)**0.5))
-    axes.imshow(tiles, cmap=SIGNED, vmin=-shot.limit, vmax=shot.limit, interpolation='nearest')
+    tiles = mosaic(shot.kernels, math.ceil(len(shot.kernels)**0.5)) if len(shot.kernels) else None
+    show(axes, tiles, shot.title, shot.limit, interpolation='nearest')
 
 # %% ../../nbs/36_live.ipynb #3e7b4e93
 def _scores(history: History, epoch: int) -> tuple[str, str]:

@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['PAGE_SIZE', 'PAGE_COLUMNS', 'KEPT', 'nearest_images', 'plain_batches', 'Neighbours', 'MistakeBook', 'Look',
-           'look_into', 'mistake_picture', 'rolled', 'MistakeExplorer', 'mistake_explorer']
+           'look_into', 'mistake_picture', 'MistakeExplorer', 'mistake_explorer']
 
 # %% ../../nbs/29_mistakes.ipynb #3b1b71fd
-import copy, math, re, textwrap
+import copy, math, textwrap, zlib
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -15,7 +15,6 @@ import torch
 import traitlets
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.patches import Rectangle
 from torch import nn
 from torch.utils.data import DataLoader, Subset
 from torchvision.datasets import MNIST
@@ -23,7 +22,7 @@ from torchvision.datasets import MNIST
 from ..datasets import BatchedLoader
 from ..misread import confusion_matrix, find_misclassified
 from ..util import classify
-from .base import BLUE, SIGNED, Explorer, Picture, mosaic
+from .base import BLUE, Explorer, Picture, draw_confusion, frame, limit_of, listed, mosaic, show, tile
 from .layers import DifferingMaps, differing_maps
 
 # %% ../../nbs/29_mistakes.ipynb #12e1aec8
@@ -74,11 +73,6 @@ def _grey_batches(loader: Iterable) -> list[tuple[torch.Tensor, torch.Tensor]]:
             raise ValueError(f'test images have shape {tuple(images.shape)}; expected (N, 1, H, W), grey images')
     return batches
 
-def _check_digit(name: str, digit: int | None, classes: int) -> None:
-    "Raise `ValueError` if it is neither a digit nor None."
-    if digit is not None and digit not in range(classes):
-        raise ValueError(f'{name} is {digit!r}; expected a digit from 0 to {classes - 1}, or None for any')
-
 def _read_correctly(book: 'MistakeBook', place: int, digit: int) -> Neighbours:
     "Those of the 50 nearest images of a digit that the network reads correctly, at most five."
     indices, images, squares = book.shelves[digit]
@@ -106,30 +100,25 @@ class MistakeBook:
         self.matrix = confusion_matrix(found.labels, found.predictions, self.probabilities.shape[1]) # Mistakes only
         self.shelves = _by_digit(train_loader, len(self.matrix))
         self.low, self.high = batches[0][0].min().item(), batches[0][0].max().item() # Black and white
-        self._nearest: dict[tuple[int, int], Neighbours] = {} # What has been found once
 
     def chosen(self, label: int | None = None, prediction: int | None = None) -> torch.Tensor: # (k,)
         "The places of mistakes with this label and prediction, None for any; raises `ValueError` for no digit."
-        found, keep = self.mistakes, torch.ones(len(self.mistakes), dtype=torch.bool)
+        found, keep, classes = self.mistakes, torch.ones(len(self.mistakes), dtype=torch.bool), len(self.matrix)
         for name, digit, digits in ('label', label, found.labels), ('prediction', prediction, found.predictions):
-            _check_digit(name, digit, len(self.matrix))
-            if digit is not None: keep &= digits == digit
+            if digit is None: continue
+            if digit not in range(classes):
+                raise ValueError(f'{name} is {digit!r}; expected a digit from 0 to {classes - 1}, or None for any')
+            keep &= digits == digit
         return keep.nonzero()[:, 0]
 
     def nearest(self, place: int, digit: int) -> Neighbours: # `place` in `mistakes`
         "Up to 5 training images of `digit` that the network reads correctly, out of the 50 nearest to a mistake."
-        if (place, digit) not in self._nearest: self._nearest[place, digit] = _read_correctly(self, place, digit)
-        return self._nearest[place, digit]
+        return _read_correctly(self, place, digit)
 
 # %% ../../nbs/29_mistakes.ipynb #2c07f9d7
 def _with_article(digit: int) -> str:
     "A digit with its article."
     return f'an {digit}' if digit == 8 else f'a {digit}'
-
-def _listed(items: Iterable[object]) -> str:
-    "As in `1, 2 and 3`."
-    *most, last = map(str, items)
-    return f"{', '.join(most)} and {last}" if most else last
 
 def _comparison(digit: int, near: Neighbours, compared: DifferingMaps | None) -> str:
     "How a mistake differs from its nearest neighbour of the same digit."
@@ -139,8 +128,8 @@ def _comparison(digit: int, near: Neighbours, compared: DifferingMaps | None) ->
     if compared is None: return words + 'the network has no feature maps to compare'
     channels, differences = compared.channels.tolist(), [f'{it:.2f}' for it in compared.differences]
     many, differ = ('s', 'differ') if len(channels) > 1 else ('', 'differs')
-    where = f'channel{many} {_listed(channels)} of layer {compared.layer}'
-    return f'{words}{where} {differ} most, by {_listed(differences)}'
+    where = f'channel{many} {listed(channels)} of layer {compared.layer}'
+    return f'{words}{where} {differ} most, by {listed(differences)}'
 
 # %% ../../nbs/29_mistakes.ipynb #a706d741
 class Look(NamedTuple):
@@ -172,21 +161,12 @@ def _grey(book: MistakeBook, images: torch.Tensor) -> torch.Tensor: # (n, 1, H, 
     "Images as they are drawn, from 0, black, to 255, white."
     return ((images[:, 0] - book.low)/max(book.high - book.low, 1e-9)*255).round().clamp(0, 255).byte()
 
-def _frame(axes: Axes, left: float, top: float, width: float, height: float) -> None:
-    axes.add_patch(Rectangle((left, top), width, height, fill=False, edgecolor=BLUE, linewidth=2.5))
-
 def _draw_matrix(axes: Axes, book: MistakeBook, label: int | None, prediction: int | None) -> None:
-    "The counts of mistakes by label and prediction."
-    digits = range(len(book.matrix))
-    axes.imshow(book.matrix, cmap='Oranges', vmin=0, vmax=max(1, 1.5*book.matrix.max().item()))
-    for row, column in book.matrix.nonzero().tolist():
-        count = book.matrix[row, column].item()
-        axes.text(column, row, count if count < 1000 else f'{count/1000:.1f}k', ha='center', va='center', fontsize=7)
-    axes.set(xticks=digits, yticks=digits, xlabel='prediction', ylabel='label')
-    axes.set_title(f'{len(book.mistakes):,} of {book.tested:,} wrong', fontsize=9)
+    "The counts of mistakes by label and prediction; a chosen row, column or cell gets a frame."
+    draw_confusion(axes, book.matrix, f'{len(book.mistakes):,} of {book.tested:,} wrong')
     if label is None and prediction is None: return
-    size = [1 if digit is not None else len(digits) for digit in (prediction, label)]
-    _frame(axes, (prediction or 0) - 0.5, (label or 0) - 0.5, *size)
+    (top, bottom), (left, right) = ((0, len(book.matrix)) if it is None else (it, it + 1) for it in (label, prediction))
+    frame(axes, (top, left, bottom, right), BLUE, 2.5)
 
 # %% ../../nbs/29_mistakes.ipynb #869e534c
 def _draw_page(axes: Axes, book: MistakeBook, chosen: torch.Tensor, which: int) -> None:
@@ -195,23 +175,21 @@ def _draw_page(axes: Axes, book: MistakeBook, chosen: torch.Tensor, which: int) 
     page, (h, w) = chosen[start:start + PAGE_SIZE], found.images.shape[2:]
     tiles = torch.full((PAGE_SIZE, h + math.ceil(0.7*h), w), math.nan).float()   # with room for two lines
     tiles[:len(page), :h] = _grey(book, found.images[page]).float()
-    axes.imshow(mosaic(tiles, PAGE_COLUMNS), cmap='gray', vmin=0, vmax=255)
+    title = f'Mistakes {start + 1:,} to {start + len(page):,} of {len(chosen):,}, the surest first'
+    show(axes, mosaic(tiles, PAGE_COLUMNS), title, vmin=0, vmax=255)
     for i, place in enumerate(page.tolist()):
-        left, top = i%PAGE_COLUMNS*(w + 1) - 0.5, i//PAGE_COLUMNS*(tiles.shape[1] + 1) - 0.5
-        title = f'{found.labels[place]}→{found.predictions[place]}\n{found.confidences[place]:.0%}'
-        axes.text(left + w/2, top + 1.04*h, title, ha='center', va='top', fontsize=6.5)
-        if start + i == which: _frame(axes, left, top, w, h)
-    axes.set_title(f'Mistakes {start + 1:,} to {start + len(page):,} of {len(chosen):,}, the surest first', fontsize=9)
-    axes.axis('off')
+        top, left, *_ = tile(i, PAGE_COLUMNS, *tiles.shape[1:])
+        words = f'{found.labels[place]}→{found.predictions[place]}\n{found.confidences[place]:.0%}'
+        axes.text(left + w/2 - 0.5, top + 1.04*h - 0.5, words, ha='center', va='top', fontsize=6.5)
+        if start + i == which: frame(axes, (top, left, top + h, left + w), BLUE, 2.5)
 
 # %% ../../nbs/29_mistakes.ipynb #be65c2eb
 def _draw_mistake(image: Axes, bars: Axes, book: MistakeBook, place: int, number: int) -> None:
     "One mistake enlarged, and its probabilities as bars."
     found, label, said = book.mistakes, book.mistakes.labels[place].item(), book.mistakes.predictions[place].item()
-    image.imshow(_grey(book, found.images[place:place + 1])[0], cmap='gray', vmin=0, vmax=255)
     what = f'test image {found.indices[place]},\n{_with_article(label)} read as {said}'
-    image.set_title(f'Mistake {number:,}: {what}', fontsize=8)
-    image.axis('off')
+    pixels = _grey(book, found.images[place:place + 1])[0]
+    show(image, pixels, f'Mistake {number:,}: {what}', fontsize=8, vmin=0, vmax=255)
     shares = book.probabilities[place].tolist()
     drawn = bars.barh(range(len(shares)), shares, color='0.7', edgecolor='black')
     drawn[label].set(facecolor='white', hatch='//////')
@@ -226,24 +204,18 @@ def _draw_mistake(image: Axes, bars: Axes, book: MistakeBook, place: int, number
 # %% ../../nbs/29_mistakes.ipynb #3b4de350
 def _draw_neighbours(axes: Axes, book: MistakeBook, near: Neighbours, title: str) -> None:
     "A row of training images, with their places in the training set."
-    axes.set_title(title if len(near.images) else f'{title}: none near it\nis read correctly', fontsize=8)
-    axes.axis('off')
-    if not len(near.images): return
+    if not len(near.images): return show(axes, None, f'{title}: none near it\nis read correctly', fontsize=8)
     h, w = near.images.shape[2:]
-    tiles = torch.full((5, h, w), math.nan, dtype=torch.float)
-    tiles[:len(near.images)] = _grey(book, near.images).float()
-    axes.imshow(mosaic(tiles, 5), cmap='gray', vmin=0, vmax=255)
+    show(axes, mosaic(_grey(book, near.images), 5), title, fontsize=8, vmin=0, vmax=255)
     for i, index in enumerate(near.indices.tolist()):
         axes.text(i*(w + 1) + w/2, 1.05*h, index, ha='center', va='top', fontsize=7)
 
 def _draw_maps(axes: Axes, compared: DifferingMaps | None) -> None:
     "The maps that differ most: of the mistake above, of its nearest neighbour below."
-    axes.axis('off')
-    axes.set_title('No feature maps to compare' if compared is None else
-                   f'Maps that differ,\nlayer {compared.layer}:\nthe mistake, its nearest', fontsize=8)
-    if compared is None: return
-    limit, (count, h, w) = max(1e-6, compared.maps.abs().max().item()), compared.maps.shape[1:]
-    axes.imshow(mosaic(compared.maps.flatten(0, 1), count), cmap=SIGNED, vmin=-limit, vmax=limit)
+    if compared is None: return show(axes, None, 'No feature maps to compare', fontsize=8)
+    count, h, w = compared.maps.shape[1:]
+    title = f'Maps that differ,\nlayer {compared.layer}:\nthe mistake, its nearest'
+    show(axes, mosaic(compared.maps.flatten(0, 1), count), title, limit_of(compared.maps), fontsize=8)
     for i, (channel, difference) in enumerate(zip(compared.channels, compared.differences)):
         axes.text(i*(w + 1) + w/2 - 0.5, 2*h + 0.6, f'{channel}:\n{difference:.2f}', ha='center', va='top', fontsize=7)
 
@@ -296,32 +268,30 @@ def mistake_picture(
     _draw_look(lower, book, place, which + 1, look := look_into(book, place))
     return Picture(figure, f'Mistake {which + 1} of {len(chosen)} ({choice}): {look.words}.')
 
-# %% ../../nbs/29_mistakes.ipynb #1a51751f
-def rolled(
-    images: torch.Tensor, # (n, H, W), bytes
-) -> bytes: # As `unrolled` in mistakes.js takes them
-    "The pixels of images one after the other, each run of zeros as a 0 and their number."
-    return re.sub(rb'\0{1,255}', lambda run: bytes([0, len(run[0])]), images.numpy().tobytes())
-
 # %% ../../nbs/29_mistakes.ipynb #2b263672
 #: So many mistakes, the surest ones, are kept for pages without Python
 KEPT = 60
 
+def _packed(book: MistakeBook, images: torch.Tensor) -> bytes: # (n, 1, H, W)
+    "The pixels of images as they are drawn, one after the other, small enough to send."
+    return zlib.compress(_grey(book, images).numpy().tobytes(), 9)
+
+# %% ../../nbs/29_mistakes.ipynb #61f8a0c4
 def _saved_look(book: MistakeBook, place: int) -> dict[str, object]:
     "A mistake, looked into, as a message."
-    look, names = look_into(book, place), ('layer', 'channels', 'differences', 'maps')
+    look = look_into(book, place)
     maps = look.compared and {name: it.tolist() if isinstance(it, torch.Tensor) else it
-                              for name, it in zip(names, look.compared)}
-    near = torch.cat([near.images for near in look.near])   # (k, 1, H, W)
+                              for name, it in look.compared._asdict().items()}
     return {'words': look.words, 'shares': book.probabilities[place].tolist(), 'maps': maps,
-            'near': [near.indices.tolist() for near in look.near], 'images': rolled(_grey(book, near))}
+            'near': [near.indices.tolist() for near in look.near],
+            'images': _packed(book, torch.cat([near.images for near in look.near]))}
 
 def _listing(book: MistakeBook) -> dict[str, object]:
     "All mistakes, for the front end."
     found = book.mistakes
     plain = {'labels': found.labels.byte(), 'predictions': found.predictions.byte(), 'confidences': found.confidences}
     shape = [*found.images.shape[2:], len(book.matrix), book.tested]
-    return {'shape': shape, 'images': rolled(_grey(book, found.images)),
+    return {'shape': shape, 'images': _packed(book, found.images),
             **{name: values.numpy().tobytes() for name, values in plain.items()}}
 
 # %% ../../nbs/29_mistakes.ipynb #e7b7ca41
@@ -339,7 +309,7 @@ class MistakeExplorer(Explorer):
 
     def state(self) -> dict[str, object]: # By name
         "All that a page needs, with the images of the surest mistakes only."
-        return super().state() | {'images': rolled(_grey(self.book, self.book.mistakes.images[:KEPT]))}
+        return super().state() | {'images': _packed(self.book, self.book.mistakes.images[:KEPT])}
 
     def still(self) -> Picture:
         "What the explorer shows."

@@ -1,6 +1,7 @@
 // How far a value sees: a small stack of layers, each of which averages what is in its window.
 
-import { Picture, Stage, ValueError, bytes, h, listed, row } from "./base.js";
+import { Picture, ValueError, bytes, h, listed, range, row, staged } from "./base.js";
+import { imagesOf } from "./images.js";
 import { placesIn, receptiveField, slide, windowOf } from "./windows.js";
 
 const DEEPEST = 6;
@@ -46,7 +47,7 @@ export function sight(stack, side, value) {
 /** A table with a row for each layer: lists to choose from, and what comes of them. */
 function layerTable(stage) {
   const heads = ["layer", ...PARTS, "values", "sees"].map(text => h("th", { scope: "col" }, text));
-  const rows = Array.from({ length: DEEPEST }, (_, i) => {
+  const rows = range(DEEPEST).map(i => {
     const selects = PARTS.map(part => {
       const select = stage.choice(`${part}_${i + 1}`, part, CHOICES[part].map(n => [n, String(n)]));
       select.setAttribute("aria-label", `${part} of layer ${i + 1}`);
@@ -69,69 +70,64 @@ function layerTable(stage) {
   return { element: h("div", { class: "s6-scroll" }, element), show };
 }
 
-const explorer = {
-  render({ model, el }) {
-    const stage = new Stage(model, el, "how far a value sees");
-    stage.slider("depth", "layers", { min: 1, max: DEEPEST });
-    const sliders = {
-      layer: stage.slider("layer", "look at layer", { min: 1, max: DEEPEST }),
-      row: stage.slider("row", "row", { max: 27 }),
-      column: stage.slider("column", "column", { max: 27 }),
-    };
-    const table = layerTable(stage);
-    const pictures = Array.from({ length: DEEPEST + 1 }, (_, layer) => pictureOf(layer));
-    const [image, ...maps] = pictures.map(picture => picture.figure);
-    const sights = [row(image, h("div", { class: "s6-wide" }, table.element)), row(...maps)];
-    stage.view.append(h("div", { class: "s6-sights" }, sights));
+const explorer = staged("how far a value sees", (stage, model) => {
+  stage.slider("depth", "layers", { min: 1, max: DEEPEST });
+  const sliders = {
+    layer: stage.slider("layer", "look at layer", { min: 1, max: DEEPEST }),
+    row: stage.slider("row", "row", { max: 27 }),
+    column: stage.slider("column", "column", { max: 27 }),
+  };
+  const table = layerTable(stage);
+  const pictures = range(DEEPEST + 1).map(pictureOf);
+  const [image, ...maps] = pictures;
+  const sights = [row(image, h("div", { class: "s6-wide" }, table.element)), row(...maps)];
+  stage.view.append(h("div", { class: "s6-sights" }, sights));
 
-    /** The picture of a layer's values: the one under the pointer is looked at. */
-    function pictureOf(layer) {
-      const look = (y, x) => {
-        const before = ["layer", "row", "column"].map(name => model.get(name));
-        if ([layer, y, x].some((value, i) => value !== before[i])) stage.put({ layer, row: y, column: x });
-      };
-      const picture = new Picture("", layer ? look : null);
-      if (layer) picture.canvas.addEventListener("pointermove", event => look(...picture.place(event)));
-      return picture;
+  /** The picture of a layer's values: the one under the pointer is looked at. */
+  function pictureOf(layer) {
+    const look = (y, x) => {
+      const before = ["layer", "row", "column"].map(name => model.get(name));
+      if ([layer, y, x].some((value, i) => value !== before[i])) stage.put({ layer, row: y, column: x });
+    };
+    const picture = new Picture("", layer ? look : null);
+    if (layer) picture.canvas.addEventListener("pointermove", event => look(...picture.place(event)));
+    return picture;
+  }
+  function load(about) {
+    const part = (name, i) => {
+      const [trait, choices] = [`${name}_${i + 1}`, CHOICES[name]];
+      if (choices.includes(about[trait])) return about[trait];
+      throw new ValueError(`${trait} is ${about[trait]}; expected one of ${listed(choices)}`);
+    };
+    const layer = i => Object.fromEntries(PARTS.map(name => [name, part(name, i)]));
+    const stack = range(about.depth).map(layer);
+    const pixels = bytes(about.image);
+    const maps = [imagesOf(pixels, [Math.sqrt(pixels.length), Math.sqrt(pixels.length)])(0)];
+    for (const { kernel, ...how } of stack) {
+      const average = new Float64Array(kernel * kernel).fill(1 / kernel ** 2);
+      if (maps.at(-1)) maps.push(slide(maps.at(-1), { shape: [kernel, kernel], data: average }, how));
     }
-    function load() {
-      const part = (name, i) => {
-        const [trait, choices] = [`${name}_${i + 1}`, CHOICES[name]];
-        if (choices.includes(model.get(trait))) return model.get(trait);
-        throw new ValueError(`${trait} is ${model.get(trait)}; expected one of ${listed(choices)}`);
-      };
-      const layer = (_, i) => Object.fromEntries(PARTS.map(name => [name, part(name, i)]));
-      const stack = Array.from({ length: model.get("depth") }, layer);
-      const pixels = Float64Array.from(bytes(model.get("image")), v => v / 255);
-      const maps = [{ shape: [Math.sqrt(pixels.length), Math.sqrt(pixels.length)], data: pixels }];
-      for (const { kernel, ...how } of stack) {
-        const average = new Float64Array(kernel * kernel).fill(1 / kernel ** 2);
-        if (maps.at(-1)) maps.push(slide(maps.at(-1), { shape: [kernel, kernel], data: average }, how));
-      }
-      return { stack, maps, sides: sidesOf(stack, maps[0].shape[0]) };
-    }
-    function draw({ stack, maps, sides }) {
-      const wanted = Object.fromEntries(["layer", "row", "column"].map(name => [name, model.get(name)]));
-      const value = nearest(sides.filter(Boolean), wanted);
-      sliders.layer.limit(stack.length);
-      sliders.row.limit(sides[value.layer]);
-      sliders.column.limit(sides[value.layer]);
-      table.show(stack, sides);
-      pictures.forEach((picture, layer) => {
-        picture.figure.hidden = !maps[layer];
-        if (!maps[layer]) return;
-        const side = sides[layer];
-        const caption = layer ? `layer ${layer}, ${side}×${side}` : `the image, ${side}×${side}`;
-        picture.show(maps[layer], { size: layer ? Math.max(70, 6 * side) : 224, caption });
-        const field = receptiveField(stack.slice(layer, value.layer));
-        picture.mark(layer <= value.layer && windowOf(field, value.row, value.column));
-      });
-      stage.say(sight(stack, sides[0], wanted));
-    }
-    const names = Array.from({ length: DEEPEST }, (_, i) => PARTS.map(part => `${part}_${i + 1}`)).flat();
-    stage.update([...names, "image", "depth", "layer", "row", "column"], load, draw);
-    return stage.end;
-  },
-};
+    return { stack, maps, sides: sidesOf(stack, maps[0].shape[0]) };
+  }
+  function draw({ stack, maps, sides }, wanted) {
+    const value = nearest(sides.filter(Boolean), wanted);
+    sliders.layer.limit(stack.length);
+    sliders.row.limit(sides[value.layer]);
+    sliders.column.limit(sides[value.layer]);
+    table.show(stack, sides);
+    pictures.forEach((picture, layer) => {
+      picture.figure.hidden = !maps[layer];
+      if (!maps[layer]) return;
+      const side = sides[layer];
+      const caption = layer ? `layer ${layer}, ${side}×${side}` : `the image, ${side}×${side}`;
+      picture.show(maps[layer], { size: layer ? Math.max(70, 6 * side) : 224, caption });
+      const field = receptiveField(stack.slice(layer, value.layer));
+      picture.mark(layer <= value.layer && windowOf(field, value.row, value.column));
+    });
+    stage.say(sight(stack, sides[0], wanted));
+  }
+  const names = range(DEEPEST).flatMap(i => PARTS.map(part => `${part}_${i + 1}`));
+  stage.update([...names, "image", "depth", "layer", "row", "column"], load, draw);
+});
 
 export default explorer;

@@ -11,12 +11,11 @@ from collections.abc import Iterable, Sequence
 import torch
 import traitlets
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 from torch import nn
 
 from ..checks import check_number
 from ..model import receptive_field
-from .base import ORANGE, Explorer, Picture
+from .base import Explorer, Picture, frame, show
 
 # %% ../../nbs/26_receptive.ipynb #1124982d
 #: Kernel, stride and padding of the windows of `S6Net`
@@ -92,12 +91,9 @@ def receptive_picture(
     layer, row, column = _nearest(sides, layer, row, column)
     figure = Figure(figsize=(2*len(maps), 2.3), layout='constrained')
     for number, (axes, shown) in enumerate(zip(figure.subplots(1, len(maps), squeeze=False)[0], maps)):
-        axes.imshow(shown.numpy(), cmap='gray', vmin=0, vmax=255)
-        axes.set_title(f'{f"layer {number}" if number else "the image"}, {len(shown)}×{len(shown)}', fontsize=9)
-        axes.axis('off')
-        top, left, bottom, right = receptive_field(layers[number:layer]).window(row, column)
-        if number <= layer: axes.add_patch(Rectangle((left - 0.5, top - 0.5), right - left, bottom - top, fill=False,
-                                                     edgecolor=ORANGE, linewidth=2, clip_on=False))
+        title = f'{f"layer {number}" if number else "the image"}, {len(shown)}×{len(shown)}'
+        show(axes, shown, title, vmin=0, vmax=255)
+        if number <= layer: frame(axes, receptive_field(layers[number:layer]).window(row, column), clip_on=False)
     return Picture(figure, _sight(layers, sides, layer, row, column))
 
 # %% ../../nbs/26_receptive.ipynb #a4518845

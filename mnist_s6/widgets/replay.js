@@ -1,14 +1,13 @@
 // Two recorded trainings side by side, epoch by epoch: kernels, curves, confusion, and when a digit was learned.
 
-import { BLUE, ORANGE, Picture, Stage, ValueError, bytes, h, number, percent, row } from "./base.js";
+import { BLUE, ORANGE, Picture, ValueError, bytes, captioned, grouped, h, number, percent, range } from "./base.js";
+import { row, staged } from "./base.js";
 import { Chart } from "./chart.js";
+import { confusionOf, confusionTable } from "./confusion.js";
+import { unpacked } from "./images.js";
+import { player } from "./playing.js";
+import { headedTable } from "./tables.js";
 import { wilson } from "./wilson.js";
-
-/** What Python's `zlib.compress` has packed. */
-export async function unpacked(packed) {
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
-}
 
 /** Labels, and of each flight the predictions after each epoch and kernels, out of one row of bytes. */
 export function cutRecording(all, images, flights) {
@@ -17,17 +16,10 @@ export function cutRecording(all, images, flights) {
   const labels = next(images);
   return { labels, runs: flights.map(flight => {
     const [count, height, width] = flight.shape;
-    const epochs = Array.from({ length: flight.epochs + 1 }, () => next(images));
+    const epochs = range(flight.epochs + 1).map(() => next(images));
     const kernels = epochs.map(() => new Int8Array(next(count * height * width)));
     return { ...flight, predictions: epochs, kernels };
   }) };
-}
-
-/** Counts (10 × 10): a row for each label, a column for each prediction. */
-export function confusionOf(labels, predictions) {
-  const counts = new Uint32Array(100);
-  labels.forEach((label, place) => counts[10 * label + predictions[place]]++);
-  return counts;
 }
 
 /** What a digit's two shares are made of: [right ones, its images] and [right ones, its answers]. */
@@ -50,7 +42,7 @@ export function learnedAt(matrices, digit, level) {
   return matrices.findIndex(counts => Math.min(...digitShares(counts, digit)) >= level);
 }
 
-const rightOf = counts => Array.from({ length: 10 }, (_, digit) => counts[11 * digit]).reduce((a, b) => a + b);
+const rightOf = counts => range(10).reduce((sum, digit) => sum + counts[11 * digit], 0);
 const round = (at, last) => Math.min(at, last);
 
 /** Right ones of n in words, with their 95% interval. */
@@ -73,36 +65,16 @@ export function flightWords({ name, epochs }, matrices, images, { epoch, digit, 
   const first = learnedAt(matrices, digit, level);
   const goal = `both reach ${percent(level, 0)}`;
   const reach = first < 0 ? `never ${goal}` : `first ${goal} after epoch ${first}`;
-  const all = `of ${images.toLocaleString("en-US")} validation images are read correctly`;
+  const all = `of ${grouped(images)} validation images are read correctly`;
   return `${name} after epoch ${at} of ${epochs}: ${shareWords([rightOf(matrices[at]), images], all)}; `
     + `${shareWords(found, `of the ${digit}s are found`)}, `
     + `${shareWords(trusted, `of the answers ${digit} are right`)}, and they ${reach}.`;
 }
 
-/** The confusion after an epoch as a table; only mistakes are shaded. */
-function confusionTable(counts, caption) {
-  const digits = Array.from({ length: 10 }, (_, digit) => digit);
-  const most = Math.max(1, ...counts.filter((_, place) => place % 11));
-  const cell = (down, across) => {
-    const count = counts[10 * down + across];
-    const faint = 1 - (0.15 + 0.75 * (count / most));
-    const shade = [230, 159, 0].map(tone => Math.round(tone + faint * (255 - tone)));
-    const style = count && down !== across ? { background: `rgb(${shade.join(" ")})`, color: "black" } : {};
-    return h("td", { style, class: down === across ? "s6-right" : null }, count ? String(count) : "");
-  };
-  const heads = digits.map(digit => h("th", { scope: "col" }, String(digit)));
-  const rows = digits.map(down => (
-    h("tr", {}, h("th", { scope: "row" }, String(down)), digits.map(across => cell(down, across)))
-  ));
-  const head = h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "↓ →"), heads));
-  const table = h("table", { class: "s6-grid", "aria-label": caption }, head, h("tbody", {}, rows));
-  return h("figure", {}, h("figcaption", {}, caption), h("div", { class: "s6-scroll" }, table));
-}
-
 /** For each digit and run: found, trusted, and since when learned; a digit is a button that chooses it. */
 function digitTable(sides, about, pick) {
   const heads = sides.flatMap(({ name }) => [`${name}: found`, "trusted", "learned"]);
-  const rows = Array.from({ length: 10 }, (_, digit) => {
+  const rows = range(10).map(digit => {
     const cells = sides.flatMap(({ matrices, epochs }) => {
       const first = learnedAt(matrices, digit, about.level);
       const shares = digitCounts(matrices[round(about.epoch, epochs)], digit).map(shortShare);
@@ -111,19 +83,17 @@ function digitTable(sides, about, pick) {
     const chosen = digit === about.digit;
     const button = h("button", { type: "button", class: "s6-tile", onclick: () => pick(digit) }, String(digit));
     if (chosen) button.setAttribute("aria-current", "true");
-    return h("tr", {}, h("th", { scope: "row" }, button), cells.map(text => h("td", {}, text)));
+    return [button, ...cells];
   });
   const goal = `${percent(about.level, 0)} or more`;
   const caption = `Each digit: found, trusted (95% intervals), and the first epoch after which both are ${goal}`;
-  const top = h("tr", {}, h("th", { scope: "col" }, "digit"), heads.map(text => h("th", { scope: "col" }, text)));
-  const table = h("table", { "aria-label": caption }, h("thead", {}, top), h("tbody", {}, rows));
-  return h("figure", {}, h("figcaption", {}, caption), h("div", { class: "s6-scroll" }, table));
+  return captioned(caption, headedTable(["digit", ...heads], rows, { "aria-label": caption }));
 }
 
 /** A chart with one or two lines for each run: [points, points to be dashed]; points [x, y, low, high] get a band. */
 function compared(title, ylabel, lines, { names, most, epoch, ...axes }) {
   const step = 1 + Math.floor(most / 8);
-  const xticks = Array.from({ length: Math.floor(most / step) + 1 }, (_, n) => n * step);
+  const xticks = range(Math.floor(most / step) + 1).map(n => n * step);
   const chart = new Chart({ title, xlabel: "epoch", ylabel, x: [0, most], xticks, width: 310, height: 200, ...axes });
   lines.forEach(([whole, dashed], side) => {
     const look = { color: [BLUE, ORANGE][side], mark: ["circle", "square"][side] };
@@ -136,7 +106,7 @@ function compared(title, ylabel, lines, { names, most, epoch, ...axes }) {
     }
   });
   chart.line(axes.y.map(end => [epoch, end]), { color: "currentColor", width: 1 });
-  return chart.legend([[BLUE, `${names[0]}, ●`], [ORANGE, `${names[1]}, ■`]]).figure;
+  return chart.legend([[BLUE, `${names[0]}, ●`], [ORANGE, `${names[1]}, ■`]]);
 }
 
 const LOG = { log: true, y: [0.001, 10], yticks: [0.001, 0.01, 0.1, 1, 10] };
@@ -171,64 +141,53 @@ function kernelPicture({ name, about, shape, kernels, limit, slopes, epochs }, e
   picture.name(`${name}: ${about}\n${words}\nslopes by layer: ${sizes}`);
   if (shape[0]) picture.show({ shape, data: kernels[at] }, { limit: 127, size: 200 });
   picture.box.hidden = !shape[0];
-  return picture.figure;
+  return picture;
 }
 
-const explorer = {
-  render({ model, el }) {
-    const stage = new Stage(model, el, "two recorded trainings");
-    const flights = model.get("flights");
-    const images = model.get("images");
-    const names = flights.map(({ name }) => [name, name]);
-    stage.choice("left", "one", names);
-    stage.choice("right", "other", names);
-    const most = () => {
-      const shown = flights.filter(({ name }) => [model.get("left"), model.get("right")].includes(name));
-      return Math.max(0, ...shown.map(({ epochs }) => epochs));
-    };
-    const slider = stage.slider("epoch", "epoch", { max: 1 });
-    const next = () => {
-      if (model.get("epoch") >= most()) return false;
-      stage.put({ epoch: model.get("epoch") + 1 });
-      return true;
-    };
-    stage.button("start again", () => stage.put({ epoch: 0 }));
-    stage.button("step", next);
-    stage.play(next, 700);
-    stage.choice("digit", "digit", Array.from({ length: 10 }, (_, digit) => [digit, String(digit)]));
-    stage.slider("level", "learned from", { min: 0.5, max: 0.99, step: 0.01, text: level => percent(level, 0) });
-    let recording = null; // unpacked once
+const explorer = staged("two recorded trainings", (stage, model) => {
+  const flights = model.get("flights");
+  const images = model.get("images");
+  const names = flights.map(({ name }) => [name, name]);
+  stage.choice("left", "one", names);
+  stage.choice("right", "other", names);
+  const most = () => {
+    const shown = flights.filter(({ name }) => [model.get("left"), model.get("right")].includes(name));
+    return Math.max(0, ...shown.map(({ epochs }) => epochs));
+  };
+  const slider = stage.slider("epoch", "epoch", { max: 1 });
+  const next = () => (model.get("epoch") < most() ? { epoch: model.get("epoch") + 1 } : null);
+  player(stage, { epoch: 0 }, next, 700);
+  stage.choice("digit", "digit", range(10).map(digit => [digit, String(digit)]));
+  stage.slider("level", "learned from", { min: 0.5, max: 0.99, step: 0.01, text: level => percent(level, 0) });
+  let recording = null; // unpacked once
 
-    async function load() {
-      const about = Object.fromEntries(["left", "right", "epoch", "digit", "level"].map(key => [key, model.get(key)]));
-      recording ??= cutRecording(await unpacked(bytes(model.get("recording"))), images, flights);
-      const { labels, runs } = recording;
-      const sides = [about.left, about.right].map(wanted => {
-        const run = runs.find(({ name }) => name === wanted);
-        const known = flights.map(({ name }) => name).join(", ");
-        if (!run) throw new ValueError(`no recording is called '${wanted}'; expected one of ${known}`);
-        run.matrices ??= run.predictions.map(said => confusionOf(labels, said));
-        return { ...run, images };
-      });
-      return { about, sides };
-    }
-    function draw({ about, sides }) {
-      slider.limit(most() + 1);
-      const tables = sides.map(({ name, epochs, matrices }) => {
-        const at = round(about.epoch, epochs);
-        return confusionTable(matrices[at], `${name} after epoch ${at} of ${epochs}\n↓ label, prediction →`);
-      });
-      const hadFocus = stage.view.contains(document.activeElement);
-      stage.view.replaceChildren(
-        row(...sides.map(side => kernelPicture(side, about.epoch)), ...charts(sides, about)),
-        row(...tables, digitTable(sides, about, digit => stage.put({ digit }))),
-      );
-      if (hadFocus) stage.view.querySelector("[aria-current]").focus();
-      stage.say(sides.map(side => flightWords(side, side.matrices, images, about)).join(" "));
-    }
-    stage.update(["left", "right", "epoch", "digit", "level"], load, draw);
-    return stage.end;
-  },
-};
+  async function load(about) {
+    recording ??= cutRecording(await unpacked(bytes(model.get("recording"))), images, flights);
+    const { labels, runs } = recording;
+    return [about.left, about.right].map(wanted => {
+      const run = runs.find(({ name }) => name === wanted);
+      const known = flights.map(({ name }) => name).join(", ");
+      if (!run) throw new ValueError(`no recording is called '${wanted}'; expected one of ${known}`);
+      run.matrices ??= run.predictions.map(said => confusionOf(labels, said));
+      return { ...run, images };
+    });
+  }
+  function draw(sides, about) {
+    slider.limit(most() + 1);
+    const tables = sides.map(({ name, epochs, matrices }) => {
+      const at = round(about.epoch, epochs);
+      const caption = `${name} after epoch ${at} of ${epochs}\n↓ label, prediction →`;
+      return captioned(caption, confusionTable(matrices[at], 10, { class: "s6-grid", "aria-label": caption }));
+    });
+    const hadFocus = stage.view.contains(document.activeElement);
+    stage.view.replaceChildren(
+      row(...sides.map(side => kernelPicture(side, about.epoch)), ...charts(sides, about)),
+      row(...tables, digitTable(sides, about, digit => stage.put({ digit }))),
+    );
+    if (hadFocus) stage.view.querySelector("[aria-current]").focus();
+    stage.say(sides.map(side => flightWords(side, side.matrices, images, about)).join(" "));
+  }
+  stage.update(["left", "right", "epoch", "digit", "level"], load, draw);
+});
 
 export default explorer;

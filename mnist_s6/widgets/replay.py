@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from ..recorder import Flight, learned_at
 from ..util import wilson
-from .base import BLUE, ORANGE, SIGNED, Explorer, Picture, mosaic
+from .base import BLUE, ORANGE, Explorer, Picture, draw_confusion, mosaic, show
 
 # %% ../../nbs/60_replay.ipynb #c8bb3f3f
 def _digit_counts(matrix: torch.Tensor, digit: int) -> list[tuple[int, int]]: # (right, images) and (right, answers)
@@ -78,23 +78,14 @@ def _shares(flight: Flight, digit: int) -> tuple[torch.Tensor, torch.Tensor, tor
 def _draw_kernels(axes: Axes, flight: Flight, epoch: int) -> None:
     "The kernels after an epoch; light and dark mean the same in all epochs of a training."
     at, limit = min(epoch, flight.epochs), _limit(flight)
-    axes.axis('off')
-    axes.set_title(f'{flight.name}, epoch {at}:\nkernels, dark −{limit} to light {limit}', fontsize=9)
     kernels = flight.kernels[at].float()
-    if not len(kernels): return
-    tiles = mosaic(kernels, math.ceil(len(kernels)**0.5)).numpy()
-    axes.imshow(tiles, cmap=SIGNED, vmin=-limit, vmax=limit)
+    tiles = mosaic(kernels, math.ceil(len(kernels)**0.5)) if len(kernels) else None
+    show(axes, tiles, f'{flight.name}, epoch {at}:\nkernels, dark −{limit} to light {limit}', limit)
 
 def _draw_confusion(axes: Axes, flight: Flight, epoch: int) -> None:
     "The confusion matrix after an epoch; only mistakes are shaded."
     at = min(epoch, flight.epochs)
-    matrix = flight.confusion(at)
-    mistakes = matrix - matrix.diag().diag()
-    axes.imshow(mistakes.numpy(), cmap='Oranges', vmax=max(1, 1.5*mistakes.max().item()))
-    for row, column in matrix.nonzero().tolist():
-        axes.text(column, row, str(matrix[row, column].item()), ha='center', va='center', fontsize=5)
-    axes.set(xticks=range(10), yticks=range(10), xlabel='prediction', ylabel='label')
-    axes.set_title(f'{flight.name}, epoch {at}', fontsize=9)
+    draw_confusion(axes, flight.confusion(at), f'{flight.name}, epoch {at}', fontsize=5)
 
 def _limit(flight: Flight) -> float:
     "The largest distance of a kernel's weight from 0, of all epochs, to two digits; 1 if there is none."

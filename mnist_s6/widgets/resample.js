@@ -7,6 +7,14 @@ export function cut({ shape: [, width], data }, [top, left, bottom, right]) {
   return { shape: [bottom - top, wide], data: Float64Array.from({ length: (bottom - top) * wide }, at) };
 }
 
+/** An image with black pixels around it. */
+export function padded({ shape: [height, width], data }, by) {
+  const wide = width + 2 * by;
+  const out = new Float64Array((height + 2 * by) * wide);
+  for (let y = 0; y < height; y++) out.set(data.slice(y * width, (y + 1) * width), (y + by) * wide + by);
+  return { shape: [height + 2 * by, wide], data: out };
+}
+
 /** For each of `to` places, where its weights begin and what they are: a triangle, wider where the image shrinks. */
 export function triangles(from, to) {
   const scale = from / to;

@@ -1,13 +1,13 @@
 // A digit that is spoiled more and more, what a network makes of it, and how many such digits it reads.
 
-import { BLUE, Bars, ORANGE, Picture, Stage, ValueError, bytes, h, percent, row } from "./base.js";
+import { BLUE, Bars, ORANGE, Picture, ValueError, bytes, captioned, grouped, h, percent, row, staged } from "./base.js";
 import { Chart } from "./chart.js";
+import { imagesOf } from "./images.js";
 import { reader } from "./reader.js";
 import { spoiled } from "./spoiling.js";
 import { wilson } from "./wilson.js";
 
 const STRONGEST = 5;
-const grouped = count => count.toLocaleString("en-US");
 
 /** What there is to see; as Python says it. `read` of `n` such digits are read, if that is known. */
 export function stressWords(shares, { digit, kind, strength, amount, unit }, read, n) {
@@ -36,51 +36,44 @@ function curve(kind, counts, n, strength) {
   const [x, y] = [chart.across(strength), chart.up(points[strength][1])];
   const look = { width: 10, height: 10, fill: ORANGE, stroke: "currentColor", class: "s6-now" };
   chart.svg.append(h("rect", { x: x - 5, y: y - 5, ...look }));
-  return chart.legend([[BLUE, "with its 95% interval"], [ORANGE, "■ the strength that is chosen"]]).figure;
+  return chart.legend([[BLUE, "with its 95% interval"], [ORANGE, "■ the strength that is chosen"]]);
 }
 
-const explorer = {
-  render({ model, el }) {
-    const stage = new Stage(model, el, "a digit under stress");
-    const [digits, kinds] = [model.get("digits"), model.get("kinds")]; // which have a picture; name, amounts and unit
-    const [read, n] = [model.get("read"), model.get("n")];
-    const pixels = bytes(model.get("images"));
-    stage.choice("digit", "digit", digits.map(digit => [digit, String(digit)]));
-    stage.choice("kind", "spoiled by", kinds.map(([name]) => [name, name]));
-    stage.slider("strength", "strength", { max: STRONGEST });
-    stage.slider("seed", "seed of what is drawn", { max: 99 });
-    const [picture, bars] = [new Picture(), new Bars()];
-    const place = h("div");
-    const answers = h("figure", {}, h("figcaption", {}, "What the network says"), bars.figure);
-    stage.view.append(row(picture.figure, answers, place));
-    const answer = reader(stage);
+const explorer = staged("a digit under stress", (stage, model) => {
+  const [digits, kinds] = [model.get("digits"), model.get("kinds")]; // which have a picture; name, amounts and unit
+  const [read, n] = [model.get("read"), model.get("n")];
+  const images = imagesOf(bytes(model.get("images")));
+  stage.choice("digit", "digit", digits.map(digit => [digit, String(digit)]));
+  stage.choice("kind", "spoiled by", kinds.map(([name]) => [name, name]));
+  stage.slider("strength", "strength", { max: STRONGEST });
+  stage.slider("seed", "seed of what is drawn", { max: 99 });
+  const [picture, bars] = [new Picture(), new Bars()];
+  const place = h("div");
+  stage.view.append(row(picture, captioned("What the network says", bars), place));
+  const answer = reader(stage);
 
-    async function load() {
-      const [digit, kind, strength, seed] = ["digit", "kind", "strength", "seed"].map(name => model.get(name));
-      const way = kinds.find(([name]) => name === kind);
-      const names = kinds.map(([name]) => name).join(", ");
-      if (!way) throw new ValueError(`kind is '${kind}'; expected one of ${names}`);
-      if (!digits.includes(digit)) throw new ValueError(`digit is ${digit}; expected one of ${digits.join(", ")}`);
-      if (![0, 1, 2, 3, 4, 5].includes(strength)) {
-        throw new ValueError(`strength is ${strength}; expected a whole number from 0 to ${STRONGEST}`);
-      }
-      const [amount, unit] = [way[1][strength - 1], way[2]];
-      const at = 784 * digits.indexOf(digit);
-      const image = Float32Array.from(pixels.subarray(at, at + 784), v => v / 255);
-      const data = strength ? Float32Array.from(spoiled(image, kind, amount, seed)) : image;
-      return { data, shares: await answer(data), about: { digit, kind, strength, amount, unit } };
+  async function load({ digit, kind, strength, seed }) {
+    const way = kinds.find(([name]) => name === kind);
+    const names = kinds.map(([name]) => name).join(", ");
+    if (!way) throw new ValueError(`kind is '${kind}'; expected one of ${names}`);
+    if (!digits.includes(digit)) throw new ValueError(`digit is ${digit}; expected one of ${digits.join(", ")}`);
+    if (![0, 1, 2, 3, 4, 5].includes(strength)) {
+      throw new ValueError(`strength is ${strength}; expected a whole number from 0 to ${STRONGEST}`);
     }
-    function draw({ data, shares, about }) {
-      const { digit, kind, strength } = about;
-      const caption = strength ? `${kind} at ${strength}` : "untouched";
-      picture.show({ shape: [28, 28], data }, { size: 168, caption });
-      bars.show(shares, { [digit]: "label" });
-      place.replaceChildren(...(n ? [curve(kind, read[kind], n, strength)] : []));
-      stage.say(stressWords(shares, about, read[kind]?.[strength], n));
-    }
-    stage.update(["digit", "kind", "strength", "seed"], load, draw);
-    return stage.end;
-  },
-};
+    const [amount, unit] = [way[1][strength - 1], way[2]];
+    const image = Float32Array.from(images(digits.indexOf(digit)).data);
+    const data = strength ? Float32Array.from(spoiled(image, kind, amount, seed)) : image;
+    return { data, shares: await answer(data), amount, unit };
+  }
+  function draw({ data, shares, ...size }, about) {
+    const { digit, kind, strength } = about;
+    const caption = strength ? `${kind} at ${strength}` : "untouched";
+    picture.show({ shape: [28, 28], data }, { size: 168, caption });
+    bars.show(shares, { [digit]: "label" });
+    place.replaceChildren(...(n ? [curve(kind, read[kind], n, strength).figure] : []));
+    stage.say(stressWords(shares, { ...about, ...size }, read[kind]?.[strength], n));
+  }
+  stage.update(["digit", "kind", "strength", "seed"], load, draw);
+});
 
 export default explorer;

@@ -15,7 +15,7 @@ from torch import nn
 from ..checks import check_number
 from ..stress import CORRUPTIONS, Stress, corrupt
 from ..util import wilson
-from .base import BLUE, ORANGE, Explorer, Picture, network_bytes
+from .base import BLUE, ORANGE, Explorer, Picture, network_bytes, show
 from .drawing import _draw_bars, _probabilities
 
 # %% ../../nbs/67_stressing.ipynb #f1d718fc
@@ -75,9 +75,7 @@ def stress_picture(
     figure = Figure(figsize=(9.6, 2.8), layout='constrained')
     widths = (1, 1.6, 1.4) if found else (1, 1.6)
     left, middle, *right = figure.subfigures(1, len(widths), squeeze=False, width_ratios=widths)[0]
-    axes = left.subplots()
-    axes.imshow(image.float().numpy(), cmap='gray', vmin=0, vmax=1)
-    axes.axis('off'); axes.set_title(f'{kind} at {strength}' if strength else 'untouched', fontsize=9)
+    show(left.subplots(), image, f'{kind} at {strength}' if strength else 'untouched', vmin=0, vmax=1)
     _draw_bars(middle, shares)
     if found: _draw_curve(right[0].subplots(), found, kind, strength)
     return Picture(figure, _stress_words(shares, digit, kind, strength, found))

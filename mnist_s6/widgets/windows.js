@@ -1,5 +1,7 @@
 // What a sliding window does: how many places it finds, what it computes there, and how far a stack of them sees.
 
+import { cut, padded } from "./resample.js";
+
 /** How many places a window of `kernel` pixels finds in `size` pixels; 0 where it doesn't fit. */
 export function placesIn(size, { kernel, stride, padding }) {
   return Math.max(0, Math.floor((size + 2 * padding - kernel) / stride) + 1);
@@ -22,20 +24,9 @@ export function windowOf({ size, step, start }, row, column) {
   return [top, left, top + size, left + size];
 }
 
-/** An image { shape, data } with `padding` zeros on each side. */
-export function padded({ shape: [height, width], data }, padding) {
-  const [h, w] = [height + 2 * padding, width + 2 * padding];
-  const out = new Float64Array(h * w);
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) out[(y + padding) * w + x + padding] = data[y * width + x];
-  }
-  return { shape: [h, w], data: out };
-}
-
 /** The numbers under a window of `shape` whose upper left is at `top`, `left`, row by row. */
-export function under({ shape: [, width], data }, [rows, columns], top, left) {
-  const at = (_, n) => data[(top + Math.floor(n / columns)) * width + left + (n % columns)];
-  return Array.from({ length: rows * columns }, at);
+export function under(image, [rows, columns], top, left) {
+  return Array.from(cut(image, [top, left, top + rows, left + columns]).data);
 }
 
 /** What conv2d computes for one image and one kernel, { shape, data } each; null where the kernel doesn't fit. */
@@ -46,4 +37,11 @@ export function slide(image, kernel, { stride, padding }) {
   const sumAt = (_, n) => under(around, kernel.shape, stride * Math.floor(n / w), stride * (n % w))
     .reduce((sum, value, i) => sum + value * kernel.data[i], 0);
   return { shape: [h, w], data: Float64Array.from({ length: h * w }, sumAt) };
+}
+
+/** Which map, row and column lie at a place of maps side by side; null for a gap. */
+export function placeOf(y, x, across, [count, height, width]) {
+  const [row, column] = [y % (height + 1), x % (width + 1)];
+  const index = Math.floor(y / (height + 1)) * across + Math.floor(x / (width + 1));
+  return row < height && column < width && index < count ? { index, row, column } : null;
 }

@@ -49,9 +49,9 @@ class Functions:
         self.page.evaluate(LOAD, front_end(*fronts))
 
     def __call__(self, body: str, **values: object) -> Any:
-        """What `body` returns, an expression of JavaScript; it finds the exports in `s6`, bytes as DataViews."""
+        """What `body` returns or promises, an expression of JavaScript; it finds the exports in `s6`, bytes as DataViews."""
         names = ", ".join(values)
-        code = f"text => {{ const {{ {names} }} = JSON.parse(text, {REVIVE}); return JSON.stringify({body}); }}"
+        code = f"async text => {{ const {{ {names} }} = JSON.parse(text, {REVIVE}); return JSON.stringify(await ({body})); }}"
         return json.loads(self.page.evaluate(code, json.dumps(values, default=packed)))
 
     def close(self) -> None:

@@ -11,32 +11,30 @@ from playwright.sync_api import Browser, expect
 from mnist_s6.widgets import Explorer, Picture, alive_html
 
 FRONT = """
-import { Picture, Stage, table } from "./base.js";
+import { Picture, staged } from "./base.js";
+import { table } from "./numbers.js";
+import { play } from "./playing.js";
 
-const explorer = {
-  render({ model, el }) {
-    const stage = new Stage(model, el, "squares");
-    const picture = new Picture("", (row, column) => stage.put({ count: column + 1 }));
-    stage.slider("count", "how many", { min: 1, max: 9 });
-    stage.choice("unit", "unit", [["cm", "centimetres"], ["m", "metres"]]);
-    stage.check("loud", "say it loud");
-    stage.button("start again", () => stage.put({ count: 5, loud: false }));
-    stage.play(() => {
-      stage.put({ count: model.get("count") + 1 });
-      return model.get("count") < 9;
-    }, 20);
-    stage.view.append(picture.figure);
-    const load = () => stage.ask("squares", { count: model.get("count") });
-    stage.update(["count", "unit", "loud"], load, ({ squares, bytes }) => {
-      if (squares.length === 4) throw new Error("4 squares are too square");
-      picture.show({ shape: [1, 9], data: Array.from({ length: 9 }, (_, i) => (i < squares.length ? 1 : 0.2)) });
-      picture.mark([0, squares.length - 1, 1, squares.length]);
-      const words = `${squares.length} squares, the last is ${squares.at(-1)} ${model.get("unit")}², ${bytes.byteLength} bytes.`;
-      stage.say(model.get("loud") ? words.toUpperCase() : words);
-    });
-    return stage.end;
-  },
-};
+const explorer = staged("squares", (stage, model) => {
+  const picture = new Picture("", (row, column) => stage.put({ count: column + 1 }));
+  stage.slider("count", "how many", { min: 1, max: 9 });
+  stage.choice("unit", "unit", [["cm", "centimetres"], ["m", "metres"]]);
+  stage.check("loud", "say it loud");
+  stage.button("start again", () => stage.put({ count: 5, loud: false }));
+  play(stage, () => {
+    stage.put({ count: model.get("count") + 1 });
+    return model.get("count") < 9;
+  }, 20);
+  stage.view.append(picture.figure);
+  const load = () => stage.ask("squares", { count: model.get("count") });
+  stage.update(["count", "unit", "loud"], load, ({ squares, bytes }) => {
+    if (squares.length === 4) throw new Error("4 squares are too square");
+    picture.show({ shape: [1, 9], data: Array.from({ length: 9 }, (_, i) => (i < squares.length ? 1 : 0.2)) });
+    picture.mark([0, squares.length - 1, 1, squares.length]);
+    const words = `${squares.length} squares, the last is ${squares.at(-1)} ${model.get("unit")}², ${bytes.byteLength} bytes.`;
+    stage.say(model.get("loud") ? words.toUpperCase() : words);
+  });
+});
 
 export default explorer;
 """

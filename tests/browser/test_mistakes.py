@@ -14,7 +14,7 @@ from torch import nn
 from mnist_s6.datasets import MEAN, STD
 from mnist_s6.model import FastNet
 from mnist_s6.widgets import MistakeBook, MistakeExplorer, alive_html, front_end, look_into, mistake_explorer, mistake_picture
-from mnist_s6.widgets.mistakes import KEPT, PAGE_SIZE, _choice_words, _nothing_words, rolled
+from mnist_s6.widgets.mistakes import KEPT, PAGE_SIZE, _choice_words, _grey, _nothing_words, _packed
 
 NOTEBOOK = "29_mistakes"
 Batches = list[tuple[torch.Tensor, torch.Tensor]]
@@ -88,14 +88,13 @@ def says(page: Page, book: MistakeBook, which: int = 0, label: int | None = None
     expect(page.locator(".s6-sentence")).to_have_text(words(book, which, label, prediction))
 
 
-def test_images_are_unrolled(browser: Browser) -> None:
-    """Random bytes with long and short runs of zeros, at both ends too."""
-    functions, chance = Functions(browser, "mistakes.js"), torch.Generator().manual_seed(0)
-    for share in (0.0, 0.3, 0.99, 1.0):
-        pixels = torch.randint(0, 256, (3, 28, 28), generator=chance, dtype=torch.uint8)
-        pixels[torch.rand(3, 28, 28, generator=chance) < share] = 0
-        back = functions("Array.from(s6.unrolled(new Uint8Array(packed.buffer)))", packed=rolled(pixels))
-        assert back == pixels.flatten().tolist()
+def test_images_are_unpacked(browser: Browser, book: MistakeBook) -> None:
+    """All of the mistakes', and each by its number."""
+    functions, images = Functions(browser, "mistakes.js"), book.mistakes.images
+    back = functions("s6.unpacked(packed).then(pixels => Array.from(pixels))", packed=_packed(book, images))
+    assert back == _grey(book, images).flatten().tolist()
+    last = functions("s6.unpacked(packed).then(pixels => Array.from(s6.imagesOf(pixels)(n).data))", packed=_packed(book, images), n=len(images) - 1)
+    assert last == pytest.approx((_grey(book, images)[-1].flatten() / 255).tolist())
     functions.close()
 
 
