@@ -87,16 +87,18 @@ def confusion_matrix(
 # %% ../nbs/74_misread.ipynb #a3c39882
 def draw_confusion(
     axes: 'Axes', # To draw on
-    matrix: torch.Tensor, # (classes, classes) counts
+    matrix: torch.Tensor, # (classes, classes) counts, a row for each label, a column for each prediction
+    title: str = '', # Above it
     fontsize: float = 7, # Of the counts, in points
 ) -> None:
     "Draw a confusion matrix with its counts; only mistakes are shaded."
     mistakes = matrix - matrix.diag().diag()
-    axes.imshow(mistakes.numpy(), cmap='Oranges', vmax=max(1, 1.5*mistakes.max().item()))
+    axes.imshow(mistakes.numpy(), cmap='Oranges', vmin=0, vmax=max(1, 1.5*mistakes.max().item()))
     for row, column in matrix.nonzero().tolist():
         axes.text(column, row, str(matrix[row, column].item()), ha='center', va='center', fontsize=fontsize)
     ticks = range(len(matrix))
     axes.set(xlabel='prediction', ylabel='label', xticks=ticks, yticks=ticks)
+    axes.set_title(title, fontsize=9)
 
 # %% ../nbs/74_misread.ipynb #d2f3859e
 def plot_confusion(
@@ -105,6 +107,5 @@ def plot_confusion(
     "A figure of a confusion matrix, as `draw_confusion` draws it."
     from matplotlib.figure import Figure
     figure = Figure(figsize=(5, 5), layout='constrained')
-    draw_confusion(figure.subplots(), matrix)
-    figure.axes[0].set_title('Confusion matrix')
+    draw_confusion(figure.subplots(), matrix, 'Confusion matrix')
     return figure

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['BLUE', 'ORANGE', 'SIGNED', 'SAVED', 'Picture', 'number_words', 'listed', 'mosaic', 'limit_of', 'show', 'frame',
-           'tile', 'draw_confusion', 'modules', 'front_end', 'Answering', 'saved_state', 'saved_output', 'Explorer',
-           'output_html', 'alive_html', 'network_bytes']
+           'tile', 'modules', 'front_end', 'Answering', 'saved_state', 'saved_output', 'Explorer', 'output_html',
+           'alive_html', 'network_bytes']
 
 # %% ../../nbs/21_explorer.ipynb #5428fa9c
 import base64, io, json, math, re, threading
@@ -111,23 +111,6 @@ def tile(index: int, columns: int, height: int, width: int) -> tuple[int, int, i
     "The window of an image in a `mosaic`, as `frame` takes it."
     top, left = index//columns*(height + 1), index % columns*(width + 1)
     return top, left, top + height, left + width
-
-# %% ../../nbs/21_explorer.ipynb #d81f6e35
-def draw_confusion(
-    axes: Axes,
-    matrix: torch.Tensor, # (classes, classes) counts, a row for each label, a column for each prediction
-    title: str,
-    fontsize: int = 7, # Of the counts
-) -> None:
-    "Draw counts of labels and predictions; only mistakes are shaded."
-    mistakes, ticks = matrix - matrix.diag().diag(), range(len(matrix))
-    axes.imshow(mistakes.numpy(), cmap='Oranges', vmin=0, vmax=max(1, 1.5*mistakes.max().item()))
-    for row, column in matrix.nonzero().tolist():
-        count = matrix[row, column].item()
-        words = count if count < 1000 else f'{count/1000:.1f}k'
-        axes.text(column, row, words, ha='center', va='center', fontsize=fontsize)
-    axes.set(xticks=ticks, yticks=ticks, xlabel='prediction', ylabel='label')
-    axes.set_title(title, fontsize=9)
 
 # %% ../../nbs/21_explorer.ipynb #8879728a
 _FILES = files('mnist_s6')/'widgets'

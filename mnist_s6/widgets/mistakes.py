@@ -20,9 +20,9 @@ from torch.utils.data import DataLoader, Subset
 from torchvision.datasets import MNIST
 
 from ..datasets import BatchedLoader
-from ..misread import confusion_matrix, find_misclassified
+from ..misread import confusion_matrix, draw_confusion, find_misclassified
 from ..util import classify
-from .base import BLUE, Explorer, Picture, draw_confusion, frame, limit_of, listed, mosaic, show, tile
+from .base import BLUE, Explorer, Picture, frame, limit_of, listed, mosaic, show, tile
 from .layers import DifferingMaps, differing_maps
 
 # %% ../../nbs/29_mistakes.ipynb #12e1aec8

@@ -14,9 +14,10 @@ import traitlets
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..misread import draw_confusion
 from ..recorder import Flight, learned_at
 from ..util import wilson
-from .base import BLUE, ORANGE, Explorer, Picture, draw_confusion, mosaic, show
+from .base import BLUE, ORANGE, Explorer, Picture, mosaic, show
 
 # %% ../../nbs/60_replay.ipynb #c8bb3f3f
 def _digit_counts(matrix: torch.Tensor, digit: int) -> list[tuple[int, int]]: # (right, images) and (right, answers)
