@@ -8,15 +8,21 @@ import { normalised } from "./network.js";
 
 const DRAWS = 24;
 
-/** One image through the training transform: what was drawn, the stages from 0 to 1, and the last one normalised. */
+/** One image through the training transform: what was drawn, each stage (bytes), and the values of the last two. */
 export function passThrough(pixels, random, settings) {
   const { cropped, angle } = drawOnce(random, settings);
   const { corner, image } = cropMiddle(pixels, settings.crop_size);
   const [shape, part] = [[28, 28], cropped ? image : { shape: [28, 28], data: pixels }];
   const resized = enlarge(part);
-  const all = [{ shape, data: pixels }, part, { shape, data: resized }, { shape, data: turn(resized, angle) }];
-  const stages = all.map(stage => ({ shape: stage.shape, data: Float64Array.from(stage.data, v => v / 255) }));
-  return { cropped, angle, corner, stages, before: stages[3].data, after: normalised(stages[3].data) };
+  const turned = turn(resized, angle);
+  const stages = [{ shape, data: pixels }, part, { shape, data: resized }, { shape, data: turned }];
+  const before = turned.map(v => v / 255);
+  return {
+    cropped, angle, corner, stages, before,
+    get after() {
+      return normalised(before); // only where it is asked for
+    },
+  };
 }
 
 /** Mean and standard deviation, as PyTorch computes them. */
@@ -80,7 +86,10 @@ const explorer = staged("what augmentation does to a digit", (stage, model) => {
       "original\n28×28", cropped ? `cropped to\n${side}×${side}` : "not cropped\nthis time", "resized to\n28×28",
       `turned by ${fixed(Math.abs(angle), 1)}°\n${sense(angle)}`, "normalised:\ndark −2.82, light 2.82",
     ];
-    stages.forEach((it, i) => pictures[i].show(it, { size: 4 * it.shape[0], caption: captions[i] }));
+    stages.forEach(({ shape, data }, i) => {
+      const image = { shape, data: Float64Array.from(data, v => v / 255) };
+      pictures[i].show(image, { size: 4 * shape[0], caption: captions[i] });
+    });
     pictures[0].mark(cropped && [corner, corner, corner + side, corner + side]);
     const look = { limit: normalised([1])[0], size: 112, caption: captions[4] };
     pictures[4].show({ shape: [28, 28], data: after }, look);

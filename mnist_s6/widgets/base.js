@@ -26,7 +26,7 @@ export function h(tag, attributes = {}, ...children) {
 /** The words before or behind a control. */
 const named = (id, words) => h("label", { for: id, class: "s6-label" }, words);
 
-/** The keys that lead to the next place in some direction, as [right, down]. */
+/** The arrow keys as steps [right, down]. */
 export const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 /** A row of elements that wraps where there is no room. */
@@ -131,11 +131,6 @@ export class Stage {
     this.model.save_changes();
   }
 
-  /** The state of `names`, by name. */
-  state(names) {
-    return Object.fromEntries(names.map(name => [name, this.model.get(name)]));
-  }
-
   /**
    * Now, and whenever one of `names` has changed: `load(about)` what is needed (it may take time), then
    * `draw(data, about)` it; `about` is the state of `names`.
@@ -157,7 +152,7 @@ export class Stage {
   async run(names, load, draw) {
     const turn = ++this.turn;
     try {
-      const about = this.state(names);
+      const about = Object.fromEntries(names.map(name => [name, this.model.get(name)]));
       const coming = load(about);
       const data = coming instanceof Promise ? await coming : coming;
       if (turn !== this.turn) return; // a newer change has come meanwhile
@@ -355,7 +350,7 @@ export class Picture {
   }
 }
 
-/** A small image for a place with words around it; where there are none, it has a `name` for a screen reader. */
+/** A small image; it needs a `name` for a screen reader only where no words around it tell what it is. */
 export function thumbnail(image, name = "") {
   const picture = new Picture(name);
   picture.show(image);

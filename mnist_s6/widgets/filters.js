@@ -92,8 +92,8 @@ function sourceOf(stage, images) {
 
 /** The mean of an image's channels, from its darkest, 0, to its lightest, 1. */
 function grey({ shape: [channels, ...shape], data }) {
-  const area = shape[0] * shape[1];
-  const mean = range(area).map(n => range(channels).reduce((sum, c) => sum + data[c * area + n], 0) / channels);
+  const mean = new Float64Array(shape[0] * shape[1]);
+  data.forEach((v, n) => (mean[n % mean.length] += v / channels));
   const [low, high] = [Math.min(...mean), Math.max(...mean)];
   return { shape, data: mean.map(v => (v - low) / (high - low || 1)) };
 }

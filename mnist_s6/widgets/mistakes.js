@@ -90,7 +90,8 @@ const explorer = staged("the mistakes of a network", (stage, model) => {
   const digits = [[ANY, "any"], ...range(classes).map(digit => [digit, String(digit)])];
   for (const name of ["label", "prediction"]) stage.choice(name, name, digits, { mistake: 1 });
   const slider = stage.slider("mistake", "mistake", { min: 1, max: 2 });
-  const looks = answers(stage, "mistake", "place");
+  const finish = async look => ({ ...look, pool: await unpacked(bytes(look.images)) });
+  const looks = answers(stage, "mistake", "place", finish);
   const [pairs, page, look] = [h("figure"), h("figure", { class: "s6-wide" }), h("div")];
   let pixels = null; // unpacked once; a page without Python keeps the surest
   let drawn = ""; // the page of tiles: a step within it draws none again
@@ -104,8 +105,7 @@ const explorer = staged("the mistakes of a network", (stage, model) => {
     const places = chosen.filter(place => place < pixels.length / (height * width));
     slider.limit(places.length);
     const which = clamp(about.mistake, 1, Math.max(1, places.length)) - 1;
-    const found = which in places ? await looks.get(places[which]) : null;
-    return { chosen, places, which, found, near: found && (await unpacked(bytes(found.images))) };
+    return { chosen, places, which, found: which in places ? await looks.get(places[which]) : null };
   }
   /** The confusion matrix, whose cells can be clicked; the lists and its headings say what is chosen. */
   function drawMatrix({ label, prediction }) {
@@ -148,7 +148,7 @@ const explorer = staged("the mistakes of a network", (stage, model) => {
       if (own && hadFocus) button.focus();
     });
   }
-  function drawLook({ places, which, found, near }) {
+  function drawLook({ places, which, found }) {
     const place = places[which];
     const [label, said] = [labels[place], predictions[place]];
     const large = new Picture(`Mistake ${grouped(which + 1)}:\n${withArticle(label)} read as ${said}`);
@@ -156,7 +156,7 @@ const explorer = staged("the mistakes of a network", (stage, model) => {
     const bars = new Bars();
     bars.show(found.shares, { [label]: "label", [said]: "prediction" });
     const [own, other] = found.near;
-    const images = range(own.length + other.length).map(imagesOf(near, [height, width]));
+    const images = range(own.length + other.length).map(imagesOf(found.pool, [height, width]));
     const alike = [
       neighbours(images.slice(0, own.length), own, `Most alike, read correctly: training ${label}s, the label`),
       neighbours(images.slice(own.length), other, `training ${said}s, the prediction`),
