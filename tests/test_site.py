@@ -70,6 +70,14 @@ def test_next_is_one_route_through_all_notebooks(texts: dict[str, str]) -> None:
     assert sorted(route) == NOTEBOOKS
 
 
+def test_the_menu_says_which_page_this_is(texts: dict[str, str]) -> None:
+    """Where it names the page; the library's modules are named on the library's pages alone."""
+    for page, text in texts.items():
+        here = re.findall(r'<li class="toctree-l\d current (?:has-children )?current-page"><a class="current reference internal" href="(.*?)">', text)
+        assert here == ([] if page in ("index.html", "search.html", "genindex.html") else ["#"]), page
+        assert text.count("current-page") == len(here) and ("toctree-l2" in text) == page.startswith("library/"), page
+
+
 def test_links_lead_somewhere(texts: dict[str, str], site: Path) -> None:
     ids = {page: {it["id"] for _, it in tags(text) if "id" in it} for page, text in texts.items()}
     for page, text in texts.items():

@@ -12,13 +12,14 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from configparser import ConfigParser
 from contextlib import ExitStack, redirect_stderr, redirect_stdout
 from functools import partial
 from io import StringIO
 from multiprocessing import get_context
+from multiprocessing.context import SpawnContext
 from pathlib import Path
 from queue import Empty
 from typing import Any, NamedTuple
@@ -292,13 +293,24 @@ def check(path: Path, way: Way) -> tuple[bool, str]:
     return ok, f"pass {time.perf_counter() - start:5.1f} s  {path}" if ok else shown.getvalue().lstrip()
 
 
+def lend_stem(context: SpawnContext, count: int) -> tuple[Callable[..., None], tuple[Any, ...]]:
+    """Start one stem for all kernels of so many processes; returns what each of them does first, and with what."""
+    pipes = context.SimpleQueue()
+    for pipe in warm_kernels.start_stem(count):
+        pipes.put(pipe)
+        pipe.close()
+    return warm_kernels.lend, (pipes,)
+
+
 def check_all(paths: Iterable[Path], way: Way, at_once: int) -> bool:
     """Check notebooks, some at the same time, and print what is to be said of each; True if all went well."""
     good, check_one = True, partial(check, way=way)
     with ExitStack() as stack:
         run_all = map  # here, unless there are several at a time
         if at_once > 1:
-            run_all = stack.enter_context(ProcessPoolExecutor(at_once, get_context("spawn"))).map  # forks would share sockets
+            context = get_context("spawn")  # forks would share sockets
+            pool = ProcessPoolExecutor(at_once, context, *(lend_stem(context, at_once) if way.warm else ()))
+            run_all = stack.enter_context(pool).map
         for ok, text in run_all(check_one, paths):
             print(text, flush=True)
             good &= ok

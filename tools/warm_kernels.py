@@ -15,12 +15,14 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint
 from itertools import count
 from multiprocessing import Pipe
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
+from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from typing import Any
 
@@ -34,21 +36,25 @@ BEGUN, ENDED = "begun", "ended"  # what the stem tells of a kernel
 NAME = "warm"  # of the provisioner, in a kernel's specification
 
 
-def serve(requests: Connection) -> None:
+def serve(asking: list[Connection]) -> None:
     """Fork the kernels that are asked for, and tell each one's process ID, then how it ended, until nobody asks."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever asks
-    running: dict[int, int] = {}  # the number that whoever asks has given to each, by process ID
-    while True:
-        if requests.poll(PAUSE if running else None):
+    running: dict[int, tuple[Connection, int]] = {}  # who has asked for it, and the number that it has there, by process ID
+    while asking:
+        for requests in wait(asking, PAUSE if running else None):
             try:
                 number, kernel = requests.recv()
             except EOFError:
-                os._exit(0)  # the kernels see that they have no parent, and end
-            running[fork_kernel(requests, number, **kernel)] = number
+                asking.remove(requests)
+                continue
+            running[fork_kernel(requests, number, **kernel)] = requests, number
         for pid in list(running):
             ended, status = os.waitpid(pid, os.WNOHANG)
             if ended:
-                requests.send((running.pop(pid), ENDED, os.waitstatus_to_exitcode(status)))
+                requests, number = running.pop(pid)
+                with suppress(OSError):  # whoever has asked for it may be gone
+                    requests.send((number, ENDED, os.waitstatus_to_exitcode(status)))
+    os._exit(0)  # the kernels see that they have no parent, and end
 
 
 def fork_kernel(requests: Connection, number: int, argv: list[str], folder: str, env: dict[str, str]) -> int:
@@ -84,17 +90,24 @@ def become_kernel(requests: Connection, number: int, argv: list[str], folder: st
         os._exit(0)  # to take all modules down one by one, as Python does in the end, costs two seconds
 
 
-class Stem:
-    """The way to a process that forks kernels; it ends with this process."""
+def start_stem(ways: int) -> list[Connection]:
+    """Start a process that forks kernels; returns so many ways to it, for as many processes. It ends when all are closed."""
+    pipes = [Pipe() for _ in range(ways)]
+    there = [there.fileno() for _, there in pipes]
+    process = subprocess.Popen([sys.executable, __file__, *map(str, there)], pass_fds=there, stdin=subprocess.DEVNULL)
+    for _, end in pipes:
+        end.close()
+    atexit.register(process.wait)
+    return [here for here, _ in pipes]
 
-    def __init__(self) -> None:
-        self.pipe, there = Pipe()
-        command = [sys.executable, __file__, str(there.fileno())]
-        process = subprocess.Popen(command, pass_fds=[there.fileno()], stdin=subprocess.DEVNULL)
-        there.close()
+
+class Stem:
+    """The way to a process that forks kernels."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self.pipe = pipe
         self.numbers, self.told = count(), {}  # what it has told of each kernel
-        atexit.register(process.wait)
-        atexit.register(self.pipe.close)  # before it waits: this ends the stem
+        atexit.register(self.pipe.close)  # this ends the stem, before its end is waited for
 
     def ask(self, **kernel: Any) -> int:
         """Have a kernel forked; returns the number that it has here."""
@@ -110,10 +123,18 @@ class Stem:
         return self.told.get((number, event))
 
 
+LENT: list[Connection] = []  # this process's way to the stem of another one
+
+
+def lend(pipes: SimpleQueue) -> None:
+    """In a process of a pool: take one of the ways to the stem of the process that has the pool."""
+    LENT.append(pipes.get())
+
+
 @cache
 def stem() -> Stem:
-    """This process's own, which the first call starts."""
-    return Stem()
+    """This process's own, which the first call starts, or the one that was lent to it."""
+    return Stem(*(LENT or start_stem(1)))
 
 
 class Forked:
@@ -176,4 +197,4 @@ def warm(metadata: dict[str, Any]) -> dict[str, Any]:
 if __name__ == "__main__":
     if sys.path[0] == str(Path(__file__).parent):
         del sys.path[0]
-    serve(Connection(int(sys.argv[1])))
+    serve([Connection(int(number)) for number in sys.argv[1:]])
