@@ -15,8 +15,8 @@ from mnist_s6.scale import join, leave, part, share
 from mnist_s6.util import set_seed
 from torch import nn
 
-KINDS = [(FastNet, (16, 32, 44), 256), (FastNet, (16, 32, 44), 1024), (S6Net, (32, 96, 96, 96), 256)]
-STEPS = 15
+KINDS = [(network, widths, size) for network, widths in ((FastNet, (16, 32, 44)), (S6Net, (32, 96, 96, 96))) for size in (256, 1024)]
+STEPS = 11
 
 
 def seconds(network: type[nn.Module], widths: tuple[int, ...], size: int) -> float:
