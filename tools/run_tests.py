@@ -25,7 +25,7 @@ from addresses import below
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent  # where pip put nbdev's commands, beside this Python
 LIB = "mnist_s6"
-AT_ONCE = 2  # steps, notebooks, and tests of one step
+AT_ONCE = 2  # steps, notebooks, and unit tests
 LIMIT = 1800  # seconds that a step may take
 NOTEBOOK_LIMIT = 300  # seconds that a notebook may take
 FIREFOX_TESTS = "tests/browser/test_firefox.py"
@@ -157,7 +157,6 @@ def site_builds() -> bool:
 def browser_tests() -> bool | str:
     """The widgets answer to mouse and keyboard in a browser; without one they are skipped, or fail in CI."""
     words = ["tests/browser", f"--ignore={FIREFOX_TESTS}", "-q", "--durations=5"]
-    words += ["-n", str(AT_ONCE), "--dist=loadfile"]  # they mostly wait; each half has a JupyterLab of its own
     ok = run(sys.executable, "-m", "pytest", *words)
     return NO_CHROMIUM if ok and not find_chromium() else ok
 
