@@ -3,7 +3,7 @@
 Most explorers compute in the browser. These ask Python: the browser of mistakes of each mistake it has not shown yet,
 and those of filters and of drawings of each place or stroke, if the network isn't the course's own. Each figure is a median.
 The view of the training is timed against epochs of the training it shows. What a hand waits for, from a control to new
-text in JupyterLab, is measured for every explorer by `touches`.
+text in JupyterLab, is measured for every explorer by `latency`.
 """
 
 import io
@@ -12,14 +12,13 @@ import time
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 
+import latency
 from mnist_s6.datasets import load_data
 from mnist_s6.fit import Training, fit
 from mnist_s6.model import S6Net
 from mnist_s6.util import set_seed
 from mnist_s6.widgets import LiveTraining, draw_explorer, filter_explorer, mistake_explorer
 from torch import nn
-
-import touches
 
 
 def milliseconds(answer: Callable[..., dict], questions: list[dict]) -> float:
@@ -58,8 +57,8 @@ def measure(root: str) -> dict:
     }
     print("  " + ", ".join(f"{name} {ms:.0f} ms" for name, ms in times.items()))
     print(f"  the view of the training: {share:.2%} of an epoch (goal 3%)")
-    waits = touches.milliseconds()
-    late = [f"{name} {ms:.0f} ms" for name, ms in waits.items() if ms > touches.GOAL]
-    print(f"  from a control to new text in JupyterLab: above {touches.GOAL} ms {', '.join(late) or 'none'}")
+    waits = latency.milliseconds()
+    late = [f"{name} {ms:.0f} ms" for name, ms in waits.items() if ms > latency.GOAL]
+    print(f"  from a control to new text in JupyterLab: above {latency.GOAL} ms {', '.join(late) or 'none'}")
     return {"figure": max(times.values()), "milliseconds": times, "control_to_text": waits, "training_view_share": share,
             "training_view_seconds": shown}

@@ -65,7 +65,7 @@ def details(name: str, found: dict) -> str:
     if "all_reduce_seconds_by_bytes" in found:
         words.append(", ".join(f"{seconds:.1f} s by {count}" for count, seconds in found["seconds_per_epoch"].items()) + " processes of one thread each")
         words.append("a step by two, against one: " + ", ".join(
-            f"{kind['ratio']:.2f} ({kind['network']} {tuple(kind['widths'])}, batches of {kind['batch_size']})" for kind in found.get("steps", ())))
+            f"{kind['ratio']:.2f} ({kind['network']} {tuple(kind['widths'])}, batches of {kind['batch_size']})" for kind in found["steps"]))
     return f"- `{name}`: {'; '.join([*words, describe(found['machine'])])}, commit {found['machine']['commit']}\n"
 
 

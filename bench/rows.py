@@ -472,8 +472,8 @@ def scale() -> dict:
     medians = {processes: statistics.median(columns["seconds"]) for processes, columns in found.items()}
     recipe = RECIPES["s6"]
     return {"figure": medians[2] / medians[1], "recipe": recipe.name, "parameters": model_summary(recipe.build()).parameters,
-            "batch_size": recipe.batch_size, "images_in_an_epoch": round(recipe.share * 55_000), "seconds_per_epoch": medians,
-            "epochs": found, "steps": [by_processes(kinds) for kinds in zip(*(zip(*turns) for turns in steps.values()))],
+            "batch_size": recipe.batch_size, "seconds_per_epoch": medians, "epochs": found,
+            "steps": [by_processes(kinds) for kinds in zip(*(zip(*turns) for turns in steps.values()))],
             **{f"{name}_seconds_by_bytes": seconds for name, seconds in json.loads(torchrun(2, HERE / "allreduce.py")).items()}}
 
 

@@ -81,30 +81,35 @@ def _shared_moments(
     mean = total/n
     return n, mean, (squares/n - mean**2).clamp(min=0)
 
+# %% ../nbs/32_scale.ipynb #f8d6134e
+def _along(
+    x: torch.Tensor, # (N, C, H, W)
+    values: torch.Tensor, # (C,)
+) -> torch.Tensor: # (C, 1, 1), as precise as `x`
+    "One value for each channel, to compute with all of a channel's."
+    return values.to(x.dtype)[:, None, None]
+
 # %% ../nbs/32_scale.ipynb #4babac60
 class _Normalise(torch.autograd.Function):
     "Batch norm (Ioffe and Szegedy 2015) with mean and variance of the values of all processes."
     @staticmethod
-    def forward(notes, x, weight, bias, eps):
+    def forward(notes, x, weight, bias, eps):   # x is (N, C, H, W), weight and bias are (C,)
         n, mean, variance = _shared_moments(x)
         per = (variance + eps).rsqrt()   # (C,): 1 divided by the standard deviation
         notes.save_for_backward(x, weight, n, mean, per); notes.mark_non_differentiable(n, mean, variance)
         return torch.addcmul(_along(x, bias - mean*per*weight), x, _along(x, per*weight)), n, mean, variance
 
     @staticmethod
-    def backward(notes, slopes, *_):
+    @torch.autograd.function.once_differentiable
+    def backward(notes, slopes, *_):   # (N, C, H, W), of what `forward` gave
         x, weight, n, mean, per = notes.saved_tensors
-        g = _columns(slopes)
+        g = _columns(slopes)   # (N·H·W, C)
         of_bias, crossed = torch.stack([g.sum(0), (g*_columns(x)).sum(0)]).double()
         of_weight = (crossed - mean*of_bias)*per   # the sum of g·x̂
         g_mean, gx_mean = _Sum.apply(torch.stack([of_bias, of_weight]))/n
         factor, lean = per*weight, -per*per*weight*gx_mean
         of_x = torch.addcmul(_along(x, -factor*g_mean - lean*mean), slopes, _along(x, factor))
         return of_x.addcmul_(x, _along(x, lean)), of_weight, of_bias, None
-
-def _along(x: torch.Tensor, values: torch.Tensor) -> torch.Tensor: # (C, 1, 1), as precise as `x`
-    "One value for each channel, to compute with all of a channel's."
-    return values.to(x.dtype)[:, None, None]
 
 # %% ../nbs/32_scale.ipynb #37957faa
 class _SharedBatchNorm(nn.BatchNorm2d):

@@ -15,7 +15,7 @@ import peers  # noqa: E402
 import report  # noqa: E402
 import rows  # noqa: E402
 import seal  # noqa: E402
-from mnist_s6.fit import OneCycle
+from mnist_s6.fit import OneCycle  # noqa: E402
 from mnist_s6.train import PLAIN, RECIPES, Recipe, Run, run_recipe  # noqa: E402
 from mnist_s6.truth import Opening, SealedTest  # noqa: E402
 from mnist_s6.util import History  # noqa: E402

@@ -19,7 +19,7 @@ import torch.distributed.run as run
 from mnist_s6.commands import start_train
 from mnist_s6.datasets import MEAN, STD
 from mnist_s6.model import FastNet
-from mnist_s6.scale import _Sum
+from mnist_s6.scale import _SharedBatchNorm, _Sum
 from mnist_s6.small import TinyNet
 from mnist_s6.train import MILD, PLAIN, Recipe
 from mnist_s6.truth import SealedTest
@@ -27,6 +27,7 @@ from helpers import ROOT, free_port
 from images import DATA, few_images, mnist
 from matplotlib.figure import Figure
 from safetensors.torch import load_file
+from torch import nn
 
 IMAGES = 203  # in batches of 100: the last has 3, fewer than 4 processes
 EPOCHS = 4
@@ -234,6 +235,29 @@ def test_stopped(number, tmp_path):
     (line,) = group.said()
     assert line.startswith("stopped; to go on") and line.endswith("--resume") and "torchrun --nproc-per-node=2" in line
     assert (tmp_path / "run" / "checkpoint.safetensors").exists()
+
+
+@pytest.mark.parametrize("affine", [True, False])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_shared_batch_norm_alone_is_pytorchs(affine, layout, tmp_path):
+    """Values, slopes and running statistics, of whatever lies in memory however; it says so if it is asked for slopes of slopes."""
+    dist.init_process_group("gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
+    try:
+        x, slopes = torch.randn(2, 6, 3, 4, 5).double().add(7).unbind()  # far from 0: means and slopes don't cancel
+        found = []
+        for norm in nn.BatchNorm2d(3, affine=affine).double(), _SharedBatchNorm(3, affine=affine).double():
+            own = x.clone(memory_format=layout).requires_grad_()
+            y = norm(own)
+            y.backward(slopes)
+            found.append([y, own.grad, *(p.grad for p in norm.parameters()), *norm.buffers()])
+        assert len(found[0]) == len(found[1]) == 5 + 2 * affine
+        for theirs, ours in zip(*found):
+            torch.testing.assert_close(ours, theirs)
+        (slope,) = torch.autograd.grad(norm(own).sin().sum(), own, create_graph=True)
+        with pytest.raises(RuntimeError, match="once_differentiable"):
+            slope.sum().backward()
+    finally:
+        dist.destroy_process_group()
 
 
 def sum_both_ways(rank: int, store: str, found) -> None:

@@ -19,8 +19,8 @@ BEGIN = """import torch
 from IPython.display import display
 from torch import nn
 from mnist_s6.datasets import load_data
-from mnist_s6.recorder import FLIGHTS, find_flight
 from mnist_s6.fit import Training
+from mnist_s6.recorder import FLIGHTS, find_flight
 from mnist_s6.util import History
 from mnist_s6.weights import pretrained
 from mnist_s6.widgets import LiveTraining, augmentation_explorer, convolution_explorer, descent_explorer, draw_explorer
@@ -94,11 +94,11 @@ def milliseconds(times: int = 20) -> dict[str, float]:
         return {}
     with tempfile.TemporaryDirectory() as folder, lab.serve(Path(folder)) as server, sync_playwright() as playwright:
         cells = [new_code_cell(BEGIN), *(new_code_cell(f"display({shown})") for _, shown in EXPLORERS.values())]
-        nbformat.write(new_notebook(cells=cells, metadata=KERNEL), server.notebooks / "touches.ipynb")
+        nbformat.write(new_notebook(cells=cells, metadata=KERNEL), server.notebooks / "latency.ipynb")
         chromium = playwright.chromium.launch(executable_path=path, args=lab.CHROMIUM_FLAGS)
         page = chromium.new_page(viewport={"width": 1500, "height": 1000})
         page.set_default_timeout(lab.PATIENCE)
-        notebook = lab.Notebook(page, server, "touches")
+        notebook = lab.Notebook(page, server, "latency")
         notebook.start()
         notebook.wait_until_run()
         found = {}
