@@ -32,7 +32,7 @@ for step in range(10):
     loss.backward()
     optimizer.step()'''
 
-# %% ../../nbs/55_rooms.ipynb #1ae1467a
+# %% ../../nbs/55_rooms.ipynb #bae64c84
 bug_in_loop = _hunt('bug_in_loop', 'The loss sinks, but not as far as it could. Which line is to blame? '
                     'Its number?', _LOOP, 4,
     'The optimizer knows only the head. The kernels of `features` get slopes, and nobody moves them.', (
@@ -56,7 +56,7 @@ for step in range(200):
     optimizer.step()
     optimizer.zero_grad()'''
 
-# %% ../../nbs/55_rooms.ipynb #c824c8b3
+# %% ../../nbs/55_rooms.ipynb #4655b082
 bug_in_regression = _hunt('bug_in_regression', 'A network should tell how much ink is in an image. It answers nearly '
                           'the same for all of them. Which line is to blame?', _REGRESSION, 6,
     '(N, 1) minus (N,) is (N, N): each answer is compared with the ink of all images, and the '
@@ -80,7 +80,7 @@ class Network(nn.Module):
         x = F.dropout(F.relu(x), 0.5)
         return self.output(x)                     # (N, 10)'''
 
-# %% ../../nbs/55_rooms.ipynb #0a0f5a23
+# %% ../../nbs/55_rooms.ipynb #9887b921
 bug_in_forward = _hunt('bug_in_forward', 'In evaluation mode, an image gets other logits at each call. '
                        'Which line is to blame?', _FORWARD, 7, 'The function `F.dropout` doesn\'t know the mode '
     'and drops always. Either write `F.dropout(x, 0.5, self.training)`, or make an `nn.Dropout` in `__init__`.', (
@@ -100,7 +100,7 @@ images, which = torch.cat([images, images.roll(1, 3)]), which.repeat(2)   # each
 order = torch.randperm(len(images))
 training, validation = order[:1600], order[1600:]'''
 
-# %% ../../nbs/55_rooms.ipynb #39852dd2
+# %% ../../nbs/55_rooms.ipynb #77ee7372
 bug_in_split = _hunt('bug_in_split', 'The validation accuracy is far better than that on new images. '
                      'Which line comes too early?', _SPLIT, 4,
     'First split, then augment. Here most validation images have a '
@@ -125,7 +125,7 @@ for epoch in range(10):
         scheduler.step()
     rates.append(optimizer.param_groups[0]['lr'])'''
 
-# %% ../../nbs/55_rooms.ipynb #dc672185
+# %% ../../nbs/55_rooms.ipynb #856bb45b
 bug_in_schedule = _hunt('bug_in_schedule', 'The rate is to be a tenth after five epochs. But the network stops '
                         'learning in the first. Which line is to blame?', _SCHEDULE, 8,
     'A scheduler counts its own steps. Here it makes one for each batch, so '
@@ -161,7 +161,7 @@ room_1 = _room(1, 'Loss and accuracy: the loss falls for a few steps, and then i
     'The steps get longer and longer. What is a step made of?',
     'A step is the rate times the slopes. The rate is fixed.'))
 
-# %% ../../nbs/55_rooms.ipynb #19fe7e72
+# %% ../../nbs/55_rooms.ipynb #41a17a0e
 room_2 = _room(2, 'The loss stands still, from the first step to the last.', {
     'the learning rate': 'A better rate moves nothing either, if the optimizer moves other weights.',
     'the pixels\' mean': 'It is 0, as it should be. And even bad pixels would let the loss move a little.',
@@ -171,7 +171,7 @@ room_2 = _room(2, 'The loss stands still, from the first step to the last.', {
     'If nothing changes, what may have stayed as it was?',
     'Compare a weight before and after a step.'))
 
-# %% ../../nbs/55_rooms.ipynb #3a766f57
+# %% ../../nbs/55_rooms.ipynb #c29a78d8
 room_3 = _room(3, 'It learns, but the loss stays far from 0.', {
     'more images': 'More images help a network that learns its own by heart. This one can\'t even do that.',
     'can it fit ten images?': '',
@@ -191,7 +191,7 @@ room_4 = _room(4, 'It reads some digits well, and never answers some others.', {
     'What would the network have to say, to speak against a digit?',
     'A logit of −5 says: surely not this one.'))
 
-# %% ../../nbs/55_rooms.ipynb #fc907e10
+# %% ../../nbs/55_rooms.ipynb #3785a3c3
 room_5 = _room(5, 'The loss leaps up and down, and in the end all answers are the same digit.', {
     'the labels of the first batch': '',
     'the number of parameters': 'It is as it should be.',
@@ -201,7 +201,7 @@ room_5 = _room(5, 'The loss leaps up and down, and in the end all answers are th
     'When does the loss leap? Count the steps from one leap to the next.',
     'Within one folder, what is the cheapest answer? And at the beginning of the next one?'))
 
-# %% ../../nbs/55_rooms.ipynb #6662338b
+# %% ../../nbs/55_rooms.ipynb #c78bb164
 room_6 = _room(6, 'The loss goes to 2.303 and stays there.', {
     'do the weights move?': 'They move, and the loss moves a little too. But where to?',
     'the learning rate': 'It is one that works. A rate doesn\'t bring a loss to just ln 10.',
@@ -221,7 +221,7 @@ room_7 = _room(7, 'It learns, but a friend\'s network of the same layers is bett
     'The layers are there, and they are used. Are they learned?',
     'Count on paper what the layers should hold, and compare.'))
 
-# %% ../../nbs/55_rooms.ipynb #f7c9f51f
+# %% ../../nbs/55_rooms.ipynb #d8b827d6
 room_8 = _room(8, 'On 2,000 images at once it reads nearly all; one by one, far fewer.', {
     'the labels\' order': 'The same labels are compared in both cases.',
     'the training loss': 'It is low. The training was a sound one.',
@@ -231,7 +231,7 @@ room_8 = _room(8, 'On 2,000 images at once it reads nearly all; one by one, far 
     'The images are the same, and so is the network. What is not?',
     'Take one image. Which things may its logits depend on?'))
 
-# %% ../../nbs/55_rooms.ipynb #965da59d
+# %% ../../nbs/55_rooms.ipynb #4354bc3b
 room_9 = _room(9, 'The accuracy is fine, and nothing looks wrong.', {
     'the accuracy, with more digits': 'The difference is within the spread of seeds, so it tells nothing.',
     '`model.training` at each step': '',
@@ -252,7 +252,7 @@ room_10 = _room(10, 'The smaller the batch, the fewer are right; alone, one in t
     'If the logits are as they should be, what is done to them?',
     'Ten probabilities of one image sum to 1. Do these?'))
 
-# %% ../../nbs/55_rooms.ipynb #da11cfad
+# %% ../../nbs/55_rooms.ipynb #12203ea8
 room_11 = _room(11, 'Validation is far worse than training.', {
     'fewer parameters': 'It looks like learning by heart, and it isn\'t. Check first that the number can be trusted.',
     'evaluate once more, is it the same?': '',
@@ -262,7 +262,7 @@ room_11 = _room(11, 'Validation is far worse than training.', {
     'Can this number be trusted?',
     'What would you do with a thermometer that you don\'t trust?'))
 
-# %% ../../nbs/55_rooms.ipynb #da3fd310
+# %% ../../nbs/55_rooms.ipynb #64c0b643
 room_12 = _room(12, 'In validation all was well. On the pictures of another program it fails.', {
     'a longer training': 'The network is good at what it has learned. These pictures are something else.',
     'do the weights move?': 'Nothing is learned here any more.',
