@@ -29,6 +29,8 @@ def _class_inputs(seed: int) -> list[tuple]: return [(1,), (2,), (10,), (11 + se
 def loss_at_start(classes: int) -> float:
     "The cross-entropy of a network that gives each of so many classes the same probability."
     return math.log(classes)
+
+# %% ../../nbs/53_bugs.ipynb #c47744f5
 @loss_at_start.another
 def _(classes): return F.cross_entropy(torch.zeros(1, classes), torch.tensor([0]))
 
@@ -39,10 +41,14 @@ def _(classes): return math.log(1/classes)
 def _(classes): return math.log10(classes)
 @loss_at_start.mistake('That is the logarithm to base 2, in bits. `cross_entropy` takes the natural one, `math.log`.')
 def _(classes): return math.log2(classes)
+
+# %% ../../nbs/53_bugs.ipynb #fdb654f1
 @loss_at_start.mistake('That is the probability of the right class. What does it cost?')
 def _(classes): return 1/classes
 @loss_at_start.mistake('That is the share of wrong answers of somebody who guesses; the loss is a logarithm.')
 def _(classes): return 1 - 1/classes
+
+# %% ../../nbs/53_bugs.ipynb #fa2e9635
 @loss_at_start.mistake('That is right for ten classes; it should hold for any number of them.')
 def _(classes): return math.log(10)
 
@@ -76,6 +82,8 @@ def fits(model: nn.Module, images: torch.Tensor, labels: torch.Tensor, steps: in
         F.cross_entropy(twin(images), labels).backward()
         optimizer.step()
     return F.cross_entropy(twin(images), labels).item()
+
+# %% ../../nbs/53_bugs.ipynb #27097573
 @fits.another
 def _(model, images, labels, steps):
     twin = copy.deepcopy(model)
@@ -105,18 +113,22 @@ def _fitted(model: nn.Module, images: torch.Tensor, labels: torch.Tensor, steps:
 def _(model, images, labels, steps): return _fitted(model, images, labels, steps)
 @fits.mistake('The slopes are never cleared, so each step repeats all earlier ones.')
 def _(model, images, labels, steps): return _fitted(copy.deepcopy(model), images, labels, steps, clear=False)
-@fits.mistake('That is the loss before the last step. Compute it once more after the loop.')
-def _(model, images, labels, steps): return _fitted(copy.deepcopy(model), images, labels, max(0, steps - 1))
-@fits.mistake('No weight has moved. Was the optimizer given the parameters of the copy?')
-def _(model, images, labels, steps): return _fitted(model, images, labels, 0)
 @fits.mistake('`cross_entropy` makes its own softmax, and yours is the second one.')
 def _(model, images, labels, steps): return _fitted(copy.deepcopy(model), images, labels, steps, softmax=True)
+
+# %% ../../nbs/53_bugs.ipynb #c895606c
+@fits.mistake('No weight has moved. Was the optimizer given the parameters of the copy?')
+def _(model, images, labels, steps): return _fitted(model, images, labels, 0)
+@fits.mistake('That is one step; make as many as `steps` says.')
+def _(model, images, labels, steps): return _fitted(copy.deepcopy(model), images, labels, min(1, steps))
+
+# %% ../../nbs/53_bugs.ipynb #c9bc1eb8
+@fits.mistake('That is the loss before the last step. Compute it once more after the loop.')
+def _(model, images, labels, steps): return _fitted(copy.deepcopy(model), images, labels, max(0, steps - 1))
 @fits.mistake('That is the loss before the last step, and without a step there is none. Compute it at the end.')
 def _(model, images, labels, steps):
     if not steps: raise UnboundLocalError('loss')
     return _fitted(copy.deepcopy(model), images, labels, steps - 1)
-@fits.mistake('That is one step; make as many as `steps` says.')
-def _(model, images, labels, steps): return _fitted(copy.deepcopy(model), images, labels, min(1, steps))
 
 # %% ../../nbs/53_bugs.ipynb #7808f8ad
 def _company_inputs(seed: int) -> list[tuple]:
@@ -146,6 +158,8 @@ def alone_and_in_company(model: nn.Module, images: torch.Tensor) -> float:
     together = twin(images)
     alone = torch.cat([twin(images[i:i + 1]) for i in range(len(images))])
     return (together - alone).abs().max().item()
+
+# %% ../../nbs/53_bugs.ipynb #98be8377
 @alone_and_in_company.another
 def _(model, images):
     twin = copy.deepcopy(model)
@@ -166,20 +180,26 @@ def _(model, images):
     with torch.no_grad():
         alone = torch.cat([model(image) for image in images.split(1)])
         return (alone - model(images)).abs().max()
+
+# %% ../../nbs/53_bugs.ipynb #a5bc0f8f
 @alone_and_in_company.mistake('In evaluation mode, company never matters. Leave the mode as it comes: that is '
                               'what is being checked.')
 def _(model, images): return _apart(copy.deepcopy(model).eval(), images).abs().max()
 @alone_and_in_company.mistake('You switched the model itself to `eval()`, where company never matters, '
                               'and left it there.')
 def _(model, images): return _apart(model.eval(), images).abs().max()
+
+# %% ../../nbs/53_bugs.ipynb #fbf9fb47
+@alone_and_in_company.mistake('You always switch to `train()`. Leave the mode as it comes.')
+def _(model, images): return _apart(copy.deepcopy(model).train(), images).abs().max()
+
+# %% ../../nbs/53_bugs.ipynb #037b86f6
 @alone_and_in_company.mistake('That looks at the first image only. Another one may differ by more.')
 def _(model, images): return _apart(copy.deepcopy(model), images)[0].abs().max()
 @alone_and_in_company.mistake('That is the mean difference. Ask for the largest, so that one bad image is enough.')
 def _(model, images): return _apart(copy.deepcopy(model), images).abs().mean()
 @alone_and_in_company.mistake('A difference can be negative as well: take `abs()` before `max()`.')
 def _(model, images): return _apart(copy.deepcopy(model), images).max()
-@alone_and_in_company.mistake('You always switch to `train()`. Leave the mode as it comes.')
-def _(model, images): return _apart(copy.deepcopy(model).train(), images).abs().max()
 
 # %% ../../nbs/53_bugs.ipynb #07252064
 def _module(**attributes: object) -> nn.Module:
@@ -206,6 +226,8 @@ def unregistered(module: nn.Module) -> list[str]:
     "The names of those attributes that are plain lists or tuples with layers in them, in the order they were set."
     return [name for name, value in vars(module).items()
             if isinstance(value, (list, tuple)) and any(isinstance(part, nn.Module) for part in value)]
+
+# %% ../../nbs/53_bugs.ipynb #cb0559ae
 @unregistered.another
 def _(module):
     found = []
@@ -217,21 +239,27 @@ def _(module):
 # %% ../../nbs/53_bugs.ipynb #15370fb7
 @unregistered.mistake('Those are the layers that *are* registered. The others are asked for.')
 def _(module): return [name for name, _ in module.named_children()]
-@unregistered.mistake('A list of numbers hides no layer: look at what is in it.')
-def _(module): return [name for name, value in vars(module).items() if isinstance(value, (list, tuple))]
-@unregistered.mistake('A tuple hides layers just as a list does.')
-def _(module): return [name for name in unregistered.answer(module) if isinstance(vars(module)[name], list)]
 @unregistered.mistake('An `nn.ModuleList` registers its layers. Only plain lists and tuples hide them.')
 def _(module): return [*(n for n, child in module.named_children() if isinstance(child, nn.ModuleList)),
                        *unregistered.answer(module)]
-@unregistered.mistake('Look at all that is in a list: a layer needn\'t come first.')
-def _(module): return [name for name in unregistered.answer(module) if isinstance(vars(module)[name][0], nn.Module)]
-@unregistered.mistake('A layer is any `nn.Module`, and not only a convolution.')
-def _(module): return [name for name, value in vars(module).items()
-                       if isinstance(value, (list, tuple)) and any(isinstance(part, nn.Conv2d) for part in value)]
+
+# %% ../../nbs/53_bugs.ipynb #83b1891f
+@unregistered.mistake('A list of numbers hides no layer: look at what is in it.')
+def _(module): return [name for name, value in vars(module).items() if isinstance(value, (list, tuple))]
 @unregistered.mistake('A function that can be called is no layer: it has nothing to learn. Ask for `nn.Module`.')
 def _(module): return [name for name, value in vars(module).items()
                        if isinstance(value, (list, tuple)) and any(map(callable, value))]
+
+# %% ../../nbs/53_bugs.ipynb #f72cdd85
+@unregistered.mistake('A tuple hides layers just as a list does.')
+def _(module): return [name for name in unregistered.answer(module) if isinstance(vars(module)[name], list)]
+@unregistered.mistake('Look at all that is in a list: a layer needn\'t come first.')
+def _(module): return [name for name in unregistered.answer(module) if isinstance(vars(module)[name][0], nn.Module)]
+
+# %% ../../nbs/53_bugs.ipynb #3c4251bc
+@unregistered.mistake('A layer is any `nn.Module`, and not only a convolution.')
+def _(module): return [name for name, value in vars(module).items()
+                       if isinstance(value, (list, tuple)) and any(isinstance(part, nn.Conv2d) for part in value)]
 @unregistered.mistake('There can be more than one: don\'t stop at the first.')
 def _(module): return unregistered.answer(module)[:1]
 
@@ -266,6 +294,8 @@ def unmoved(model: nn.Module, step: 'Callable[[], None]') -> list[str]:
     step()
     return [name for name, parameter in model.named_parameters() if torch.equal(parameter, before[name])]
 unmoved.any_order = True
+
+# %% ../../nbs/53_bugs.ipynb #f8741908
 @unmoved.another
 def _(model, step):
     before = copy.deepcopy(model)
@@ -278,6 +308,8 @@ def _(model, step):
 def _(model, step): step(); return [name for name, _ in model.named_parameters()]
 @unmoved.mistake('Nothing was done yet: call `step()` between the note and the comparison.')
 def _(model, step): return [name for name, _ in model.named_parameters()]
+
+# %% ../../nbs/53_bugs.ipynb #2791ca02
 @unmoved.mistake('Those are the parameters that did move. The others are asked for.')
 def _(model, step):
     still = unmoved.answer(model, step)
@@ -291,6 +323,8 @@ def _(model, step): step(); return [name for name, p in model.named_parameters()
 def _(model, step):
     before = copy.deepcopy(model.state_dict()); step()
     return [name for name, value in model.state_dict().items() if torch.equal(value, before[name])]
+
+# %% ../../nbs/53_bugs.ipynb #f70c29e0
 @unmoved.mistake('A tensor has moved if one number of it has: ask whether *all* are as they were.')
 def _(model, step):
     before = copy.deepcopy(dict(model.named_parameters())); step()
@@ -299,6 +333,8 @@ def _(model, step):
 def _(model, step):
     before = copy.deepcopy(dict(model.named_parameters())); step()
     return [name for name, value in model.named_parameters() if torch.allclose(value, before[name])]
+
+# %% ../../nbs/53_bugs.ipynb #a585b8b8
 @unmoved.mistake('The names are right, but you made the step twice.')
 def _(model, step): still = unmoved.answer(model, step); step(); return still
 
@@ -307,6 +343,7 @@ _SOUND = {'labels fit': True, 'first loss': 2.3, 'all weights move': True, 'loss
           'validation accuracy': 0.96, 'test accuracy': 0.95}
 _BAD = {'validation accuracy': 0.4, 'test accuracy': 0.4}   # what each of them has in common
 
+# %% ../../nbs/53_bugs.ipynb #1075aa19
 def _sick_inputs(seed: int) -> list[tuple]:
     unable = {'loss of ten images': 2.3}
     ills = [{}, _BAD, {**_BAD, **unable}, {**_BAD, **unable, 'all weights move': False},
@@ -330,10 +367,16 @@ order_of_checks = LineOrder('06_bugs', 'order_of_checks', 'Which lines name the 
         'Begin with e and g, end with b. The lines d and f don\'t belong.'),
     why='First what goes in, then one step, then ten images, then all of them. A low accuracy at the end is a '
         'consequence of each cause, so it comes last. The test images help nobody to find a bug.')
+
+# %% ../../nbs/53_bugs.ipynb #947973f2
 for right in 'geacb', 'agecb', 'agceb': order_of_checks.another(right)
+
+# %% ../../nbs/53_bugs.ipynb #38df9c7a
 order_of_checks.mistake('A low accuracy follows from each of the causes, and so it names none: '
                         'ask for it last.')('begac')
 order_of_checks.mistake('Where no weight moves, ten images can\'t be fitted. Ask for the weights first.')('egcab')
 order_of_checks.mistake('Numbers far too large let ten images fail as well. Ask for the first loss before.')('eacgb')
+
+# %% ../../nbs/53_bugs.ipynb #67b1c1b0
 order_of_checks.mistake('A larger network is not a check, and it hides the cause.')('egacd')
 order_of_checks.mistake('The test images are for the very end. A bug is found without them.')('egacf')

@@ -52,22 +52,34 @@ def expected_calibration_error(confidences: torch.Tensor, correct: torch.Tensor,
             gap = confidences[inside].mean() - correct[inside].float().mean()
             total += inside.sum().item()*gap.abs().item()
     return total/len(confidences)
+
+# %% ../../nbs/58_calibration.ipynb #6712f333
 @expected_calibration_error.another
 def _(confidences, correct, bins):
     from mnist_s6.calibration import reliability
     return reliability(confidences, correct, bins).error
 
-# %% ../../nbs/58_calibration.ipynb #b67cc671
+# %% ../../nbs/58_calibration.ipynb #b6ae0702
 _wrong = expected_calibration_error.mistake   # decorates a wrong answer
 @_wrong('That is the mean over bins. Weigh each bin by its images, or a bin with one of them counts as much as one '
         'with a thousand.')
 def _(confidences, correct, bins): n, gap = _gaps(confidences, correct, bins); return gap[n > 0].abs().mean().item()
 @_wrong('You divide by the number of bins, the empty ones too. Weigh each bin by its images.')
 def _(confidences, correct, bins): return _gaps(confidences, correct, bins)[1].abs().mean().item()
+@_wrong('That is the largest gap. Its name is maximum calibration error.')
+def _(confidences, correct, bins): return _gaps(confidences, correct, bins)[1].abs().max().item()
+@_wrong('That is the sum over images; divide by how many there are.')
+def _(confidences, correct, bins): n, gap = _gaps(confidences, correct, bins); return (n*gap.abs()).sum().item()
+
+# %% ../../nbs/58_calibration.ipynb #d235d4b5
 @_wrong('Without the absolute value, too modest bins make up for too bold ones.')
 def _(confidences, correct, bins): return (confidences - correct.float()).mean().item()
 @_wrong('That is one gap for all images: the bins are missing, in which modest and bold can\'t make up for each other.')
 def _(confidences, correct, bins): return (confidences - correct.float()).mean().abs().item()
+@_wrong('That is the gap of each single image. No single answer is 90% right: take means in bins first.')
+def _(confidences, correct, bins): return (confidences - correct.float()).abs().mean().item()
+
+# %% ../../nbs/58_calibration.ipynb #b67cc671
 @_wrong('You hold the share against the middle of the bin. Take the mean confidence of the images that are in it.')
 def _(confidences, correct, bins):
     numbers = (confidences*bins).long().clamp(max=bins - 1)
@@ -75,24 +87,19 @@ def _(confidences, correct, bins):
     return (share - n*(torch.arange(bins) + 0.5)/bins).abs().sum().item()/len(correct)
 
 # %% ../../nbs/58_calibration.ipynb #45f27839
-@_wrong('That is the largest gap. Its name is maximum calibration error.')
-def _(confidences, correct, bins): return _gaps(confidences, correct, bins)[1].abs().max().item()
-@_wrong('That is the gap of each single image. No single answer is 90% right: take means in bins first.')
-def _(confidences, correct, bins): return (confidences - correct.float()).abs().mean().item()
 @_wrong('Images with a confidence of 1.0 are lost. They belong to the last bin.')
 def _(confidences, correct, bins):
     n, gap = _gaps(confidences[confidences < 1], correct[confidences < 1], bins)
     return (n*gap.abs()).sum().item()/len(confidences)
 @_wrong('An empty bin has no mean: 0 divided by 0 is not a number. Leave it out.')
 def _(confidences, correct, bins): return math.nan
-@_wrong('That is the sum over images; divide by how many there are.')
-def _(confidences, correct, bins): n, gap = _gaps(confidences, correct, bins); return (n*gap.abs()).sum().item()
 
 # %% ../../nbs/58_calibration.ipynb #34b09bea
 def _logit_inputs(seed: int) -> list[tuple]:
     logits = 3*torch.randn(4, 5, generator=torch.Generator().manual_seed(seed))
     return [(torch.tensor([[2., 1., 0.]]), 0.5), (logits, 2.), (logits.clone(), 0.7)]
 
+# %% ../../nbs/58_calibration.ipynb #fff2856d
 @_exercise(_logit_inputs, (
     'It is one division, and then what always makes probabilities of logits.',
     'The logits 2, 1, 0 with T = 0.5 become 4, 2, 0, and then 0.867, 0.117, 0.016.',
@@ -102,6 +109,8 @@ def _logit_inputs(seed: int) -> list[tuple]:
 def with_temperature(logits: torch.Tensor, temperature: float) -> torch.Tensor:
     "The probabilities of each image (N, C), after all logits were divided by the temperature."
     return (logits/temperature).softmax(1)
+
+# %% ../../nbs/58_calibration.ipynb #aad3ccab
 @with_temperature.another
 def _(logits, temperature):
     powers = (logits/temperature).exp()
@@ -113,15 +122,19 @@ def _(logits, temperature): return (logits*temperature).softmax(1)
 @with_temperature.mistake('You divide the probabilities, and then they don\'t add up to 1. Divide the logits, before '
                           'the softmax.')
 def _(logits, temperature): return logits.softmax(1)/temperature
+@with_temperature.mistake('You make two softmaxes, one after the other. Divide the logits, not the probabilities.')
+def _(logits, temperature): return (logits.softmax(1)/temperature).softmax(1)
+
+# %% ../../nbs/58_calibration.ipynb #22841f48
 @with_temperature.mistake('Those are still logits. Make probabilities of them.')
 def _(logits, temperature): return logits/temperature
+@with_temperature.mistake('Those are logarithms of probabilities: use `softmax`, without the log.')
+def _(logits, temperature): return (logits/temperature).log_softmax(1)
 @with_temperature.mistake('The softmax runs over the images. It should run over the classes of each image: '
                           'dimension 1.')
 def _(logits, temperature): return (logits/temperature).softmax(0)
-@with_temperature.mistake('Those are logarithms of probabilities: use `softmax`, without the log.')
-def _(logits, temperature): return (logits/temperature).log_softmax(1)
-@with_temperature.mistake('You make two softmaxes, one after the other. Divide the logits, not the probabilities.')
-def _(logits, temperature): return (logits.softmax(1)/temperature).softmax(1)
+
+# %% ../../nbs/58_calibration.ipynb #272a97bb
 @with_temperature.mistake('The result is right, but `/=` works in place: the logits themselves are changed now.')
 def _(logits, temperature): logits /= temperature; return logits.softmax(1)
 
@@ -146,6 +159,8 @@ def answered_above(confidences: torch.Tensor, correct: torch.Tensor, threshold: 
     given = confidences >= threshold
     wrong = (given & ~correct).sum().item()/max(1, given.sum().item())
     return given.float().mean().item(), wrong
+
+# %% ../../nbs/58_calibration.ipynb #b7c662cf
 @answered_above.another
 def _(confidences, correct, threshold):
     answers = [hit for sure, hit in zip(confidences.tolist(), correct.tolist()) if sure >= threshold]
@@ -159,18 +174,24 @@ def _shares(given: torch.Tensor, chosen: torch.Tensor) -> tuple[float, float]: #
 # %% ../../nbs/58_calibration.ipynb #93cd557c
 @answered_above.mistake('*At least* so sure: an image with just that confidence is answered too. Take `>=`.')
 def _(confidences, correct, threshold): return _shares(confidences > threshold, ~correct)
+@answered_above.mistake('Those are the images that are refused. Turn the comparison round.')
+def _(confidences, correct, threshold): return _shares(confidences < threshold, ~correct)
+
+# %% ../../nbs/58_calibration.ipynb #6869c173
 @answered_above.mistake('You divide the wrong answers by all images. Divide by those that are answered.')
 def _(confidences, correct, threshold):
     given = confidences >= threshold
     return given.float().mean().item(), (given & ~correct).float().mean().item()
 @answered_above.mistake('The second is the share of right answers, and the wrong ones are asked for.')
 def _(confidences, correct, threshold): return _shares(confidences >= threshold, correct)
-@answered_above.mistake('Those are the images that are refused. Turn the comparison round.')
-def _(confidences, correct, threshold): return _shares(confidences < threshold, ~correct)
+
+# %% ../../nbs/58_calibration.ipynb #df69b233
 @answered_above.mistake('Where nothing is answered, the mean of nothing is not a number. It should be 0.')
 def _(confidences, correct, threshold):
     given = confidences >= threshold
     return given.float().mean(), (~correct[given]).float().mean()
+
+# %% ../../nbs/58_calibration.ipynb #78dac71a
 @answered_above.mistake('Those are numbers of images. Shares are asked for.')
 def _(confidences, correct, threshold):
     given = confidences >= threshold
@@ -183,6 +204,7 @@ def refusal_curve(answered: float) -> float: # Both in %
     "How many of the answers are wrong, if so many images are answered: drawn by a formula."
     return 0.2 + 0.8*max(0, (answered - 40)/40)**3
 
+# %% ../../nbs/58_calibration.ipynb #f79b8e36
 def _refusal_picture() -> 'Figure':
     "The curve."
     from matplotlib.figure import Figure
@@ -202,9 +224,15 @@ read_the_refusals = Question('35_calibration', 'read_the_refusals', 'At most 1% 
         'At 60% answered, 0.3% of the answers are wrong, so more is possible.',
         'Go along the line at 1% until it meets the curve, and from there straight down.'),
     why='Further right more is answered, but more than 1% of it is wrong. It is where the curve meets the line.')
+
+# %% ../../nbs/58_calibration.ipynb #5037f2a4
 read_the_refusals.another(80.)
+
+# %% ../../nbs/58_calibration.ipynb #d4a004aa
 read_the_refusals.mistake('If it answers everything, nearly 3% of the answers are wrong.')(100)
 read_the_refusals.mistake('There, far less than 1% is wrong. It may answer more.')(40)
+
+# %% ../../nbs/58_calibration.ipynb #8a30ebcb
 read_the_refusals.mistake('That is what it refuses. How many does it answer?')(20)
 read_the_refusals.mistake('That is the limit itself. Read the other axis.')(1)
 read_the_refusals.mistake('The place is right, but percent are asked for, as the axis has them.')(0.8)

@@ -24,6 +24,7 @@ def _split_inputs(seed: int) -> list[tuple]:
     order = torch.randperm(10, generator=torch.Generator().manual_seed(seed)).tolist()
     return [([2, 0, 1], 1), (order, 3), (order, 7), ([3, 1, 2, 0], 0)]
 
+# %% ../../nbs/52_choices.ipynb #fdf0fe09
 @_exercise(_split_inputs, (
     'Cut the list once. What stands before the cut is trained on, and what stands behind it validates.',
     'Of [2, 0, 1] with one held out, [2, 0] is kept and [1] is held out. The cut is at 3 − 1 = 2.',
@@ -33,6 +34,8 @@ def split(order: list[int], held_out: int) -> tuple[list[int], list[int]]:
     "Two parts of a shuffled order: what is trained on, and the last `held_out` for validation."
     cut = len(order) - held_out
     return order[:cut], order[cut:]
+
+# %% ../../nbs/52_choices.ipynb #044467b3
 @split.another
 def _(order, held_out):
     left = list(order)
@@ -42,26 +45,33 @@ def _(order, held_out):
 # %% ../../nbs/52_choices.ipynb #a858c1bc
 @split.mistake('Some are in both parts: images that are trained on can\'t validate anything.')
 def _(order, held_out): return order, order[len(order) - held_out:]
+@split.mistake('One image is lost at the cut: both slices take the same number.')
+def _(order, held_out): return order[:len(order) - held_out - 1], order[len(order) - held_out:]
+
+# %% ../../nbs/52_choices.ipynb #d74a1e8b
 @split.mistake('Nearly. Try it with `held_out = 0`: −0 is 0, so `order[:-0]` is empty.')
 def _(order, held_out): return order[:-held_out], order[-held_out:]
+
+# %% ../../nbs/52_choices.ipynb #11431704
 @split.mistake('The two parts are in the wrong places: first what is trained on, then what is held out.')
 def _(order, held_out): return order[len(order) - held_out:], order[:len(order) - held_out]
 @split.mistake('`held_out` is how many validate, not how many are trained on.')
 def _(order, held_out): return order[:held_out], order[held_out:]
 @split.mistake('You held out the first ones, and the last ones are asked for.')
 def _(order, held_out): return order[held_out:], order[:held_out]
+
+# %% ../../nbs/52_choices.ipynb #775d60bd
 @split.mistake('Don\'t sort: the order was shuffled on purpose, so that each part is a fair sample.')
 def _(order, held_out):
     order = sorted(order)
     return order[:len(order) - held_out], order[len(order) - held_out:]
-@split.mistake('One image is lost at the cut: both slices take the same number.')
-def _(order, held_out): return order[:len(order) - held_out - 1], order[len(order) - held_out:]
 
 # %% ../../nbs/52_choices.ipynb #a436bda9
 def _value_lists(seed: int) -> list[tuple]:
     random = torch.randn(6, generator=torch.Generator().manual_seed(seed)).tolist()
     return [([1., 3.],), ([2., 4., 9.],), ([5., 5., 5.],), (random,)]
 
+# %% ../../nbs/52_choices.ipynb #1e024797
 @_exercise(_value_lists, (
     'First the mean. Then: how far is each value from it? The square root of the mean square, almost.',
     'Of 1 and 3 the mean is 2. The squares of the distances are 1 and 1, their sum is 2, and 2/(2 − 1) is 2: '
@@ -73,30 +83,37 @@ def mean_and_spread(values: list[float]) -> tuple[float, float]:
     "The mean, and the standard deviation with n − 1."
     mean = sum(values)/len(values)
     return mean, (sum((value - mean)**2 for value in values)/(len(values) - 1))**0.5
+
+# %% ../../nbs/52_choices.ipynb #b892d13f
 @mean_and_spread.another
 def _(values): return statistics.mean(values), statistics.stdev(values)
 
 # %% ../../nbs/52_choices.ipynb #ab68c2d5
 @mean_and_spread.mistake('You divide by n. For a sample it is n − 1. (`np.std` needs `ddof=1`.)')
 def _(values): return statistics.mean(values), statistics.pstdev(values)
+@mean_and_spread.mistake('That is the error of the mean. The spread of the values themselves isn\'t divided by √n.')
+def _(values): return statistics.mean(values), statistics.stdev(values)/len(values)**0.5
+@mean_and_spread.mistake('You took the mean distance. The squares are missing.')
+def _(values): mean = sum(values)/len(values); return mean, sum(abs(value - mean) for value in values)/len(values)
+
+# %% ../../nbs/52_choices.ipynb #7acafeed
 @mean_and_spread.mistake('That is the variance; take its square root.')
 def _(values): return statistics.mean(values), statistics.variance(values)
 @mean_and_spread.mistake('That is the range from the smallest to the largest, which grows with more values.')
 def _(values): return statistics.mean(values), max(values) - min(values)
-@mean_and_spread.mistake('That is the error of the mean. The spread of the values themselves isn\'t divided by √n.')
-def _(values): return statistics.mean(values), statistics.stdev(values)/len(values)**0.5
+
+# %% ../../nbs/52_choices.ipynb #5ea9b21f
 @mean_and_spread.mistake('The median is in the middle of the list; the mean is the sum divided by how many there are.')
 def _(values): return statistics.median(values), statistics.stdev(values)
 @mean_and_spread.mistake('First the mean, then the spread.')
 def _(values): return statistics.stdev(values), statistics.mean(values)
-@mean_and_spread.mistake('You took the mean distance. The squares are missing.')
-def _(values): mean = sum(values)/len(values); return mean, sum(abs(value - mean) for value in values)/len(values)
 
 # %% ../../nbs/52_choices.ipynb #f8f0185a
 def _interval_inputs(seed: int) -> list[tuple]:
     random = torch.randn(8, generator=torch.Generator().manual_seed(seed)).tolist()
     return [([1., 3.], 12.7), ([2., 4., 9.], 4.3), (random, 2.36)]
 
+# %% ../../nbs/52_choices.ipynb #20cb9f38
 @_exercise(_interval_inputs, (
     'The mean of n values wobbles less than one of them does. By which factor?',
     'Of 2, 4 and 9 the mean is 5 and the deviation 3.606. 4.3·3.606/√3 = 8.95, so it goes from −3.95 to 13.95.',
@@ -107,6 +124,8 @@ def interval(values: list[float], t: float) -> tuple[float, float]:
     mean, spread = statistics.mean(values), statistics.stdev(values)
     half = t*spread/len(values)**0.5
     return mean - half, mean + half
+
+# %% ../../nbs/52_choices.ipynb #79470ddb
 @interval.another
 def _(values, t):
     values = torch.tensor(values, dtype=torch.double)
@@ -117,16 +136,21 @@ def _around(values: list[float], half: float) -> tuple[float, float]:
     "The mean, less and plus something."
     return statistics.mean(values) - half, statistics.mean(values) + half
 
+# %% ../../nbs/52_choices.ipynb #526ba34f
 @interval.mistake('That is how far single values lie. The mean of n of them wobbles less: divide by √n.')
 def _(values, t): return _around(values, t*statistics.stdev(values))
 @interval.mistake('You divide by n; it is √n.')
 def _(values, t): return _around(values, t*statistics.stdev(values)/len(values))
-@interval.mistake('And `t`? Without it, the true mean lies outside rather often.')
-def _(values, t): return _around(values, statistics.stdev(values)/len(values)**0.5)
 @interval.mistake('Your deviation divides by n; for a sample it is n − 1.')
 def _(values, t): return _around(values, t*statistics.pstdev(values)/len(values)**0.5)
+
+# %% ../../nbs/52_choices.ipynb #02601a0c
+@interval.mistake('And `t`? Without it, the true mean lies outside rather often.')
+def _(values, t): return _around(values, statistics.stdev(values)/len(values)**0.5)
 @interval.mistake('That is the variance in place of the deviation: take its square root.')
 def _(values, t): return _around(values, t*statistics.variance(values)/len(values)**0.5)
+
+# %% ../../nbs/52_choices.ipynb #974c76fe
 @interval.mistake('That is the mean and half the width. Both ends are asked for.')
 def _(values, t): return statistics.mean(values), t*statistics.stdev(values)/len(values)**0.5
 @interval.mistake('The lower end comes first.')
@@ -136,6 +160,7 @@ def _(values, t): return _around(values, t*statistics.stdev(values)/len(values)*
 def _scaling_inputs(seed: int) -> list[tuple]:
     return [(0.1, 50, 100), (0.003, 50, 20), (0.1, 50, 25), (0.2, 64, 64), (0.4, 32, 8*(seed + 1)), (0.1, 20, 500)]
 
+# %% ../../nbs/52_choices.ipynb #96c28619
 @_exercise(_scaling_inputs, (
     'Twice as large a batch makes half as many steps. How far should each go, so that the way stays as long?',
     'From 50 to 100 images, 0.1 becomes 0.2. From 50 to 25 it becomes 0.05.',
@@ -145,16 +170,22 @@ def _scaling_inputs(seed: int) -> list[tuple]:
 def linear_scaling(lr: float, batch_size: int, new_batch_size: int) -> float:
     "The learning rate for another batch size, in proportion to it."
     return lr*new_batch_size/batch_size
+
+# %% ../../nbs/52_choices.ipynb #601d12a6
 @linear_scaling.another
 def _(lr, batch_size, new_batch_size): return new_batch_size*(lr/batch_size)
 
 # %% ../../nbs/52_choices.ipynb #b6e4e05c
 @linear_scaling.mistake('The wrong way round: a larger batch makes fewer steps, so each has to go further.')
 def _(lr, batch_size, new_batch_size): return lr*batch_size/new_batch_size
-@linear_scaling.mistake('`//` drops what is behind the point; 25//50 is 0.')
-def _(lr, batch_size, new_batch_size): return lr*(new_batch_size//batch_size)
 @linear_scaling.mistake('That is the square-root rule, which is in use too. In proportion means without the root.')
 def _(lr, batch_size, new_batch_size): return lr*(new_batch_size/batch_size)**0.5
+
+# %% ../../nbs/52_choices.ipynb #c172cd7d
+@linear_scaling.mistake('`//` drops what is behind the point; 25//50 is 0.')
+def _(lr, batch_size, new_batch_size): return lr*(new_batch_size//batch_size)
+
+# %% ../../nbs/52_choices.ipynb #1d26c381
 @linear_scaling.mistake('Only the factor comes back; multiply it by the old rate.')
 def _(lr, batch_size, new_batch_size): return new_batch_size/batch_size
 @linear_scaling.mistake('That is the old rate, whatever the batch.')
@@ -183,6 +214,8 @@ def adamw_step(parameter: torch.Tensor, gradient: torch.Tensor, m: torch.Tensor,
     m, v = beta1*m + (1 - beta1)*gradient, beta2*v + (1 - beta2)*gradient**2
     mean, square = m/(1 - beta1**step), v/(1 - beta2**step)
     return parameter - lr*weight_decay*parameter - lr*mean/(square.sqrt() + eps), m, v
+
+# %% ../../nbs/52_choices.ipynb #3073aa03
 @adamw_step.another
 def _(parameter, gradient, m, v, step, lr, beta1, beta2, eps, weight_decay):
     new = parameter.clone().requires_grad_()
@@ -199,34 +232,41 @@ def _adamw(p: torch.Tensor, g: torch.Tensor, m: torch.Tensor, v: torch.Tensor, s
     m, v = b1*m + (1 - b1)*g, b2*v + (1 - b2)*g*g
     return p - lr*decay*p - lr*(m/(1 - b1**step))/((v/(1 - b2**step)).sqrt() + eps), m, v
 
+# %% ../../nbs/52_choices.ipynb #3c555dfd
 @adamw_step.mistake('The correction is missing: both means start at 0, so the first ones are far too small.')
 def _(p, g, m, v, step, lr, b1, b2, eps, decay):
     new = m, v = b1*m + (1 - b1)*g, b2*v + (1 - b2)*g*g
     return p - lr*decay*p - lr*m/(v.sqrt() + eps), *new
 @adamw_step.mistake('The first step is 1 here, so nothing has to be added to `step`.')
 def _(p, g, m, v, step, *others): return _adamw(p, g, m, v, step + 1, *others)
-@adamw_step.mistake('`eps` is added to the root, not under it.')
-def _(p, g, m, v, step, lr, b1, b2, eps, decay):
-    new = m, v = b1*m + (1 - b1)*g, b2*v + (1 - b2)*g*g
-    return p - lr*decay*p - lr*(m/(1 - b1**step))/(v/(1 - b2**step) + eps).sqrt(), *new
 @adamw_step.mistake('The corrected means are for this step only. The plain m and v are to come back.')
 def _(p, g, m, v, step, lr, b1, b2, eps, decay):
     new, m, v = _adamw(p, g, m, v, step, lr, b1, b2, eps, decay)
     return new, m/(1 - b1**step), v/(1 - b2**step)
 
-# %% ../../nbs/52_choices.ipynb #45427874
-@adamw_step.mistake('The decay is added to the slope. That is Adam with L2; in AdamW it stands apart from both means.')
-def _(p, g, m, v, step, lr, b1, b2, eps, decay): return _adamw(p, g + decay*p, m, v, step, lr, b1, b2, eps, 0.)
-@adamw_step.mistake('And the weight decay? That is Adam, without the W.')
-def _(p, g, m, v, step, lr, b1, b2, eps, decay): return _adamw(p, g, m, v, step, lr, b1, b2, eps, 0.)
+# %% ../../nbs/52_choices.ipynb #dc83db08
+@adamw_step.mistake('`eps` is added to the root, not under it.')
+def _(p, g, m, v, step, lr, b1, b2, eps, decay):
+    new = m, v = b1*m + (1 - b1)*g, b2*v + (1 - b2)*g*g
+    return p - lr*decay*p - lr*(m/(1 - b1**step))/(v/(1 - b2**step) + eps).sqrt(), *new
 @adamw_step.mistake('The root is missing: divide by the root of the mean square.')
 def _(p, g, m, v, step, lr, b1, b2, eps, decay):
     new = m, v = b1*m + (1 - b1)*g, b2*v + (1 - b2)*g*g
     return p - lr*decay*p - lr*(m/(1 - b1**step))/(v/(1 - b2**step) + eps), *new
+
+# %% ../../nbs/52_choices.ipynb #45427874
 @adamw_step.mistake('`v` is the mean of *squared* slopes.')
 def _(p, g, m, v, step, lr, b1, b2, eps, decay):
     new = m, v = b1*m + (1 - b1)*g, b2*v + (1 - b2)*g
     return p - lr*decay*p - lr*(m/(1 - b1**step))/((v/(1 - b2**step)).sqrt() + eps), *new
+
+# %% ../../nbs/52_choices.ipynb #222b1054
+@adamw_step.mistake('The decay is added to the slope. That is Adam with L2; in AdamW it stands apart from both means.')
+def _(p, g, m, v, step, lr, b1, b2, eps, decay): return _adamw(p, g + decay*p, m, v, step, lr, b1, b2, eps, 0.)
+@adamw_step.mistake('And the weight decay? That is Adam, without the W.')
+def _(p, g, m, v, step, lr, b1, b2, eps, decay): return _adamw(p, g, m, v, step, lr, b1, b2, eps, 0.)
+
+# %% ../../nbs/52_choices.ipynb #f1607f77
 @adamw_step.mistake('The two betas are exchanged: beta1 is for the slopes, beta2 for their squares.')
 def _(p, g, m, v, step, lr, b1, b2, *others): return _adamw(p, g, m, v, step, lr, b2, b1, *others)
 @adamw_step.mistake('Old and new are exchanged: the old mean keeps the share beta, and the new slope gets 1 − beta.')
@@ -239,18 +279,27 @@ velocity_limit = Prediction('05_choices', 'velocity_limit',
            'v − 0.9·v = 1, so v = 1/...'), tolerance=0.01,
     why='v = 0.9·v + 1 holds for 10 alone. So momentum 0.9 makes steps up to ten times as long, and wants a rate about '
         'a tenth as large.')
+
+# %% ../../nbs/52_choices.ipynb #eb99593b
 velocity_limit.another(1/(1 - 0.9))
+
+# %% ../../nbs/52_choices.ipynb #2f2a6415
 velocity_limit.mistake('That is the first step alone; the velocity goes on growing.')(1)
 velocity_limit.mistake('That is after the second step: 0.9·1 + 1.')(1.9)
 velocity_limit.mistake('Each step adds less than 1 to it, and it settles.')(float('inf'))
 velocity_limit.mistake('That is the share that is kept. The slopes that were kept add up.')(0.9)
 
+# %% ../../nbs/52_choices.ipynb #85acb664
 larger_batches = Prediction('05_choices', 'larger_batches', 'The same rate and as many epochs, but batches of 500 in '
     "place of 50. Will the validation loss be 'lower', 'the same' or 'higher'?", answer='higher', hints=(
         'What does one epoch consist of?', 'Of 2,000 images, batches of 50 make 40 steps; batches of 500 make 4.',
         'A tenth of the steps, each as long as before: how far does the network get?'),
     why='There are ten times fewer steps. They are better aimed, but each goes no further.')
+
+# %% ../../nbs/52_choices.ipynb #c222c222
 for right in 'Higher', 'larger', 'greater', 'worse': larger_batches.another(right)
+
+# %% ../../nbs/52_choices.ipynb #c1f7a125
 larger_batches.mistake('Its slopes are better, indeed. But how many steps are made with them?')('lower')
 larger_batches.mistake('The network sees as many images, indeed. But how many steps does it make?')('the same')
 larger_batches.mistake("One of the three, please: 'lower', 'the same' or 'higher'.")('smaller')
@@ -263,6 +312,7 @@ def five_losses() -> dict[str, list[float]]: # 16 losses each
     "The losses of (3·w − 6)² on the way from w = 1, by letter."
     return {letter: [9*(1 - 18*rate)**(2*step) for step in range(16)] for letter, rate in FIVE_RATES.items()}
 
+# %% ../../nbs/52_choices.ipynb #378402b9
 def _five_picture() -> 'Figure':
     "The five curves."
     from matplotlib.figure import Figure
@@ -280,7 +330,11 @@ too_high = Question('05_choices', 'too_high', "Which run's learning rate is too 
         'A step that is too long jumps over the valley, and lands higher than it was.',
         'Four of the five losses get smaller, quickly or slowly.', 'Look for the curve that rises.'),
     why='Its rate is 0.113, just above the border of 2/18. Each step lands a little higher than the one before.')
+
+# %% ../../nbs/52_choices.ipynb #81ada1b2
 for right in 'C', 'green': too_high.another(right)
+
+# %% ../../nbs/52_choices.ipynb #1991f022
 too_high.mistake('It falls quickly: that is the best rate of the five.')('a')
 too_high.mistake('It hardly falls, so its rate is too low.')('b')
 too_high.mistake('It falls steadily; a somewhat higher rate would be quicker, so it isn\'t too high.')('d')

@@ -38,6 +38,8 @@ def note_losses(losses: torch.Tensor, shown: torch.Tensor, logits: torch.Tensor,
     noted = losses.clone()
     noted[shown] = F.cross_entropy(logits, labels, reduction='none')
     return noted
+
+# %% ../../nbs/71_choosing.ipynb #db86c2e8
 @note_losses.another
 def _(losses, shown, logits, labels):
     ours = -logits.log_softmax(1)[torch.arange(len(labels)), labels]
@@ -48,14 +50,20 @@ _wrong = note_losses.mistake   # decorates a wrong answer
 
 @_wrong("Each image got the mean loss of the batch. `reduction='none'` keeps the losses apart.")
 def _(losses, shown, logits, labels): return losses.index_fill(0, shown, F.cross_entropy(logits, labels).item())
+
+# %% ../../nbs/71_choosing.ipynb #cd912a5e
 @_wrong('You put the losses in the first places. `shown` says which images they belong to.')
 def _(losses, shown, logits, labels):
     return torch.cat([F.cross_entropy(logits, labels, reduction='none'), losses[len(shown):]])
+@_wrong('Those are the losses of the batch only. The other images keep theirs.')
+def _(losses, shown, logits, labels): return F.cross_entropy(logits, labels, reduction='none')
+
+# %% ../../nbs/71_choosing.ipynb #c6a60ac8
 @_wrong('You added to the old loss. It is out of date: put the new one in its place.')
 def _(losses, shown, logits, labels):
     return losses.index_add(0, shown, F.cross_entropy(logits, labels, reduction='none'))
-@_wrong('Those are the losses of the batch only. The other images keep theirs.')
-def _(losses, shown, logits, labels): return F.cross_entropy(logits, labels, reduction='none')
+
+# %% ../../nbs/71_choosing.ipynb #56c6812e
 @_wrong('Those are probabilities of the right class: the loss is minus their logarithm.')
 def _(losses, shown, logits, labels):
     return losses.index_copy(0, shown, logits.softmax(1)[torch.arange(len(labels)), labels])

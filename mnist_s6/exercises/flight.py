@@ -34,6 +34,8 @@ def found_and_trusted(matrix: torch.Tensor, digit: int) -> tuple[float, float]:
     In `matrix` a row is a label, and a column a prediction. Where there is nothing to divide by, the share is 0."""
     right = matrix[digit, digit].item()
     return right/max(1, matrix[digit].sum().item()), right/max(1, matrix[:, digit].sum().item())
+
+# %% ../../nbs/61_flight.ipynb #91b4c616
 @found_and_trusted.another
 def _(matrix, digit):
     shares = []
@@ -48,14 +50,18 @@ def _shares(matrix: torch.Tensor, digit: int, *sums: torch.Tensor) -> tuple: # T
 # %% ../../nbs/61_flight.ipynb #fe5c1266
 @found_and_trusted.mistake('You swapped the two: first the share of the images, which are a row.')
 def _(matrix, digit): return _shares(matrix, digit, matrix[:, digit].sum(), matrix[digit].sum())
-@found_and_trusted.mistake('You divide by all images. Divide by those of the digit, and by the answers that name it.')
-def _(matrix, digit): return _shares(matrix, digit, matrix.sum(), matrix.sum())
 @found_and_trusted.mistake('Both are the share of images that are found. For the second, divide by the column.')
 def _(matrix, digit): return _shares(matrix, digit, matrix[digit].sum(), matrix[digit].sum())
 @found_and_trusted.mistake('Both are the share of right answers. For the first, divide by the row.')
 def _(matrix, digit): return _shares(matrix, digit, matrix[:, digit].sum(), matrix[:, digit].sum())
+
+# %% ../../nbs/61_flight.ipynb #e2cfe6d8
+@found_and_trusted.mistake('You divide by all images. Divide by those of the digit, and by the answers that name it.')
+def _(matrix, digit): return _shares(matrix, digit, matrix.sum(), matrix.sum())
 @found_and_trusted.mistake('The second is the accuracy. Of the answers that name the digit, how many are right?')
 def _(matrix, digit): return (*_shares(matrix, digit, matrix[digit].sum()), (matrix.trace()/matrix.sum()).item())
+
+# %% ../../nbs/61_flight.ipynb #b48f98b1
 @found_and_trusted.mistake('That is in percent. A share lies between 0 and 1.')
 def _(matrix, digit):
     return tuple(100*share for share in _shares(matrix, digit, matrix[digit].sum(), matrix[:, digit].sum()))
@@ -63,6 +69,8 @@ def _(matrix, digit):
 def _(matrix, digit):
     sums = matrix[digit].sum(), matrix[:, digit].sum()
     return tuple(1 - share if total else 0. for share, total in zip(_shares(matrix, digit, *sums), sums))
+
+# %% ../../nbs/61_flight.ipynb #cfe89312
 @found_and_trusted.mistake('Where a sum is 0, 0/0 is not a number. The share should be 0 there.')
 def _(matrix, digit): return tuple((matrix[digit, digit]/matrix.sum(along)[digit]).item() for along in (1, 0))
 
@@ -74,6 +82,7 @@ def _share_inputs(seed: int) -> list[tuple]:
             ([(low, 1.), (0.97, 0.98), (low, 0.98), (0.98, 0.99)], 0.9), ([(0.5, 0.9), (0.9, 0.5), (0.9, low)], 0.8),
             ([(low, 0.2), (0.3, 0.5), (0.6, 0.3), (0.75, 0.5), (0.8, 0.7)], 0.5)]
 
+# %% ../../nbs/61_flight.ipynb #eed82662
 @_exercise(_share_inputs, (
     'Go through the epochs, and stop at the first one where both shares are high enough.',
     'With [(1, 0.1), (0.8, 0.9), (0.97, 0.96)] and a level of 0.95 it is 2: before, one of the two is too low.',
@@ -82,6 +91,8 @@ def _share_inputs(seed: int) -> list[tuple]:
 def first_learned(shares: list[tuple[float, float]], level: float) -> int:
     "The first epoch, from 0, in which both shares, found and trusted, are `level` or more; -1 if there is none."
     return next((epoch for epoch, both in enumerate(shares) if min(both) >= level), -1)
+
+# %% ../../nbs/61_flight.ipynb #3b6ee5b9
 @first_learned.another
 def _(shares, level):
     for epoch, (found, trusted) in enumerate(shares):
@@ -98,12 +109,20 @@ def _(shares, level): return _first([found >= level for found, _ in shares])
 def _(shares, level): return _first([trusted >= level for _, trusted in shares])
 @first_learned.mistake('One of the two is not enough: ask for both, with `and`.')
 def _(shares, level): return _first([max(both) >= level for both in shares])
+
+# %% ../../nbs/61_flight.ipynb #704e1450
 @first_learned.mistake('The mean of the two can be high while one of them is low. Ask for both.')
 def _(shares, level): return _first([sum(both)/2 >= level for both in shares])
+
+# %% ../../nbs/61_flight.ipynb #a7a01383
 @first_learned.mistake('`level` or *more*: an epoch with just this share counts too. Take `>=`.')
 def _(shares, level): return _first([min(both) > level for both in shares])
+
+# %% ../../nbs/61_flight.ipynb #fc8f0071
 @first_learned.mistake('That counts from 1. The first of the list is epoch 0, before anything was learned.')
 def _(shares, level): return _first([min(both) >= level for both in shares]) + 1
+
+# %% ../../nbs/61_flight.ipynb #d44786c3
 @first_learned.mistake('That is the last such epoch. When did it happen first?')
 def _(shares, level):
     good = [min(both) >= level for both in shares]
@@ -113,6 +132,8 @@ def _(shares, level):
 def _(shares, level):
     good = [min(both) >= level for both in shares]
     return next((epoch for epoch in range(len(good)) if all(good[epoch:])), -1)
+
+# %% ../../nbs/61_flight.ipynb #cf57fb15
 @first_learned.mistake('Where both are never high enough, the answer is -1.')
 def _(shares, level): return next((epoch for epoch, both in enumerate(shares) if min(both) >= level), len(shares))
 
@@ -123,10 +144,16 @@ when_the_nines = Prediction('33_recorder', 'when_the_nines', 'S6Net learns on 3,
         'After epoch 1 it finds 98% of the 9s. But of its answers 9, only 70% are right.',
         'After epoch 3, both shares are above 95%. Was it earlier?'),
     why='After epoch 1 it calls many 4s a 9, so its answers 9 are worth little. After epoch 2 both are above 90%.')
+
+# %% ../../nbs/61_flight.ipynb #4892a5d7
 when_the_nines.another(2.)
+
+# %% ../../nbs/61_flight.ipynb #b33abb2b
 when_the_nines.mistake('Before the first epoch it knows nothing.')(0)
 when_the_nines.mistake('There it finds 98% of the 9s, but only 70% of its answers 9 are right.')(1)
 when_the_nines.mistake('There both are above 95% already, and 90% are asked for.')(3)
+
+# %% ../../nbs/61_flight.ipynb #fc5e3175
 when_the_nines.mistake('It knows them before the end.')(6)
 when_the_nines.mistake('It does learn them. When?')('never')
 
@@ -143,7 +170,11 @@ which_flight = Question('33_recorder', 'which_flight', 'A training reads well, a
         'The loss stays above 1.46, however good it gets. Where did you meet that floor?'),
     why='With a softmax of its own before that of the loss, the right class gets a probability of at most '
         '*e*/(*e* + 9) = 0.23, and −ln 0.23 is 1.46.')
+
+# %% ../../nbs/61_flight.ipynb #99adca48
 which_flight.another('Softmax twice')
+
+# %% ../../nbs/61_flight.ipynb #53a2c608
 which_flight.mistake('Then it would read badly, and call nearly everything by one of the last digits.')('not shuffled')
 which_flight.mistake('Then the accuracy would be low, or leap up and down.')('too high a rate')
 which_flight.mistake('Then the training loss would be near 0, and far below that of the validation.')('by heart')
@@ -160,7 +191,11 @@ no_slopes = Question('33_recorder', 'no_slopes', 'Here, something ended while th
         'One step was so large that no image gets through the network any more.'),
     why='Steps far too large have pushed the weights to where the ReLUs are 0 for each image. No slopes come through, '
         'and only the last bias still moves: it says one digit to everything.')
+
+# %% ../../nbs/61_flight.ipynb #03b9a486
 no_slopes.another('Too high a rate')
+
+# %% ../../nbs/61_flight.ipynb #5dcb3a40
 no_slopes.mistake('That makes slopes smaller, but none of them 0.')('softmax twice')
 no_slopes.mistake('There the slopes of the last layer are large, at each new digit.')('not shuffled')
 no_slopes.mistake('There the slopes become small as well, as nothing is left to learn. But the accuracy is high, '

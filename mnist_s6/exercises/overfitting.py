@@ -21,6 +21,7 @@ def _decay_inputs(seed: int) -> list[tuple]:
     return [(torch.tensor([4.]), torch.tensor([0.]), 0.5, 0.1), (torch.tensor([4.]), torch.tensor([2.]), 0.5, 0.1),
             (torch.tensor([-4., 0.]), torch.tensor([2., 1.]), 0.5, 0.2), (random(2, 3), random(2, 3), 0.3, 0.4)]
 
+# %% ../../nbs/57_overfitting.ipynb #4ccee5f2
 @_exercise(_decay_inputs, (
     'Two things happen to a weight: it goes against its slope, and it loses a share of itself.',
     'A weight of 4 with slope 2, a rate of 0.5 and a decay of 0.1 goes to 4 − 0.5·2 − 0.5·0.1·4 = 2.8.',
@@ -29,6 +30,8 @@ def _decay_inputs(seed: int) -> list[tuple]:
 def weight_decay_step(parameter: torch.Tensor, gradient: torch.Tensor, lr: float, weight_decay: float) -> torch.Tensor:
     "A new parameter: one plain step of gradient descent, and less the share lr·weight_decay of the old one."
     return parameter - lr*gradient - lr*weight_decay*parameter
+
+# %% ../../nbs/57_overfitting.ipynb #08d9574e
 @weight_decay_step.another
 def _(parameter, gradient, lr, weight_decay):
     new = parameter.clone().requires_grad_()
@@ -41,16 +44,22 @@ def _(parameter, gradient, lr, weight_decay):
 def _(p, g, lr, decay): return p - lr*g + lr*decay*p
 @weight_decay_step.mistake('And the learning rate? The share that is lost is lr·weight_decay.')
 def _(p, g, lr, decay): return p - lr*g - decay*p
+@weight_decay_step.mistake('Each weight loses the same, so a small one is pushed through 0. Take a share of itself.')
+def _(p, g, lr, decay): return p - lr*g - lr*decay*p.sign()
+@weight_decay_step.mistake('That is the weight times itself; a share is the weight times a number.')
+def _(p, g, lr, decay): return p - lr*g - lr*decay*p*p
+
+# %% ../../nbs/57_overfitting.ipynb #c452b66e
 @weight_decay_step.mistake('And the decay? Even without a slope, a weight loses a share of itself.')
 def _(p, g, lr, decay): return p - lr*g
 @weight_decay_step.mistake('That shrinks the slope. It is the weight that shrinks.')
 def _(p, g, lr, decay): return p - lr*(1 - decay)*g
-@weight_decay_step.mistake('Each weight loses the same, so a small one is pushed through 0. Take a share of itself.')
-def _(p, g, lr, decay): return p - lr*g - lr*decay*p.sign()
+
+# %% ../../nbs/57_overfitting.ipynb #f3d3b02f
 @weight_decay_step.mistake('The share is of the old parameter, and you took it of the new one.')
 def _(p, g, lr, decay): return (p - lr*g)*(1 - lr*decay)
-@weight_decay_step.mistake('That is the weight times itself; a share is the weight times a number.')
-def _(p, g, lr, decay): return p - lr*g - lr*decay*p*p
+
+# %% ../../nbs/57_overfitting.ipynb #fc69ad00
 @weight_decay_step.mistake('The numbers are right, but the parameter that was given has changed. Make a new one.')
 def _(p, g, lr, decay): return p.sub_(lr*g + lr*decay*p)
 
@@ -61,6 +70,7 @@ def _dropout_inputs(seed: int) -> list[tuple]:
     return [(torch.tensor([3., 5.]), torch.tensor([1., 0.]), 0.5), (torch.tensor([4.]), torch.tensor([1.]), 0.2),
             (torch.tensor([3., -1., 2.]), torch.tensor([1., 1., 0.]), 0.75), (x, (chance > -0.5).float(), 0.3)]
 
+# %% ../../nbs/57_overfitting.ipynb #f3e67e88
 @_exercise(_dropout_inputs, (
     'Drop what the mask says. What is left has to make up for what is missing, on average.',
     'With p = 0.5 half is dropped, so what is kept is doubled: 3 and 5 with the mask 1 and 0 become 6 and 0.',
@@ -69,22 +79,28 @@ def _dropout_inputs(seed: int) -> list[tuple]:
 def dropout(x: torch.Tensor, mask: torch.Tensor, p: float) -> torch.Tensor:
     "Keep the values where mask is 1, and scale them so that the mean stays; a value is dropped with probability p."
     return x*mask/(1 - p)
+
+# %% ../../nbs/57_overfitting.ipynb #c94596aa
 @dropout.another
 def _(x, mask, p): return torch.where(mask.bool(), x/(1 - p), torch.zeros(()))
 
 # %% ../../nbs/57_overfitting.ipynb #05cf2434
 @dropout.mistake('Dropped they are, but on average the sum is now too small: scale up what is kept.')
 def _(x, mask, p): return x*mask
-@dropout.mistake('The wrong way round: 1 in the mask is kept, and 0 is dropped.')
-def _(x, mask, p): return x*(1 - mask)/(1 - p)
 @dropout.mistake('You divide by p, which is the share that is dropped. What is kept is 1 − p.')
 def _(x, mask, p): return x*mask/p
 @dropout.mistake('That makes it smaller still. It has to become larger, so divide by 1 − p.')
 def _(x, mask, p): return x*mask*(1 - p)
 @dropout.mistake('You divide by the share that this mask keeps. Take the probability, the same for each batch.')
 def _(x, mask, p): return x*mask/mask.mean()
+
+# %% ../../nbs/57_overfitting.ipynb #0b7f5aed
+@dropout.mistake('The wrong way round: 1 in the mask is kept, and 0 is dropped.')
+def _(x, mask, p): return x*(1 - mask)/(1 - p)
 @dropout.mistake('The mask is forgotten: nothing was dropped.')
 def _(x, mask, p): return x/(1 - p)
+
+# %% ../../nbs/57_overfitting.ipynb #8553545f
 @dropout.mistake('The numbers are right, but the input has changed. Make a new tensor.')
 def _(x, mask, p): return x.mul_(mask).div_(1 - p)
 
@@ -95,7 +111,11 @@ best_cure = Prediction('05_choices', 'best_cure', 'Which cure raises the validat
         'What is the illness: too many weights, or too few images?', 'The best cure of all would be 2,000 images.',
         'Which of the five makes more images out of few?'),
     why='It is the only one that adds what was missing: images. The others keep the network from using what it has.')
+
+# %% ../../nbs/57_overfitting.ipynb #e6e18bbb
 best_cure.another('Augmentation')
+
+# %% ../../nbs/57_overfitting.ipynb #6fe42a47
 best_cure.mistake('It makes the network less sure of its mistakes, but adds nothing to learn from.')('weight decay')
 best_cure.mistake('It may help, but the same 500 images come again and again.')('dropout')
 best_cure.mistake('It keeps what was good already. Another cure makes it better than it ever was.')('stopping early')
@@ -111,7 +131,11 @@ which_underfits = Question('05_choices', 'which_underfits', 'Four trainings on t
         'Look for two losses that are both high, close to each other, and below 2.30.'),
     why='Its training loss is high too, so it hasn\'t learned by heart: it can\'t. d has learned nothing, which is '
         'a matter of the rate, or a bug.')
+
+# %% ../../nbs/57_overfitting.ipynb #3732ee19
 which_underfits.another('B')
+
+# %% ../../nbs/57_overfitting.ipynb #54fe2942
 which_underfits.mistake('Its training loss is tiny: it can do more than enough. That one overfits.')('a')
 which_underfits.mistake('Both losses are low and close: that one is sound.')('c')
 which_underfits.mistake('2.30 is ln 10, so it has learned nothing at all. First look for a bug.')('d')

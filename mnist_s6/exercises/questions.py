@@ -21,17 +21,26 @@ scores_shape = Question('01_datasets', 'scores_shape', 'Which shape has `images@
         '(2, 3) times (3, 4) is (2, 4): what is in the middle has to be equal, and is summed up.',
         'The two 784 meet and are gone.'),
     why='For each image, the 784 pixels are weighed and summed up, once for each of ten classes.')
+
+# %% ../../nbs/56_questions.ipynb #b8757e2d
 scores_shape.another([100, 10])
+
+# %% ../../nbs/56_questions.ipynb #0d4d88fe
 scores_shape.mistake('The pixels are summed up, so the 784 is gone.')((100, 784))
 scores_shape.mistake('That is the shape of the weights, which stays the same for any number of images.')((784, 10))
 scores_shape.mistake('Turned around: the images stay in the rows.')((10, 100))
 scores_shape.mistake('That would be for one image; here there are 100.')((10,))
 
+# %% ../../nbs/56_questions.ipynb #fc5c3ada
 one_step = Question('01_datasets', 'one_step', 'A weight is 2, the slope of the loss there is −3, and the learning '
     'rate is 0.1. What is the weight after one step?', answer=2.3, hints=(
         'A step goes against the slope.', 'With slope 1 it would be 2 − 0.1·1 = 1.9.', 'Minus times minus is plus.'),
     why='2 − 0.1·(−3) = 2.3. Where the slope is below 0, a larger weight makes the loss smaller.')
+
+# %% ../../nbs/56_questions.ipynb #0e16276d
 one_step.another(torch.tensor(2.3))
+
+# %% ../../nbs/56_questions.ipynb #658d129c
 one_step.mistake('That goes uphill. With a slope below 0, the loss sinks if the weight grows.')(1.7)
 one_step.mistake('And the learning rate? It makes the step shorter.')(5)
 one_step.mistake('That is only the step; it starts at 2.')(0.3)
@@ -41,7 +50,11 @@ blind_guess = Question('01_datasets', 'blind_guess', 'Ten digits, equally freque
     'accuracy is that, as a share from 0 to 1?', answer=0.1, hints=(
         'How many of 100 images are a 7?', 'With two classes, equally frequent, it would be 0.5.', 'One of ten.'),
     why='One in ten is a 7. An accuracy says little before you know what comes without any learning.')
+
+# %% ../../nbs/56_questions.ipynb #10d195bf
 blind_guess.another(torch.tensor(0.1))
+
+# %% ../../nbs/56_questions.ipynb #c8c8555d
 blind_guess.mistake('The sevens are right.')(0)
 blind_guess.mistake('That is in percent; the share lies between 0 and 1.')(10)
 blind_guess.mistake('That is the share that is wrong.')(0.9)
@@ -54,11 +67,17 @@ batch_bytes = Question('01_datasets', 'batch_bytes', 'How many bytes does a batc
         'Two images of 28×28 pixels are 1,568 numbers, and at 4 bytes each that makes 6,272 bytes.',
         'It is 64·28·28·…'),
     why='A batch (64, 1, 28, 28) holds 50,176 numbers. Each is a `float32`, which takes 4 bytes.')
+
+# %% ../../nbs/56_questions.ipynb #9c2484f4
 batch_bytes.another(200_704.)
+
+# %% ../../nbs/56_questions.ipynb #dfd0ed82
 batch_bytes.mistake('So many numbers there are. Each of them takes several bytes.')(50_176)
-batch_bytes.mistake('In Python the point is for decimals, so that is about two hundred. Leave it out.')(200.704)
 batch_bytes.mistake('That is one image; a batch has 64 of them.')(3_136)
 batch_bytes.mistake('That would be with 8 bytes for each number. PyTorch takes 4, if nothing else is said.')(401_408)
+
+# %% ../../nbs/56_questions.ipynb #860c3345
+batch_bytes.mistake('In Python the point is for decimals, so that is about two hundred. Leave it out.')(200.704)
 
 # %% ../../nbs/56_questions.ipynb #8b02dc38
 black_pixel = Question('02_model', 'black_pixel',
@@ -69,9 +88,15 @@ black_pixel = Question('02_model', 'black_pixel',
         'Take three pixels 0, 0, 1. Their mean is a third. What is left of a 0?',
         'It is (0 − mean)/std, and the mean of MNIST\'s pixels is 0.13.'),
     why='The mean is above 0, since some pixels are bright. So black becomes (0 − 0.13)/0.31, about −0.42.')
+
+# %% ../../nbs/56_questions.ipynb #64ae4470
 black_pixel.another('Negative')
+
+# %% ../../nbs/56_questions.ipynb #cb4166f4
 black_pixel.mistake('The mean becomes 0. Is the mean pixel a black one?')('zero')
 black_pixel.mistake('That would be a pixel brighter than the mean.')('positive')
+
+# %% ../../nbs/56_questions.ipynb #5d3a99b4
 black_pixel.mistake('That is about the value, and one of the three words is asked.')(-0.42)
 
 # %% ../../nbs/56_questions.ipynb #cd8a2a91
@@ -82,7 +107,11 @@ last_batch = Question('02_model', 'last_batch',
         '10 images in batches of 4 make 4, 4 and 2.',
         'It is 1,000 less 7·128.'),
     why='Seven whole batches hold 896 images, and 104 are left for the eighth.')
+
+# %% ../../nbs/56_questions.ipynb #e32f1907
 last_batch.another(104.)
+
+# %% ../../nbs/56_questions.ipynb #ce0c5038
 last_batch.mistake('Only if it came out even. What is left after the whole batches?')(128)
 last_batch.mistake('So many batches are there. How many images are in the last?')(8)
 last_batch.mistake('So many whole batches are there. How many images are left after them?')(7)
@@ -97,7 +126,11 @@ same_size = Question('03_util', 'same_size',
         'A kernel of 3 needs a padding of 1.',
         'n + 2p − 5 + 1 = n. What is p?'),
     why='Without padding four places are lost, n − 5 + 1 = n − 4. Two zeros on each side bring them back.')
+
+# %% ../../nbs/56_questions.ipynb #4e26da3f
 same_size.another(2.)
+
+# %% ../../nbs/56_questions.ipynb #58c6cc00
 same_size.mistake('Without padding, the maps are 4 smaller.')(0)
 same_size.mistake('So many places are lost, but padding is put on both sides.')(4)
 same_size.mistake('That is for a kernel of 3.')(1)
@@ -112,7 +145,11 @@ depends_on_others = Question('03_util', 'depends_on_others',
         'In one mode it is the mean of this batch, in the other a running mean of earlier ones.',
         '`eval()` is what makes the answer for an image its own.'),
     why='In training mode a batch norm uses the mean and the variance of the batch, to which all its images belong.')
+
+# %% ../../nbs/56_questions.ipynb #b593ec6a
 depends_on_others.another('Training mode')
+
+# %% ../../nbs/56_questions.ipynb #eec78bf4
 depends_on_others.mistake('It is the other one: here running means are used, whatever the batch.')('evaluation mode')
 depends_on_others.mistake('In one of them the batch norm uses running means, and these don\'t know the batch.')('both')
 depends_on_others.mistake('Without batch norms that would be so.')('neither')
@@ -126,10 +163,16 @@ loss_of_four = Question('04_backprop', 'loss_of_four',
         'With ten classes it would be ln 10 = 2.30.',
         '−ln(1/4), in Python -math.log(1/4).'),
     why='It is −ln(1/4) = ln 4, about 1.386. If a training starts far above such a number, it has a bug.')
+
+# %% ../../nbs/56_questions.ipynb #6953e5d1
 loss_of_four.another(1.386)
+
+# %% ../../nbs/56_questions.ipynb #14203756
 loss_of_four.mistake('That is for ten classes.')(math.log(10))
 loss_of_four.mistake('That is the probability; the loss is −ln of it.')(0.25)
 loss_of_four.mistake('The sign is turned: a loss is never negative.')(-math.log(4))
+
+# %% ../../nbs/56_questions.ipynb #0dceae12
 loss_of_four.mistake('That is a logarithm to base 2. Take the natural one.')(2)
 loss_of_four.mistake('That is a logarithm to base 10. Take the natural one.')(math.log10(4))
 
@@ -142,8 +185,14 @@ step_downhill = Question('04_backprop', 'step_downhill',
         'With a slope of 5 it would be 3 − 0.1·5 = 2.5.',
         '3 − 0.1·(−2).'),
     why='The slope is negative: the loss sinks if the weight grows. So the step makes it larger, 3 + 0.2.')
+
+# %% ../../nbs/56_questions.ipynb #603c2b1f
 step_downhill.another(3.2001)
+
+# %% ../../nbs/56_questions.ipynb #6dc530d1
 step_downhill.mistake('That goes uphill. The step goes *against* the slope.')(2.8)
+
+# %% ../../nbs/56_questions.ipynb #da2bf278
 step_downhill.mistake('That is how far it goes. Where does it arrive?')(0.2)
 step_downhill.mistake('That is how far it would go the other way. Where does it arrive, and on which side?')(-0.2)
 step_downhill.mistake('And the learning rate? Only a tenth of the slope counts.')(5)
@@ -157,7 +206,11 @@ slopes_twice = Question('04_backprop', 'slopes_twice',
         'Slopes add up until they are cleared.',
         'The first 5 is still there.'),
     why='`backward` adds to what is there: 5 + 5. That is why each step needs a `zero_grad`.')
+
+# %% ../../nbs/56_questions.ipynb #dcf825a8
 slopes_twice.another(10.)
+
+# %% ../../nbs/56_questions.ipynb #09cea4f7
 slopes_twice.mistake('The new slopes don\'t replace the old ones. What is `zero_grad` there for?')(5)
 slopes_twice.mistake('They add up, they don\'t multiply.')(25)
 slopes_twice.mistake('Nobody has cleared them.')(0)
@@ -171,9 +224,15 @@ score_slope = Question('04_backprop', 'score_slope',
         'For the scores 2, 1, 0 with probabilities 0.665, 0.245, 0.090 and label 0, the first slope is 0.665 − 1.',
         'It is p − y. What is y for the right digit?'),
     why='p − y = 0.4 − 1. The score of the right digit has to grow, so the loss sinks with it.')
+
+# %% ../../nbs/56_questions.ipynb #418a221b
 score_slope.another(-0.6001)
+
+# %% ../../nbs/56_questions.ipynb #dbf2d410
 score_slope.mistake('The sign: does the loss grow or sink when the right score grows?')(0.6)
 score_slope.mistake('That is the slope for a digit that it is *not*. Here y is 1.')(0.4)
+
+# %% ../../nbs/56_questions.ipynb #af1c9427
 score_slope.mistake('That is p·(1 − p), the slope of a probability. A logarithm comes after it.')(0.24)
 score_slope.mistake('The sign is right. How much is missing from 0.4 to the y of the right digit?')(-0.4)
 
@@ -187,9 +246,15 @@ zero_start = Prediction('04_backprop', 'zero_start',
         'Between the layers all numbers are 0, so no weight of the second one moves. Its bias is multiplied by 1.'),
     why='The hidden numbers are 0, so the second layer\'s weights have slope 0. These weights are 0, so no slope gets '
         'past them. Only the last bias is left, and it learns how frequent each digit is.')
+
+# %% ../../nbs/56_questions.ipynb #97ebddbb
 for right in 'Last bias', '2.bias', 'last layer bias': zero_start.another(right)
+
+# %% ../../nbs/56_questions.ipynb #9697dd71
 zero_start.mistake('Then learning would begin. But each slope is a product, and most have a factor 0.')('all')
 zero_start.mistake('Nearly. But one tensor is multiplied by neither a weight nor a hidden number.')('none')
+
+# %% ../../nbs/56_questions.ipynb #0c64a67a
 zero_start.mistake('To get there, a slope has to pass the weights of the last layer, which are 0.')('first layer')
 zero_start.mistake('A weight of the last layer is multiplied by a hidden number, and those are 0.')('last layer')
 
@@ -203,11 +268,17 @@ ten_layers = Prediction('04_backprop', 'ten_layers',
         '2 to the power of the number of layers.'),
     why='Each layer halves them once more, and 2 to the power of 10 is 1,024. Slopes shrink in the same way, on their '
         'way back.')
+
+# %% ../../nbs/56_questions.ipynb #526f1a6f
 ten_layers.another(1000)
+
+# %% ../../nbs/56_questions.ipynb #b853f3cf
 ten_layers.mistake('The halves don\'t add up, they multiply: each layer halves what is left.')(20)
 ten_layers.mistake('Each of the ten layers halves once more.')(2)
-ten_layers.mistake('That is what is left of them. How many times smaller is that? Turn it round.')(1/1024)
 ten_layers.mistake('So many layers there are; each of them halves what is left.')(10)
+
+# %% ../../nbs/56_questions.ipynb #fbef008f
+ten_layers.mistake('That is what is left of them. How many times smaller is that? Turn it round.')(1/1024)
 ten_layers.mistake('Half of half is a quarter, and so on: it is a power of 2, not of 10.')(100)
 
 # %% ../../nbs/56_questions.ipynb #4f4c36b6
@@ -217,7 +288,11 @@ half_the_maps = Prediction('S6', 'half_the_maps', 'Each of the four convolutions
         'A convolution has weights for each pair of a map that comes in and a map that goes out.',
         'From 16 maps to 24 there are 16·24 kernels; from 8 to 12 there are 8·12.', '384 and 96: compare them.'),
     why='Half as many maps come in, and half as many go out: a half of a half.')
+
+# %% ../../nbs/56_questions.ipynb #c659667c
 half_the_maps.another(' C) ')
+
+# %% ../../nbs/56_questions.ipynb #4cfb3a17
 half_the_maps.mistake('Fewer maps need fewer kernels.')('a')
 half_the_maps.mistake('It would be, if only the maps that go out were halved. Those that come in are halved too.')('b')
 half_the_maps.mistake('So few are left if the maps are cut to about a third.')('d')
@@ -230,16 +305,25 @@ without_augmentation = Prediction('S6', 'without_augmentation', 'The same traini
         'What is easier to learn: the same images again and again, or each time a little changed?',
         'Who learns 20 answers by heart knows these 20. And the 21st?', 'Easier on one side, less use on the other.'),
     why='The network learns its 1,000 images by heart, and what it learned holds less for others.')
+
+# %% ../../nbs/56_questions.ipynb #3ddf0de4
 without_augmentation.another('C')
+
+# %% ../../nbs/56_questions.ipynb #d9130cc1
 without_augmentation.mistake('It would be, if the training images were all that counts. New ones look different.')('a')
 without_augmentation.mistake('The same images again and again are easier to learn than changed ones.')('b')
 without_augmentation.mistake('It is the other way round: what is easier to learn is of less use elsewhere.')('d')
 
+# %% ../../nbs/56_questions.ipynb #7185c541
 read_a_letter = Prediction('S6', 'read_a_letter', 'You draw the letter A. What does the network answer?\na) nothing   '
     'b) that it is no digit   c) one of the ten digits   d) an error', answer='c', hints=(
         'How many scores come out of it?', 'Ten scores always have a largest one.', 'There is no eleventh class.'),
     why='It has ten scores and no way to say "none of them", and it is often sure of what it says.')
+
+# %% ../../nbs/56_questions.ipynb #031ab130
 read_a_letter.another('C')
+
+# %% ../../nbs/56_questions.ipynb #89c09525
 read_a_letter.mistake('It is a formula: for any image, ten scores come out.')('a')
 read_a_letter.mistake('Nobody has taught it what is no digit; it has ten answers only.')('b')
 read_a_letter.mistake('For the network, any 28×28 numbers are an image.')('d')

@@ -22,6 +22,7 @@ _PARTS = {'half': 2, 'halve': 2, 'quarter': 4} | {name: i for i, name in enumera
 _COUNTS = {name: i for names in (_UNITS, _ORDINALS) for i, name in enumerate(names)} | {
     name: 10*i for i, name in enumerate(_TENS, start=2)} | {'a hundred': 100, 'a thousand': 1000}
 
+# %% ../../nbs/68_readings.ipynb #e3c94c1b
 def _in_digits(text: str) -> str:
     "A text in small letters, with its number words in digits: 'the sixth' becomes 'the 6', 'a tenth' '1/10'."
     text = re.sub('[−–]', '-', text.lower()).replace('minus', '-').replace('per cent', 'percent')
@@ -49,6 +50,7 @@ def _value(part: ast.AST) -> float:
         return getattr(math, part.func.id)(*map(_value, part.args))
     raise ValueError(f'{type(part).__name__} is not part of a sum: only numbers, + - * / **, log and sqrt are')
 
+# %% ../../nbs/68_readings.ipynb #d8fe7bff
 def _worked_out(text: str) -> float | None:
     "What a sum in digits comes to; None if it isn't one."
     text = re.sub(r'(?<=\d) *x *(?=\d)|[×·]', '*', text).replace('÷', '/')
@@ -64,6 +66,8 @@ _AROUND_NUMBERS = frozenset(
     'ends epoch epochs equals exactly floats gives goes going image images in is it its l lands larger last left line '
     'many more nats nd no number numbers of on only out parameters percent pixel pixels places px rd roughly s side '
     'smaller st steps th than that the them then there times to w weight will x zeros'.split())
+
+# %% ../../nbs/68_readings.ipynb #89d7a3a4
 _CHANGING = frozenset(
     'above after almost anything before below between but by doesn don either except fewer half hardly if isn least '
     'less log ln minus more most nearly neither never non nor not or over plus square than t third twice under unless '
@@ -73,6 +77,7 @@ _BYTES = {'b': 1, 'kib': 1024, 'kb': 1000, 'mib': 2**20, 'mb': 10**6}
 # %% ../../nbs/68_readings.ipynb #ec1b1952
 _NUMBER = r"(?:\d{1,3}(?:[ ,.'_]\d{3})+|\d*[.,]?\d+)"
 
+# %% ../../nbs/68_readings.ipynb #eaaaa533
 def _numbers_in(text: str, task: str = '') -> list[float]: # Empty if it holds no number, or other things too
     "What a text in digits with one number in it can mean; `task` tells which words and which percents are in place."
     asked = frozenset(re.findall(r'[^\W\d_]+', task.lower()))
@@ -114,6 +119,7 @@ _AROUND_LETTERS = frozenset('answer choice curve is it letter my network number 
 _AROUND_WORDS = frozenset('a an be before data has have in is it just loss mode of only s than the to was will'.split())
 _SMALL = frozenset('a about an and as be image images is it its just of on one ones that the to will'.split())
 
+# %% ../../nbs/68_readings.ipynb #031d6a29
 def _squeezed(text: str, without: Set = frozenset()) -> str:
     "The words of a text, with what is neither letter nor number left out, and without some words."
     return ' '.join(word for word in re.findall(r'[^\W_]+', text.lower()) if word not in without)
@@ -144,6 +150,7 @@ def _choice(text: str, choices: Mapping[str, str], letters: Set = frozenset()) -
 _SIGNS = {r'(below|under|less than|smaller than|<) *(zero|0)\b': 'negative',
           r'(above|over|more than|larger than|greater than|>) *(zero|0)\b': 'positive'}
 
+# %% ../../nbs/68_readings.ipynb #00ea20e5
 def _word(text: str, known: Sequence[str]) -> str:
     "The one of some known words that a text means, or the beginning of which it is; else the text."
     said = text.lower()
@@ -169,6 +176,7 @@ def _line_number(text: str, labels: Set) -> str:
     found = {*re.findall(r'(?<![\w.,-])\d+(?=st|nd|rd|th|\b)(?![.,]\d)', said), *[last]*('last' in words)}
     return found.pop() if len(found) == 1 and found <= labels else ''
 
+# %% ../../nbs/68_readings.ipynb #e32b7c30
 def _numbers_meant(answer: str, chosen: str, choices: Mapping[str, str], task: str) -> list[float]:
     "See `readings`, for a number or the number of a line."
     text, labels = _in_digits(answer), {label for label in choices if label.isdigit()}

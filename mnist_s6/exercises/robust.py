@@ -26,11 +26,17 @@ sure_of_letters = Prediction('62_unknown', 'sure_of_letters', 'The network that 
         'Some letters look like a digit, as O and I do, and some like none, as K does.',
         'It lies between 40 and 60.'),
     why='It was never shown anything but digits, so it learned what tells a 4 from a 9, and not what makes a digit.')
+
+# %% ../../nbs/64_robust.ipynb #49d08e25
 sure_of_letters.another(45)
+
+# %% ../../nbs/64_robust.ipynb #a6ac9422
 sure_of_letters.mistake('It has no way to say that a letter is none of the ten, and many letters share their strokes '
                         'with a digit.')(0)
 sure_of_letters.mistake('So bad it isn\'t: many letters do leave it in doubt.')(100)
 sure_of_letters.mistake('That would be so if it were rarely fooled, but it is fooled more often.')(10)
+
+# %% ../../nbs/64_robust.ipynb #bc99284f
 sure_of_letters.mistake('The share is right, but percent are asked for.')(0.5)
 
 # %% ../../nbs/64_robust.ipynb #7dd66be9
@@ -53,6 +59,8 @@ def chance_to_tell(known: torch.Tensor, unknown: torch.Tensor) -> float:
     for digit in known.tolist():
         for other in unknown.tolist(): wins += (other > digit) + (other == digit)/2
     return wins/(len(known)*len(unknown))
+
+# %% ../../nbs/64_robust.ipynb #aa663470
 @chance_to_tell.another
 def _(known, unknown):
     from mnist_s6.unknown import auroc
@@ -63,20 +71,27 @@ def _duels(known: torch.Tensor, unknown: torch.Tensor) -> tuple[torch.Tensor, to
     "In which pairs the other picture is above, and in which there is a tie."
     return unknown > known[:, None], unknown == known[:, None]
 
+# %% ../../nbs/64_robust.ipynb #cd9688a2
 _not_so = chance_to_tell.mistake   # decorates a wrong answer
 
 @_not_so('You count how often the digit has the higher score. Turn the comparison round.')
 def _(known, unknown): above, tie = _duels(known, unknown); return 1 - (above + tie/2).mean().item()
+
+# %% ../../nbs/64_robust.ipynb #b4c0c17a
 @_not_so('A tie counts nothing with you. It should count half.')
 def _(known, unknown): return _duels(known, unknown)[0].float().mean().item()
 @_not_so('A tie counts as a win with you. It should count half.')
 def _(known, unknown): above, tie = _duels(known, unknown); return (above | tie).float().mean().item()
+
+# %% ../../nbs/64_robust.ipynb #bc16c949
 @_not_so('That is the number of wins. Divide by the number of pairs.')
 def _(known, unknown): above, tie = _duels(known, unknown); return (above + tie/2).sum().item()
 @_not_so('You divide by the number of digits. Divide by the number of pairs.')
 def _(known, unknown): above, tie = _duels(known, unknown); return (above + tie/2).sum().item()/len(known)
 @_not_so('You divide by the number of other pictures. Divide by the number of pairs.')
 def _(known, unknown): above, tie = _duels(known, unknown); return (above + tie/2).sum().item()/len(unknown)
+
+# %% ../../nbs/64_robust.ipynb #81813b70
 @_not_so('You compare the two means. Let each digit meet each other picture.')
 def _(known, unknown): return float(unknown.mean() > known.mean())
 
@@ -87,6 +102,7 @@ def _limit_inputs(seed: int) -> list[tuple]:
     return [(torch.tensor([0.6, 0.9, 0.5, 0.8]), 0.25), (torch.tensor([0.9, 0.4, 0.8, 0.7, 0.2, 0.95]), 0.5),
             (sure, 0.1)]
 
+# %% ../../nbs/64_robust.ipynb #0d5eff41
 @_unknown(_limit_inputs, (
     'Which images would you refuse first? Put them in that order.',
     'Of 0.6, 0.9, 0.5, 0.8, a quarter is one image: 0.5 goes, and the lowest that stays is 0.6.',
@@ -96,6 +112,8 @@ def _limit_inputs(seed: int) -> list[tuple]:
 def limit_for(confidences: torch.Tensor, share: float) -> float:
     "The lowest confidence that is still answered, if such a share of the images is refused: the least sure ones."
     return confidences.sort().values[round(share*len(confidences))].item()
+
+# %% ../../nbs/64_robust.ipynb #1d4e5cb7
 @limit_for.another
 def _(confidences, share):
     return sorted(confidences.tolist())[int(share*len(confidences) + 0.5):][0]
@@ -105,19 +123,26 @@ def _ranked(confidences: torch.Tensor, share: float, past: int = 0, descending: 
     "The confidence at the place of the share, or so many places past it."
     return confidences.sort(descending=descending).values[round(share*len(confidences)) + past].item()
 
+# %% ../../nbs/64_robust.ipynb #26f79909
 @limit_for.mistake('That is the surest of those that are refused. The next one up is the lowest that is answered.')
 def _(confidences, share): return _ranked(confidences, share, -1)
-@limit_for.mistake('That is between two confidences. As a limit it works, but the lowest that is *answered* is '
-                   'asked for.')
-def _(confidences, share): return confidences.quantile(share).item()
 @limit_for.mistake('One too far: count the places from 0.')
 def _(confidences, share): return _ranked(confidences, share, 1)
+
+# %% ../../nbs/64_robust.ipynb #7345124d
 @limit_for.mistake('You refuse the surest ones. Sort the other way.')
 def _(confidences, share): return _ranked(confidences, share, descending=True)
 @limit_for.mistake('They have to be sorted first.')
 def _(confidences, share): return confidences[round(share*len(confidences))].item()
+
+# %% ../../nbs/64_robust.ipynb #dc6bbd23
+@limit_for.mistake('That is between two confidences. As a limit it works, but the lowest that is *answered* is '
+                   'asked for.')
+def _(confidences, share): return confidences.quantile(share).item()
 @limit_for.mistake('You go so far from the lowest *value* to the highest. Count images, not values.')
 def _(confidences, share): return torch.lerp(confidences.min(), confidences.max(), share).item()
+
+# %% ../../nbs/64_robust.ipynb #e7e7d989
 @limit_for.mistake('That is the number of images that are refused. Their confidence is asked for.')
 def _(confidences, share): return round(share*len(confidences))
 
@@ -126,6 +151,7 @@ def slipping_curve(refused: float) -> float: # Both in %
     "How many letters slip through, if so many digits are refused: drawn by a formula."
     return 90/(1 + refused/2)
 
+# %% ../../nbs/64_robust.ipynb #a92c046c
 def _slipping_picture() -> 'Figure':
     "The curve."
     from matplotlib.figure import Figure
@@ -145,9 +171,15 @@ read_what_slips = Question('62_unknown', 'read_what_slips', 'At most 30% of the 
         'With 1% of the digits refused, 60% of the letters slip through, so that is not enough.',
         'Go along the line at 30% until it meets the curve, and from there straight down.'),
     why='Further left, more than 30% slip through; further right it costs more digits than it has to.')
+
+# %% ../../nbs/64_robust.ipynb #c89b32e6
 read_what_slips.another(4.)
+
+# %% ../../nbs/64_robust.ipynb #e6fa1c9e
 read_what_slips.mistake('There, 60% of the letters slip through. More digits have to be refused.')(1)
 read_what_slips.mistake('That is enough, but less would be enough too: look for the least.')(10)
+
+# %% ../../nbs/64_robust.ipynb #f1d20f32
 read_what_slips.mistake('That is the limit itself. Read the other axis.')(30)
 read_what_slips.mistake('That is how many letters are stopped. How many digits does it cost?')(70)
 read_what_slips.mistake('The place is right, but percent are asked for, as the axis has them.')(0.04)
@@ -157,6 +189,7 @@ def _square_inputs(seed: int) -> list[tuple]:
     images = 0.1 + 0.9*torch.rand(3, 8, 8, generator=torch.Generator().manual_seed(seed))
     return [(torch.ones(1, 3, 4), 0, 1, 2), (torch.ones(2, 4, 4), 1, 0, 2), (images, 4, 1, 3)]
 
+# %% ../../nbs/64_robust.ipynb #891a852a
 @_stress(_square_inputs, (
     'Make a copy, and set a part of it: which rows, and which columns?',
     'With top 0, left 1 and side 2, rows 0 and 1 are black in columns 1 and 2.',
@@ -168,6 +201,8 @@ def hide_square(images: torch.Tensor, top: int, left: int, side: int) -> torch.T
     hidden = images.clone()
     hidden[:, top:top + side, left:left + side] = 0
     return hidden
+
+# %% ../../nbs/64_robust.ipynb #ce59ffb7
 @hide_square.another
 def _(images, top, left, side):
     rows, columns = torch.arange(images.shape[1]), torch.arange(images.shape[2])
@@ -180,16 +215,23 @@ def _squared(images: torch.Tensor, rows: slice, columns: slice, value: float = 0
     copy = images.clone(); copy[:, rows, columns] = value
     return copy
 
+# %% ../../nbs/64_robust.ipynb #9fd06425
 @hide_square.mistake('The result is right, but the images themselves are changed too. Work on a copy: `clone`.')
 def _(images, top, left, side): images[:, top:top + side, left:left + side] = 0; return images
+
+# %% ../../nbs/64_robust.ipynb #12ea209b
 @hide_square.mistake('Rows and columns are swapped: the first place after the image is its row.')
 def _(images, top, left, side): return _squared(images, slice(left, left + side), slice(top, top + side))
 @hide_square.mistake('One row and one column too many: a slice ends before its last number.')
 def _(images, top, left, side): return _squared(images, slice(top, top + side + 1), slice(left, left + side + 1))
+
+# %% ../../nbs/64_robust.ipynb #8c8a5ace
 @hide_square.mistake('Black is 0. Yours is white.')
 def _(images, top, left, side): return _squared(images, slice(top, top + side), slice(left, left + side), 1.)
 @hide_square.mistake('You kept the square, and blacked out all the rest.')
 def _(images, top, left, side): return images - hide_square.answer(images, top, left, side)
+
+# %% ../../nbs/64_robust.ipynb #6a98d90b
 @hide_square.mistake('Only the first image has a square. All of them should.')
 def _(images, top, left, side): return torch.cat([hide_square.answer(images[:1], top, left, side), images[1:]])
 
@@ -202,7 +244,11 @@ what_shifts_buy = Prediction('63_stress', 'what_shifts_buy', 'A network is train
         'Has it ever seen a turned digit? Has the other network?',
         'It has learned nothing about turning, good or bad.'),
     why='An augmentation teaches its own kind of change. Turned digits are as new to it as they were before.')
+
+# %% ../../nbs/64_robust.ipynb #4bc6e96f
 what_shifts_buy.another('C')
+
+# %% ../../nbs/64_robust.ipynb #db2cbec4
 what_shifts_buy.mistake('It has learned that place doesn\'t count. That says nothing about angles.')('a')
 what_shifts_buy.mistake('A part of it would be plausible, but a shifted digit stands as upright as before.')('b')
 what_shifts_buy.mistake('It did not forget how an upright digit looks, and the other one has seen no '

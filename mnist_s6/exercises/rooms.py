@@ -21,8 +21,7 @@ def _hunt(name: str, task: str, code: str, answer: int, why: str, hints: Sequenc
     return question
 
 # %% ../../nbs/55_rooms.ipynb #6decdf2b
-bug_in_loop = _hunt('bug_in_loop', 'The loss sinks, but not as far as it could. Which line is to blame? '
-                    'Its number?', '''\
+_LOOP = '''\
 torch.manual_seed(0)
 features = nn.Sequential(nn.Conv2d(1, 8, 5), nn.ReLU(), nn.MaxPool2d(4), nn.Flatten())   # to (N, 288)
 head = nn.Linear(288, 10)
@@ -31,7 +30,11 @@ for step in range(10):
     loss = F.cross_entropy(head(features(images)), labels)
     optimizer.zero_grad()
     loss.backward()
-    optimizer.step()''', 4,
+    optimizer.step()'''
+
+# %% ../../nbs/55_rooms.ipynb #bae64c84
+bug_in_loop = _hunt('bug_in_loop', 'The loss sinks, but not as far as it could. Which line is to blame? '
+                    'Its number?', _LOOP, 4,
     'The optimizer knows only the head. The kernels of `features` get slopes, and nobody moves them.', (
     'Which numbers should learn, and who moves them?',
     'There are 8·25 + 8 + 288·10 + 10 = 3,098 parameters. How many of them has the optimizer been given?',
@@ -42,8 +45,7 @@ for step in range(10):
     line_7='Slopes may be cleared at any time between one step and the next `backward`.')
 
 # %% ../../nbs/55_rooms.ipynb #47f87993
-bug_in_regression = _hunt('bug_in_regression', 'A network should tell how much ink is in an image. It answers nearly '
-                          'the same for all of them. Which line is to blame?', '''\
+_REGRESSION = '''\
 torch.manual_seed(0)
 ink = images.mean((1, 2, 3))                              # (N,)
 model = nn.Sequential(nn.Flatten(), nn.Linear(784, 1))    # to (N, 1)
@@ -52,7 +54,11 @@ for step in range(200):
     loss = F.mse_loss(model(images), ink)
     loss.backward()
     optimizer.step()
-    optimizer.zero_grad()''', 6,
+    optimizer.zero_grad()'''
+
+# %% ../../nbs/55_rooms.ipynb #4655b082
+bug_in_regression = _hunt('bug_in_regression', 'A network should tell how much ink is in an image. It answers nearly '
+                          'the same for all of them. Which line is to blame?', _REGRESSION, 6,
     '(N, 1) minus (N,) is (N, N): each answer is compared with the ink of all images, and the '
     'mean is the best answer. PyTorch warns of it, once. `model(images)[:, 0]` has the right shape.', (
     'Write the shape beside each value.',
@@ -64,8 +70,7 @@ for step in range(200):
     line_9='Clearing after the step is as good as clearing before `backward`.')
 
 # %% ../../nbs/55_rooms.ipynb #2c826a38
-bug_in_forward = _hunt('bug_in_forward', 'In evaluation mode, an image gets other logits at each call. '
-                       'Which line is to blame?', '''\
+_FORWARD = '''\
 class Network(nn.Module):
     def __init__(self):
         super().__init__()
@@ -73,7 +78,11 @@ class Network(nn.Module):
     def forward(self, images):                    # (N, 1, 28, 28)
         x = self.norm(self.hidden(images.flatten(1)))    # (N, 64)
         x = F.dropout(F.relu(x), 0.5)
-        return self.output(x)                     # (N, 10)''', 7, 'The function `F.dropout` doesn\'t know the mode '
+        return self.output(x)                     # (N, 10)'''
+
+# %% ../../nbs/55_rooms.ipynb #9887b921
+bug_in_forward = _hunt('bug_in_forward', 'In evaluation mode, an image gets other logits at each call. '
+                       'Which line is to blame?', _FORWARD, 7, 'The function `F.dropout` doesn\'t know the mode '
     'and drops always. Either write `F.dropout(x, 0.5, self.training)`, or make an `nn.Dropout` in `__init__`.', (
     'What in this network depends on chance?',
     '`eval()` sets `training` to False in each module. What is no module can\'t know of it.',
@@ -83,14 +92,17 @@ class Network(nn.Module):
     line_8='A linear layer gives the same for the same.')
 
 # %% ../../nbs/55_rooms.ipynb #b56f6817
-bug_in_split = _hunt('bug_in_split', 'The validation accuracy is far better than that on new images. '
-                     'Which line comes too early?', '''\
+_SPLIT = '''\
 images = pictures[:, None].float()/255                                 # (1000, 1, 28, 28)
 images = (images - 0.1307)/0.3081
 which = torch.arange(len(images))                                      # which picture it is
 images, which = torch.cat([images, images.roll(1, 3)]), which.repeat(2)   # each once more, shifted
 order = torch.randperm(len(images))
-training, validation = order[:1600], order[1600:]''', 4,
+training, validation = order[:1600], order[1600:]'''
+
+# %% ../../nbs/55_rooms.ipynb #77ee7372
+bug_in_split = _hunt('bug_in_split', 'The validation accuracy is far better than that on new images. '
+                     'Which line comes too early?', _SPLIT, 4,
     'First split, then augment. Here most validation images have a '
     'twin among the training images, only a pixel aside, and twins aren\'t new.', (
     'Validation images have to be new to the network. Are they?',
@@ -102,8 +114,7 @@ training, validation = order[:1600], order[1600:]''', 4,
     line_6='A split into 1,600 and 400 is fine, if no image is on both sides.')
 
 # %% ../../nbs/55_rooms.ipynb #97b11aa0
-bug_in_schedule = _hunt('bug_in_schedule', 'The rate is to be a tenth after five epochs. But the network stops '
-                        'learning in the first. Which line is to blame?', '''\
+_SCHEDULE = '''\
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size=5, gamma=0.1)
 rates = []
@@ -112,7 +123,11 @@ for epoch in range(10):
         loss = F.cross_entropy(model(images), labels)
         optimizer.zero_grad(); loss.backward(); optimizer.step()
         scheduler.step()
-    rates.append(optimizer.param_groups[0]['lr'])''', 8,
+    rates.append(optimizer.param_groups[0]['lr'])'''
+
+# %% ../../nbs/55_rooms.ipynb #856bb45b
+bug_in_schedule = _hunt('bug_in_schedule', 'The rate is to be a tenth after five epochs. But the network stops '
+                        'learning in the first. Which line is to blame?', _SCHEDULE, 8,
     'A scheduler counts its own steps. Here it makes one for each batch, so '
     'after 20 batches the rate is a ten-thousandth of what it was. It belongs after the inner loop.', (
     'Print the rate after each epoch.',
@@ -145,6 +160,8 @@ room_1 = _room(1, 'Loss and accuracy: the loss falls for a few steps, and then i
     'The slopes of the second step are the sum of two steps\', since nobody has cleared them.', (
     'The steps get longer and longer. What is a step made of?',
     'A step is the rate times the slopes. The rate is fixed.'))
+
+# %% ../../nbs/55_rooms.ipynb #41a17a0e
 room_2 = _room(2, 'The loss stands still, from the first step to the last.', {
     'the learning rate': 'A better rate moves nothing either, if the optimizer moves other weights.',
     'the pixels\' mean': 'It is 0, as it should be. And even bad pixels would let the loss move a little.',
@@ -153,6 +170,8 @@ room_2 = _room(2, 'The loss stands still, from the first step to the last.', {
     'No weight of this network moves: the optimizer holds those of an older one.', (
     'If nothing changes, what may have stayed as it was?',
     'Compare a weight before and after a step.'))
+
+# %% ../../nbs/55_rooms.ipynb #c29a78d8
 room_3 = _room(3, 'It learns, but the loss stays far from 0.', {
     'more images': 'More images help a network that learns its own by heart. This one can\'t even do that.',
     'can it fit ten images?': '',
@@ -171,6 +190,8 @@ room_4 = _room(4, 'It reads some digits well, and never answers some others.', {
     'No logit is negative. Something has cut them off.', (
     'What would the network have to say, to speak against a digit?',
     'A logit of −5 says: surely not this one.'))
+
+# %% ../../nbs/55_rooms.ipynb #3785a3c3
 room_5 = _room(5, 'The loss leaps up and down, and in the end all answers are the same digit.', {
     'the labels of the first batch': '',
     'the number of parameters': 'It is as it should be.',
@@ -179,6 +200,8 @@ room_5 = _room(5, 'The loss leaps up and down, and in the end all answers are th
     'They are all the same: the images come digit by digit.', (
     'When does the loss leap? Count the steps from one leap to the next.',
     'Within one folder, what is the cheapest answer? And at the beginning of the next one?'))
+
+# %% ../../nbs/55_rooms.ipynb #c78bb164
 room_6 = _room(6, 'The loss goes to 2.303 and stays there.', {
     'do the weights move?': 'They move, and the loss moves a little too. But where to?',
     'the learning rate': 'It is one that works. A rate doesn\'t bring a loss to just ln 10.',
@@ -197,6 +220,8 @@ room_7 = _room(7, 'It learns, but a friend\'s network of the same layers is bett
     'There are too few: the layers in the list aren\'t counted, so no optimizer gets them.', (
     'The layers are there, and they are used. Are they learned?',
     'Count on paper what the layers should hold, and compare.'))
+
+# %% ../../nbs/55_rooms.ipynb #d8b827d6
 room_8 = _room(8, 'On 2,000 images at once it reads nearly all; one by one, far fewer.', {
     'the labels\' order': 'The same labels are compared in both cases.',
     'the training loss': 'It is low. The training was a sound one.',
@@ -205,6 +230,8 @@ room_8 = _room(8, 'On 2,000 images at once it reads nearly all; one by one, far 
     'An image\'s logits depend on its company. Batch norm still takes the batch\'s own mean.', (
     'The images are the same, and so is the network. What is not?',
     'Take one image. Which things may its logits depend on?'))
+
+# %% ../../nbs/55_rooms.ipynb #4354bc3b
 room_9 = _room(9, 'The accuracy is fine, and nothing looks wrong.', {
     'the accuracy, with more digits': 'The difference is within the spread of seeds, so it tells nothing.',
     '`model.training` at each step': '',
@@ -224,6 +251,8 @@ room_10 = _room(10, 'The smaller the batch, the fewer are right; alone, one in t
     'They don\'t: those of a digit over the whole batch do.', (
     'If the logits are as they should be, what is done to them?',
     'Ten probabilities of one image sum to 1. Do these?'))
+
+# %% ../../nbs/55_rooms.ipynb #12203ea8
 room_11 = _room(11, 'Validation is far worse than training.', {
     'fewer parameters': 'It looks like learning by heart, and it isn\'t. Check first that the number can be trusted.',
     'evaluate once more, is it the same?': '',
@@ -232,6 +261,8 @@ room_11 = _room(11, 'Validation is far worse than training.', {
     'It is another number each time, and nothing in an evaluation should depend on chance.', (
     'Can this number be trusted?',
     'What would you do with a thermometer that you don\'t trust?'))
+
+# %% ../../nbs/55_rooms.ipynb #64c0b643
 room_12 = _room(12, 'In validation all was well. On the pictures of another program it fails.', {
     'a longer training': 'The network is good at what it has learned. These pictures are something else.',
     'do the weights move?': 'Nothing is learned here any more.',

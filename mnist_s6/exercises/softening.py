@@ -23,6 +23,7 @@ def _loss_inputs(seed: int) -> list[tuple]:
     return [(torch.tensor([[2., 0.]]), torch.tensor([[0.25, 0.75]])),
             (torch.randn(4, 3, generator=generator)*2, targets)]
 
+# %% ../../nbs/72_softening.ipynb #5a0c95b3
 @_exercise(_loss_inputs, (
     'Each digit has its −ln of the probability that the network gives. How much does each of them count?',
     'With the probabilities 0.6, 0.3, 0.1 and the target 0.7, 0.1, 0.2: 0.7·0.511 + 0.1·1.204 + 0.2·2.303 = 0.938.',
@@ -31,6 +32,8 @@ def _loss_inputs(seed: int) -> list[tuple]:
 def soft_cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     "The mean over images of Σ target·(−ln probability); logits and targets are (N, C), and each target sums to 1."
     return -(targets*logits.log_softmax(1)).sum(1).mean()
+
+# %% ../../nbs/72_softening.ipynb #4cbdbc34
 @soft_cross_entropy.another
 def _(logits, targets): return (logits.logsumexp(1) - (targets*logits).sum(1)).mean()
 
@@ -41,19 +44,27 @@ def _(logits, targets): return -(targets*logits.log_softmax(1)).mean()
 def _(logits, targets): return -(targets*logits.log_softmax(1)).sum()
 @soft_cross_entropy.mistake('The sign is turned: such a loss is never below 0.')
 def _(logits, targets): return (targets*logits.log_softmax(1)).sum(1).mean()
+
+# %% ../../nbs/72_softening.ipynb #1b2c9923
 @soft_cross_entropy.mistake('Only the most probable digit of each target counts in yours, as if it were a label.')
 def _(logits, targets): return F.cross_entropy(logits, targets.argmax(1))
 @soft_cross_entropy.mistake('You took the scores themselves. Make probabilities of them first, and then logarithms.')
 def _(logits, targets): return -(targets*logits).sum(1).mean()
 @soft_cross_entropy.mistake('Student and teacher are swapped: the logarithm is that of the network\'s probabilities.')
 def _(logits, targets): return -(logits.softmax(1)*targets.clamp(min=1e-12).log()).sum(1).mean()
+
+# %% ../../nbs/72_softening.ipynb #1ef60171
 @soft_cross_entropy.mistake('You took the targets\' own doubt away from it. That is a distance (of Kullback and '
                             'Leibler), with the same slopes, but not the loss.')
 def _(logits, targets): return F.kl_div(logits.log_softmax(1), targets, reduction='batchmean')
+
+# %% ../../nbs/72_softening.ipynb #263fbabd
 @soft_cross_entropy.mistake('Your softmax goes over the images. It has to go over the digits, dimension 1.')
 def _(logits, targets): return -(targets*logits.log_softmax(0)).sum(1).mean()
 @soft_cross_entropy.mistake('The softmax is taken twice: you gave probabilities to a function that wants logits.')
 def _(logits, targets): return F.cross_entropy(logits.softmax(1), targets)
+
+# %% ../../nbs/72_softening.ipynb #aa35126c
 @soft_cross_entropy.mistake('That is a mean of squares. It is the logarithm that makes a sure mistake expensive.')
 def _(logits, targets): return (logits.softmax(1) - targets).square().sum(1).mean()
 
@@ -63,6 +74,7 @@ def _mixing_inputs(seed: int) -> list[tuple]:
     soft = torch.randn(4, 5, generator=generator).softmax(1)
     return [(torch.tensor([[0.7, 0.1, 0.2]]), torch.tensor([0]), 0.9), (soft, torch.tensor([4, 0, 2, 2]), 0.25)]
 
+# %% ../../nbs/72_softening.ipynb #ddf7613b
 @_exercise(_mixing_inputs, (
     'What would the target be with weight 0, and what with weight 1?',
     'The teachers say 0.7, 0.1, 0.2, the label is 0, the weight 0.9: 0.9·0.7 + 0.1·1 = 0.73, then 0.09 and 0.18.',
@@ -71,6 +83,8 @@ def _mixing_inputs(seed: int) -> list[tuple]:
 def mixed_target(soft: torch.Tensor, labels: torch.Tensor, weight: float) -> torch.Tensor:
     "`weight` times what the teachers say (N, C), and the rest for the label (N,): targets (N, C)."
     return weight*soft + (1 - weight)*F.one_hot(labels, soft.shape[1])
+
+# %% ../../nbs/72_softening.ipynb #52f95f59
 @mixed_target.another
 def _(soft, labels, weight):
     targets = weight*soft
@@ -84,12 +98,16 @@ def _(soft, labels, weight): return (1 - weight)*soft + weight*F.one_hot(labels,
 def _(soft, labels, weight): return weight*soft + F.one_hot(labels, soft.shape[1])
 @mixed_target.mistake('The label is missing.')
 def _(soft, labels, weight): return weight*soft
+
+# %% ../../nbs/72_softening.ipynb #c64a4bb9
 @mixed_target.mistake('The rest was spread over all digits, as label smoothing does. It belongs to the label.')
 def _(soft, labels, weight): return weight*soft + (1 - weight)/soft.shape[1]
 @mixed_target.mistake('`[:, labels]` takes these columns of every row. Pair rows and labels: `[arange(N), labels]`.')
 def _(soft, labels, weight):
     targets = weight*soft; targets[:, labels] += 1 - weight
     return targets
+
+# %% ../../nbs/72_softening.ipynb #690b3030
 @mixed_target.mistake('The numbers are right, but you changed the targets that were given. Make new ones.')
 def _(soft, labels, weight):
     soft *= weight; soft[torch.arange(len(labels)), labels] += 1 - weight

@@ -23,12 +23,18 @@ half_as_wide = Prediction('07_truth', 'half_as_wide', 'How many times as many te
         'The deviation is √(share · (1 − share)/n). Where does n stand in it?',
         'Nine times as many images make it a third as wide.', 'It is the number whose root is 2.'),
     why='The width shrinks with the root of the number of images, so each further digit costs a hundred times as many.')
+
+# %% ../../nbs/54_truth.ipynb #4c219839
 half_as_wide.another(4.)
+
+# %% ../../nbs/54_truth.ipynb #12fb7450
 half_as_wide.mistake('Twice as many images make it narrower by the root of 2 only, to 71%.')(2)
 half_as_wide.mistake('That would make it a quarter as wide.')(16)
+half_as_wide.mistake('That is the root of 2. Turn it round: of which number is 2 the root?')(1.41)
+
+# %% ../../nbs/54_truth.ipynb #5dff11d1
 half_as_wide.mistake('That is the number of images. How many *times* as many is that?')(40_000)
 half_as_wide.mistake('Fewer images tell less, so the interval would be wider.')(0.5)
-half_as_wide.mistake('That is the root of 2. Turn it round: of which number is 2 the root?')(1.41)
 
 # %% ../../nbs/54_truth.ipynb #f4f6cda0
 def _counts(seed: int) -> list[tuple]:
@@ -49,6 +55,8 @@ def wilson(correct: int, n: int) -> tuple[float, float]:
     middle = (share + z*z/(2*n))/(1 + z*z/n)
     half = z*math.sqrt(share*(1 - share)/n + z*z/(4*n*n))/(1 + z*z/n)
     return middle - half, middle + half
+
+# %% ../../nbs/54_truth.ipynb #3a2ecaf9
 @wilson.another
 def _(correct, n):
     extra = 1.96**2/n
@@ -65,6 +73,7 @@ def _interval(correct: int, n: int, z: float = 1.96, shift: float = 1., divide_h
     half = z*math.sqrt(share*(1 - share)/n + extra*z*z/n**2)/(below if divide_half else 1)
     return middle - half, middle + half
 
+# %% ../../nbs/54_truth.ipynb #e2c71a74
 @wilson.mistake('That is the plain interval. For 10 of 10 it says from 1 to 1, and ten images prove nothing '
                          'like that.')
 def _(correct, n):
@@ -74,22 +83,26 @@ def _(correct, n):
 def _(correct, n):
     half = 1.96*math.sqrt(correct/n*(1 - correct/n)/n)
     return max(0., correct/n - half), min(1., correct/n + half)
-@wilson.mistake('That is the middle and the half. The two ends are asked for.')
-def _(correct, n): low, high = _interval(correct, n); return (low + high)/2, (high - low)/2
-@wilson.mistake('`z*z/2*n` multiplies by n. z²/(2n) is `z*z/(2*n)`.')
-def _(correct, n): return _interval(correct, n, shift=n*n)
 
-# %% ../../nbs/54_truth.ipynb #13ea629f
+# %% ../../nbs/54_truth.ipynb #a6dee950
 @wilson.mistake('Nearly: 95% of a bell curve lie within 1.96 deviations, and you took 2.')
 def _(correct, n): return _interval(correct, n, z=2)
 @wilson.mistake('With 1.645, 5% are left at each end, so that is a level of 90%. Take 1.96.')
 def _(correct, n): return _interval(correct, n, z=1.645)
+
+# %% ../../nbs/54_truth.ipynb #6cd68b3a
+@wilson.mistake('The middle lacks z²/(2n), which pulls it towards one half.')
+def _(correct, n): return _interval(correct, n, shift=0)
+@wilson.mistake('`z*z/2*n` multiplies by n. z²/(2n) is `z*z/(2*n)`.')
+def _(correct, n): return _interval(correct, n, shift=n*n)
 @wilson.mistake('The half is to be divided by 1 + z²/n as well, not only the middle.')
 def _(correct, n): return _interval(correct, n, divide_half=False)
 @wilson.mistake('In the root it is z²/(4n²): both 4 and n squared.')
 def _(correct, n): return _interval(correct, n, extra=0.25*n)
-@wilson.mistake('The middle lacks z²/(2n), which pulls it towards one half.')
-def _(correct, n): return _interval(correct, n, shift=0)
+
+# %% ../../nbs/54_truth.ipynb #a2b275d4
+@wilson.mistake('That is the middle and the half. The two ends are asked for.')
+def _(correct, n): low, high = _interval(correct, n); return (low + high)/2, (high - low)/2
 @wilson.mistake('That is in percent. The ends lie between 0 and 1.')
 def _(correct, n): return tuple(100*end for end in _interval(correct, n))
 @wilson.mistake('The low end comes first, then the high one.')
@@ -100,6 +113,7 @@ def _splits(seed: int) -> list[tuple]:
     few = 3 + seed % 5
     return [(0, 0), (4, 1), (1, 4), (9, 1), (5, 5), (few, 12), (30, 27)]
 
+# %% ../../nbs/54_truth.ipynb #261d4b6f
 @_exercise(_splits, (
     'Each image where they differ is a fair coin. How many ways to fall are at least so uneven, in either direction?',
     'For 4 and 1: of 32 ways, 1 has no tails and 5 have one. Twice 6 is 12, and p = 12/32.',
@@ -111,6 +125,8 @@ def mcnemar(only_a: int, only_b: int) -> float:
     n = only_a + only_b
     ways = sum(math.comb(n, k) for k in range(min(only_a, only_b) + 1))
     return min(1., 2*ways/2**n)
+
+# %% ../../nbs/54_truth.ipynb #3fa8d3a8
 @mcnemar.another
 def _(only_a, only_b):
     n, gap = only_a + only_b, abs(only_a - only_b)
@@ -121,11 +137,14 @@ def _ways(n: int, stop: int) -> float:
     "How often fewer than `stop` of n fair coins show tails."
     return sum(math.comb(n, k) for k in range(stop))/2**n
 
+# %% ../../nbs/54_truth.ipynb #a8b67e61
 @mcnemar.mistake('That is one direction only. A split the other way round would have surprised you as much: take '
                    'twice that, and at most 1.')
 def _(only_a, only_b): return _ways(only_a + only_b, min(only_a, only_b) + 1)
 @mcnemar.mistake('At a tie that is above 1, and no probability is: 1 is the limit.')
 def _(only_a, only_b): return 2*_ways(only_a + only_b, min(only_a, only_b) + 1)
+
+# %% ../../nbs/54_truth.ipynb #7bbb5ae2
 @mcnemar.mistake('You count only splits that are still more uneven. The one that was found belongs to them: `range` '
                    'stops before its end.')
 def _(only_a, only_b): return min(1., 2*_ways(only_a + only_b, min(only_a, only_b)))
@@ -133,6 +152,8 @@ def _(only_a, only_b): return min(1., 2*_ways(only_a + only_b, min(only_a, only_
 def _(only_a, only_b): return min(1., 2*math.comb(only_a + only_b, only_a)/2**(only_a + only_b))
 @mcnemar.mistake('4 to 1 and 1 to 4 should give the same: count up to the smaller of the two.')
 def _(only_a, only_b): return min(1., 2*_ways(only_a + only_b, only_b + 1))
+
+# %% ../../nbs/54_truth.ipynb #ca3f1799
 @mcnemar.mistake('That is 1 − p. A small p is asked for where the split is uneven.')
 def _(only_a, only_b): return 1 - min(1., 2*_ways(only_a + only_b, min(only_a, only_b) + 1))
 @mcnemar.mistake('That is the approximation by a bell curve, which is poor for few images. Count the ways.')
@@ -143,6 +164,7 @@ def _seeds(seed: int) -> list[tuple]:
     values = torch.randn(7, generator=torch.Generator().manual_seed(seed)).double().tolist()
     return [([1., 3.], 12.706), ([2., 3., 7.], 4.303), (values, 2.447)]
 
+# %% ../../nbs/54_truth.ipynb #c3b5d793
 @_exercise(_seeds, (
     'Mean, then deviation of the mean, then t times that to both sides.',
     'For 1 and 3: the mean is 2, the deviation √2, that of the mean √2/√2 = 1. So it is 2 − t to 2 + t.',
@@ -153,6 +175,8 @@ def mean_interval(values: list[float], t: float) -> tuple[float, float]:
     "The interval of the mean, (low, high), with Student's factor `t`."
     half = t*stdev(values)/math.sqrt(len(values))
     return mean(values) - half, mean(values) + half
+
+# %% ../../nbs/54_truth.ipynb #1edc5d73
 @mean_interval.another
 def _(values, t):
     x = torch.tensor(values)
@@ -163,19 +187,24 @@ def _around(values: Sequence[float], half: float) -> tuple[float, float]:
     "So far to both sides of the mean."
     return mean(values) - half, mean(values) + half
 
+# %% ../../nbs/54_truth.ipynb #2932de64
 @mean_interval.mistake('Your deviation divides by n; by n − 1 it should. (NumPy\'s `std` divides by n, PyTorch\'s '
                        'by n − 1.)')
 def _(values, t): return _around(values, t*pstdev(values)/math.sqrt(len(values)))
-@mean_interval.mistake('That is about single values. A mean of n wobbles less: divide by the root of n.')
-def _(values, t): return _around(values, t*stdev(values))
 @mean_interval.mistake('Divide by the root of n, not by n.')
 def _(values, t): return _around(values, t*stdev(values)/len(values))
-@mean_interval.mistake('You took 1.96, and for so few values that is too little. `t` is given.')
-def _(values, t): return _around(values, 1.96*stdev(values)/math.sqrt(len(values)))
 @mean_interval.mistake('That is made of the mean distance from the mean. The deviation has squares: `stdev`.')
 def _(values, t): return _around(values, t*mean(abs(x - mean(values)) for x in values)/math.sqrt(len(values)))
+
+# %% ../../nbs/54_truth.ipynb #6710d7dd
+@mean_interval.mistake('That is about single values. A mean of n wobbles less: divide by the root of n.')
+def _(values, t): return _around(values, t*stdev(values))
 @mean_interval.mistake('You used the variance, the square of the deviation: take its root.')
 def _(values, t): return _around(values, t*stdev(values)**2/math.sqrt(len(values)))
+
+# %% ../../nbs/54_truth.ipynb #a4fc2616
+@mean_interval.mistake('You took 1.96, and for so few values that is too little. `t` is given.')
+def _(values, t): return _around(values, 1.96*stdev(values)/math.sqrt(len(values)))
 @mean_interval.mistake('That is only how far it goes to each side. Take it from the mean, and add it to the mean.')
 def _(values, t): half = t*stdev(values)/math.sqrt(len(values)); return -half, half
 
@@ -189,6 +218,8 @@ def _(values, t): half = t*stdev(values)/math.sqrt(len(values)); return -half, h
 def best_of(k: int) -> float:
     "By how many deviations the best of `k` equally good networks is above their mean, on average: simulate it."
     return torch.randn(10_000, k).max(1).values.mean().item()
+
+# %% ../../nbs/54_truth.ipynb #65eada9b
 @best_of.another
 def _(k):
     from random import gauss
@@ -197,23 +228,28 @@ def _(k):
 # %% ../../nbs/54_truth.ipynb #402d9ee2
 def _drawn(k: int) -> torch.Tensor: return torch.randn(10_000, k)   # each row is an experiment
 
+# %% ../../nbs/54_truth.ipynb #b29a66b9
 @best_of.mistake('That is the worst of k: take the largest.')
 def _(k): return _drawn(k).min(1).values.mean().item()
 @best_of.mistake('That is the mean of all k networks, and no choice was made.')
 def _(k): return _drawn(k).mean().item()
-@best_of.mistake('You took the largest over the experiments, and it should be the largest of the k in each one: '
-                 'another dimension.')
-def _(k): return _drawn(k).max(0).values.mean().item()
-@best_of.mistake('`rand` draws between 0 and 1, all alike. A bell curve comes from `randn`.')
-def _(k): return torch.rand(10_000, k).max(1).values.mean().item()
-@best_of.mistake('One experiment is too few: its best is pure luck. Repeat it, and take the mean.')
-def _(k): return torch.randn(k).max().item()
-@best_of.mistake('You divide by the deviation of the k that were drawn. It is 1 for all, and needs no division.')
-def _(k): x = _drawn(k); return ((x.max(1).values - x.mean(1))/x.std(1)).mean().item()
 @best_of.mistake('That takes the network that is furthest from the mean, also downwards. The best is the largest.')
 def _(k): return _drawn(k).abs().max(1).values.mean().item()
 @best_of.mistake('That is how much the best one wobbles. Its mean is asked for.')
 def _(k): return _drawn(k).max(1).values.std().item()
+
+# %% ../../nbs/54_truth.ipynb #85dc5ea0
+@best_of.mistake('You took the largest over the experiments, and it should be the largest of the k in each one: '
+                 'another dimension.')
+def _(k): return _drawn(k).max(0).values.mean().item()
+@best_of.mistake('One experiment is too few: its best is pure luck. Repeat it, and take the mean.')
+def _(k): return torch.randn(k).max().item()
+
+# %% ../../nbs/54_truth.ipynb #a9eefa65
+@best_of.mistake('`rand` draws between 0 and 1, all alike. A bell curve comes from `randn`.')
+def _(k): return torch.rand(10_000, k).max(1).values.mean().item()
+@best_of.mistake('You divide by the deviation of the k that were drawn. It is 1 for all, and needs no division.')
+def _(k): x = _drawn(k); return ((x.max(1).values - x.mean(1))/x.std(1)).mean().item()
 
 # %% ../../nbs/54_truth.ipynb #595ec2a3
 def _candidates(seed: int) -> list[tuple]:
@@ -221,6 +257,7 @@ def _candidates(seed: int) -> list[tuple]:
     return [({'wide': 0.97, 'deep': 0.96}, {'wide': 0.95, 'deep': 0.96}),
             ({'a': 0.90 + shift, 'b': 0.95 + shift, 'c': 0.93}, {'a': 0.91, 'b': 0.92, 'c': 0.94 + shift})]
 
+# %% ../../nbs/54_truth.ipynb #0625517d
 honest_choice = LineOrder('07_truth', 'honest_choice', 'Which two lines choose a network and give a number that '
                           'doesn\'t flatter? Two don\'t belong.',
     program='def program(validation, test):   # accuracies by name, as in {"wide": 0.97}\n    ...\n'
@@ -232,7 +269,11 @@ honest_choice = LineOrder('07_truth', 'honest_choice', 'Which two lines choose a
         'The best of many flatters on the images that it was chosen on.',
         'Begin with d. Then take the accuracy on the other images.'),
     why='It is chosen on validation images, and measured on images that had no part in the choice.')
+
+# %% ../../nbs/54_truth.ipynb #fbe1face
 honest_choice.another('d a')
+
+# %% ../../nbs/54_truth.ipynb #79d6aa04
 honest_choice.mistake('It is chosen on the test images, and then they flatter it.')('ba')
 honest_choice.mistake('Well chosen. But on the validation images the best of many flatters: measure on the '
                       'others.')('dc')
@@ -253,10 +294,16 @@ find_the_leak = Question('07_truth', 'find_the_leak', 'In which line are test im
         'Lines 3 and 4 choose on validation images, as they should. Which other line chooses?'),
     why='The best of five seeds was chosen on the test images, so line 7 flatters. Choose it on validation images, or '
         'report the mean of all five.')
+
+# %% ../../nbs/54_truth.ipynb #7851c891
 find_the_leak.another(6.)
+
+# %% ../../nbs/54_truth.ipynb #cd763979
 find_the_leak.mistake('Cutting the images into three parts is where honesty begins.')(1)
 find_the_leak.mistake('Training on training images is what they are for.')(2)
 find_the_leak.mistake('Scores on validation images are what a choice is made by.')(3)
-find_the_leak.mistake('That chooses by validation scores, and the test images know nothing of it.')(4)
 find_the_leak.mistake('New seeds of one rate are trained here, on training images. That is fine.')(5)
+
+# %% ../../nbs/54_truth.ipynb #b35316e3
+find_the_leak.mistake('That chooses by validation scores, and the test images know nothing of it.')(4)
 find_the_leak.mistake('Measuring on test images is what they are for. Was anything chosen on them before?')(7)
