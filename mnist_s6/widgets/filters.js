@@ -59,34 +59,33 @@ function whatItSees(seen, [, height, width]) {
   return `it sees input pixels ${rowsColumns(seen)}${beyond ? " (beyond the image lies padding)" : ""}`;
 }
 
-/** Where layers and calculations come from: computed here for the course's networks, asked of Python for others. */
+/**
+ * What is shown of a place, once `fit(about, layers)` has brought it inside the network: computed here for the course's
+ * networks, asked of Python for others.
+ */
 function sourceOf(stage, images) {
   const file = stage.model.get("network");
   if (!file?.byteLength) {
-    return {
-      layers: async image => (await stage.ask("layers", { image })).layers,
-      async place(about) {
-        const { shapes, calculation: found, ...maps } = await stage.ask("place", about);
-        const [before, after] = ["before", "after"].map(name => ({ shape: shapes[name], data: floats(maps[name]) }));
-        return { before, after, found };
-      },
+    return async (about, fit) => {
+      const asked = JSON.stringify(about);
+      const early = stage.ask("place", about, [], true); // most often it is inside: then one way to Python is enough
+      early.catch(() => {}); // it is told below, if it was
+      const { layers } = await stage.ask("layers", { image: about.image });
+      fit(about, layers);
+      if (!layers.length) return { layers };
+      const place = JSON.stringify(about) === asked ? early : stage.ask("place", about);
+      const { shapes, calculation: found, ...maps } = await place;
+      const [before, after] = ["before", "after"].map(name => ({ shape: shapes[name], data: floats(maps[name]) }));
+      return { layers, before, after, found };
     };
   }
   const network = layersOf(readSafetensors(file));
-  let [kept, maps] = [null, null];
-  const mapsOf = image => {
-    if (kept !== image) [kept, maps] = [image, forward(network, images(image).data).maps];
-    return maps;
-  };
-  return {
-    layers(image) {
-      const all = mapsOf(image);
-      return network.layers.map(({ name, kind }, depth) => ({ name, kind, shape: all[depth + 1].shape }));
-    },
-    place(about) {
-      const all = mapsOf(about.image);
-      return { before: all[about.depth], after: all[about.depth + 1], found: explain(network, all, about) };
-    },
+  let [kept, all] = [null, null];
+  return (about, fit) => {
+    if (kept !== about.image) [kept, all] = [about.image, forward(network, images(about.image).data).maps];
+    const layers = network.layers.map(({ name, kind }, depth) => ({ name, kind, shape: all[depth + 1].shape }));
+    fit(about, layers);
+    return { layers, before: all[about.depth], after: all[about.depth + 1], found: explain(network, all, about) };
   };
 }
 
@@ -111,6 +110,7 @@ const explorer = staged("what a filter sees", (stage, model) => {
   const shape = model.get("shape"); // of an image: channels, height, width
   const pixels = floats(model.get("images"));
   const size = shape[0] * shape[1] * shape[2];
+  const count = pixels.length / size;
   const images = index => ({ shape, data: pixels.subarray(index * size, (index + 1) * size) });
   const names = { image: "image", depth: "layer", channel: "channel", row: "row", column: "column" };
   const sliders = Object.fromEntries(Object.entries(names).map(([name, label]) => [name, stage.slider(name, label)]));
@@ -127,7 +127,7 @@ const explorer = staged("what a filter sees", (stage, model) => {
   const [aim, last] = [{}, {}]; // where the map is looked at, as a share of it; it stays from layer to layer
 
   /** Let the sliders' ranges follow, and bring all values inside. */
-  function fit(about, layers, count) {
+  function fit(about, layers) {
     const inside = (name, length) => {
       sliders[name].limit(length);
       about[name] = Math.min(about[name], Math.max(0, length - 1));
@@ -148,10 +148,8 @@ const explorer = staged("what a filter sees", (stage, model) => {
     if (moved.length) stage.put(Object.fromEntries(moved));
   }
   async function load({ network, ...about }) {
-    const count = pixels.length / size;
-    const layers = await source.layers(Math.min(about.image, count - 1));
-    fit(about, layers, count);
-    return { about, layers, ...(layers.length && (await source.place(about))) };
+    about.image = Math.min(about.image, count - 1);
+    return { about, ...(await source(about, fit)) };
   }
   function draw({ about, layers, before, after, found }) {
     const title = labels.length ? `Image ${about.image}, label ${labels[about.image]}` : `Image ${about.image}`;
