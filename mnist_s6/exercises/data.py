@@ -12,6 +12,7 @@ import torch
 
 from .engine import Prediction, exercise
 
+# %% ../../nbs/45_data.ipynb #06475084
 _exercise = partial(exercise, '01_datasets')
 
 # %% ../../nbs/45_data.ipynb #69cc2a80
@@ -19,6 +20,7 @@ def _normalise_inputs(seed: int) -> list[tuple]:
     images = torch.rand(2, 2, 3, generator=torch.Generator().manual_seed(seed))
     return [(torch.tensor([[[0., 1.]]]), 0.5, 0.25), (images, 0.13, 0.3)]
 
+# %% ../../nbs/45_data.ipynb #bbcf6e3d
 @_exercise(_normalise_inputs, (
     'After it, the pixels have mean 0 and standard deviation 1. What has to be taken away, and what divided by?',
     'With mean 0.5 and std 0.25, a pixel of 1 becomes 2: that is 0.5 away from the mean, or twice 0.25.',
@@ -28,6 +30,8 @@ def _normalise_inputs(seed: int) -> list[tuple]:
 def normalise(images: torch.Tensor, mean: float, std: float) -> torch.Tensor:
     "Shift and scale images (N, H, W), floats from 0 to 1, by the mean and the standard deviation of all pixels."
     return (images - mean)/std
+
+# %% ../../nbs/45_data.ipynb #a964fb04
 @normalise.another
 def _(images, mean, std): return images.sub(mean).div(std)
 
@@ -36,19 +40,27 @@ def _(images, mean, std): return images.sub(mean).div(std)
 def _(images, mean, std): return images - mean/std
 @normalise.mistake('The mean is now 0, but the pixels are not yet scaled: what about `std`?')
 def _(images, mean, std): return images - mean
+
+# %% ../../nbs/45_data.ipynb #95fcc26b
 @normalise.mistake('You divided by the variance, the square of the standard deviation.')
 def _(images, mean, std): return (images - mean)/std**2
 @normalise.mistake('That multiplies by the standard deviation, and it should divide.')
 def _(images, mean, std): return (images - mean)*std
 @normalise.mistake('The mean has to be subtracted, and you added it.')
 def _(images, mean, std): return (images + mean)/std
+
+# %% ../../nbs/45_data.ipynb #dbcee346
 @normalise.mistake('Use the `mean` and `std` that are given: those of these few images would be others for each batch.')
 def _(images, mean, std): return (images - images.mean())/images.std(unbiased=False)
 @normalise.mistake('The `mean` and the `std` are given, so use these: what you calculate from a few images differs '
                    'each time.')
 def _(images, mean, std): return (images - images.mean())/images.std()
+
+# %% ../../nbs/45_data.ipynb #3a97e943
 @normalise.mistake('The images are floats from 0 to 1 already; don\'t divide by 255 again.')
 def _(images, mean, std): return (images/255 - mean)/std
+
+# %% ../../nbs/45_data.ipynb #3fd2dbaf
 @normalise.mistake('The result is right, but the images that were given are changed too, as by `-=` or `/=`. '
                    'Make new ones.')
 def _(images, mean, std): images -= mean; images /= std; return images
@@ -59,6 +71,7 @@ def _image_inputs(seed: int) -> list[tuple]:
     random = [torch.rand(shape, generator=generator) for shape in ((2, 1, 2, 3), (3, 1, 4, 4))]
     return [(torch.tensor([[[[1., 2.]]]]),), *((images,) for images in random)]
 
+# %% ../../nbs/45_data.ipynb #e823c622
 @_exercise(_image_inputs, (
     'A batch has four dimensions: (N, 1, H, W). Which of them says where in a row a pixel is?',
     'The row 1, 2, 3 becomes 3, 2, 1, in each row of each image. `images.flip(d)` reverses dimension d.',
@@ -68,6 +81,8 @@ def _image_inputs(seed: int) -> list[tuple]:
 def flip(images: torch.Tensor) -> torch.Tensor:
     "Mirror each image of a batch (N, 1, H, W) left to right."
     return images.flip(3)
+
+# %% ../../nbs/45_data.ipynb #de71b5c2
 @flip.another
 def _(images): return images[..., torch.arange(images.shape[-1] - 1, -1, -1)]
 
@@ -76,14 +91,20 @@ def _(images): return images[..., torch.arange(images.shape[-1] - 1, -1, -1)]
 def _(images): return images.flip(2)
 @flip.mistake('That is turned by half a circle: both rows and columns are reversed.')
 def _(images): return images.flip(2, 3)
+
+# %% ../../nbs/45_data.ipynb #71d57614
 @flip.mistake('Each image is as before, only the order of the images is reversed: dimension 0 is which image.')
 def _(images): return images.flip(0)
 @flip.mistake('Nothing has changed. (Dimension 1 is the channel: there is only one, so reversing it does nothing.)')
 def _(images): return images.flip(1)
+
+# %% ../../nbs/45_data.ipynb #bcd7759f
 @flip.mistake('That swaps rows and columns: it mirrors along the diagonal.')
 def _(images): return images.transpose(2, 3)
 @flip.mistake('That turns the images by a quarter of a circle.')
 def _(images): return images.rot90(1, (2, 3))
+
+# %% ../../nbs/45_data.ipynb #e3595ca7
 @flip.mistake('Only the first image is mirrored; the batch has others.')
 def _(images): return torch.cat([images[:1].flip(3), images[1:]])
 @flip.mistake('The result is right, but the images that were given are changed too. Make a new tensor.')
@@ -94,6 +115,7 @@ def _order_inputs(seed: int) -> list[tuple]:
     order = torch.randperm(11, generator=torch.Generator().manual_seed(seed)).tolist()
     return [([7, 5], 2), ([9, 4, 6], 2), (order[:9], 3), (order, 4), (order[:5], 8)]
 
+# %% ../../nbs/45_data.ipynb #56013122
 @_exercise(_order_inputs, (
     'A batch begins at 0, the next one at `batch_size`, the next at twice that. What does `range` do with '
     'three numbers?',
@@ -103,6 +125,8 @@ def _order_inputs(seed: int) -> list[tuple]:
 def batch_indices(order: list[int], batch_size: int) -> list[list[int]]:
     "Cut a list into lists of `batch_size`, in the same order; the last may be short."
     return [order[i:i + batch_size] for i in range(0, len(order), batch_size)]
+
+# %% ../../nbs/45_data.ipynb #989c21d0
 @batch_indices.another
 def _(order, batch_size):
     batches = []
@@ -118,17 +142,23 @@ def _(order, n): return [order[i:i + n] for i in range(0, len(order) - n + 1, n)
 def _(order, n): return [order[i*n:(i + 1)*n] for i in range(len(order)//n + 1)]
 @batch_indices.mistake('The short batch is filled up from the start, so some images come twice.')
 def _(order, n): return [(order[i:i + n] + order)[:n] for i in range(0, len(order), n)]
+
+# %% ../../nbs/45_data.ipynb #565ac660
 @batch_indices.mistake('The batches overlap: the next one begins `batch_size` later, not 1 later.')
 def _(order, n): return [order[i:i + n] for i in range(len(order))]
 @batch_indices.mistake('One is missing in each batch: the end of a slice is not part of it.')
 def _(order, n): return [order[i:i + n - 1] for i in range(0, len(order), n)]
-@batch_indices.mistake('These are the places in the list. The batches should hold what stands there: '
-                       '`order` is shuffled.')
-def _(order, n): return [list(range(i, min(i + n, len(order)))) for i in range(0, len(order), n)]
+
+# %% ../../nbs/45_data.ipynb #5ef0fd9f
 @batch_indices.mistake('You made `batch_size` batches. It is how many images there are in each.')
 def _(order, n): return [part.tolist() for part in torch.tensor(order).chunk(n)]
 @batch_indices.mistake('The second batch should go on where the first one ends; yours take every so-many-th image.')
 def _(order, n): return [order[i::-(-len(order)//n)] for i in range(-(-len(order)//n))]
+
+# %% ../../nbs/45_data.ipynb #0f3f2b73
+@batch_indices.mistake('These are the places in the list. The batches should hold what stands there: '
+                       '`order` is shuffled.')
+def _(order, n): return [list(range(i, min(i + n, len(order)))) for i in range(0, len(order), n)]
 @batch_indices.mistake('The order is lost: keep it as it is, since it was shuffled on purpose.')
 def _(order, n): return [sorted(order)[i:i + n] for i in range(0, len(order), n)]
 
@@ -141,6 +171,7 @@ def _score_inputs(seed: int) -> list[tuple]:
     return [(few[:1], torch.tensor([0])), (two_classes, torch.tensor([0, 1, 1])), (few, torch.tensor([0, 2, 2])),
             (logits, labels)]
 
+# %% ../../nbs/45_data.ipynb #14bbb1e2
 @exercise('03_util', _score_inputs, (
     'The network\'s answer is the class with the largest score. How often is that the label?',
     'In [[2, 1, 0], [0, 3, 4], [5, 0, 1]] the largest are at 0, 2, 0. With the labels 0, 2, 2 it is 2 of 3, or 0.667.',
@@ -149,6 +180,8 @@ def _score_inputs(seed: int) -> list[tuple]:
 def accuracy(logits: torch.Tensor, labels: torch.Tensor) -> float:
     "The share of images, 0 to 1, whose largest score in `logits` (N, C) is at the label (N,)."
     return (logits.argmax(1) == labels).float().mean().item()
+
+# %% ../../nbs/45_data.ipynb #22e566a6
 @accuracy.another
 def _(logits, labels):
     right = 0
@@ -162,12 +195,16 @@ def _(logits, labels): return (logits.argmax(1) == labels).sum().item()
 def _(logits, labels): return 100*(logits.argmax(1) == labels).float().mean().item()
 @accuracy.mistake('That is the share of mistakes; accuracy is 1 minus it.')
 def _(logits, labels): return (logits.argmax(1) != labels).float().mean().item()
+
+# %% ../../nbs/45_data.ipynb #910b6058
 @accuracy.mistake('`argmax(0)` looks for the best image of each class. The best class of each image is `argmax(1)`.')
 def _(logits, labels): return (logits.argmax(0) == labels).float().mean().item()
 @accuracy.mistake('`argmax()` without a dimension gives one place in the whole table, and not one for each image.')
 def _(logits, labels): return (logits.argmax() == labels).float().mean().item()
 @accuracy.mistake('You compare the largest score itself with the label. It is the place of the score that counts.')
 def _(logits, labels): return (logits.max(1).values == labels).float().mean().item()
+
+# %% ../../nbs/45_data.ipynb #2360f9c5
 @accuracy.mistake('You divide by the number of classes; divide by the number of images.')
 def _(logits, labels): return (logits.argmax(1) == labels).sum().item()/logits.shape[1]
 @accuracy.mistake('`//` rounds down to a whole number; use `/`. (Or do you ask whether *all* are right?)')
@@ -179,7 +216,11 @@ add_bytes = Prediction('01_datasets', 'add_bytes', 'What will this give? Guess f
         'How large can a number of type uint8 be?', 'After 255 it starts again at 0: 255 + 1 is 0, and 255 + 2 is 1.',
         'It is 250 + 10 − 256.'),
     why='There are 256 values, from 0 to 255, and 260 − 256 is 4. So turn pixels into floats before you calculate.')
+
+# %% ../../nbs/45_data.ipynb #8bf3796a
 add_bytes.another(4.)
+
+# %% ../../nbs/45_data.ipynb #139d4cfa
 add_bytes.mistake('That would be so in plain Python, but a byte has no room for it.')(260)
 add_bytes.mistake('Picture programs often stop at white. PyTorch goes on counting, from 0 again.')(255)
 add_bytes.mistake('Almost: after 255 comes 0, and not 1.')(5)

@@ -15,6 +15,7 @@ import torch
 
 from .engine import LineOrder, Prediction, Question, exercise
 
+# %% ../../nbs/50_first.ipynb #308c4463
 _exercise = partial(exercise, '00_start')
 
 # %% ../../nbs/50_first.ipynb #3db48823
@@ -25,10 +26,16 @@ read_shape = Question('00_start', 'read_shape', 'Which shape has the last line?'
         '`:10` leaves 10 images, 14 leaves one row of each, so what is left is (10, …).'),
     why='`:10` keeps ten of the images. 14 picks one row of each, so the dimension of the rows is gone, and 28 columns '
         'are left.')
+
+# %% ../../nbs/50_first.ipynb #3ea1cec2
 read_shape.another([10, 28])
+
+# %% ../../nbs/50_first.ipynb #e8820d38
 read_shape.mistake('A single number in the brackets takes its dimension away; only a slice keeps it.')((10, 1, 28))
 read_shape.mistake('14 says which row it is, and not how many there are.')((10, 14))
 read_shape.mistake('And what is the 14 for? It picks one row of each image.')((10, 28, 28))
+
+# %% ../../nbs/50_first.ipynb #b415b08c
 read_shape.mistake('`:10` is a slice: ten images are left.')((28,))
 read_shape.mistake('`:10` takes the places 0 to 9, and the end is not among them: how many are that?')((11, 28))
 
@@ -40,10 +47,16 @@ broadcast_shape = Question('00_start', 'broadcast_shape', 'Which shape has the l
         '(3, 1) and (4,): where one of them has a 1 or nothing, the size of the other counts.'),
     why='`a[:, None]` is a column (3, 1). It is repeated four times to the right, and the row b (4,) three times '
         'downwards.')
+
+# %% ../../nbs/50_first.ipynb #eccfa937
 broadcast_shape.another([3, 4])
+
+# %% ../../nbs/50_first.ipynb #ffcda0eb
 broadcast_shape.mistake('That is the shape of `a[:, None]` alone; it is repeated for each number of b.')((3, 1))
 broadcast_shape.mistake('That is the shape of b alone; it is repeated for each row of the column.')((4,))
 broadcast_shape.mistake('Turned around: the numbers of a go downwards, so there are as many rows as a is long.')((4, 3))
+
+# %% ../../nbs/50_first.ipynb #bd3a6bc6
 broadcast_shape.mistake('Nothing is put behind each other: each number of a meets each number of b.')((7,))
 broadcast_shape.mistake('So many numbers they are, but they stay in rows and columns.')((12,))
 broadcast_shape.mistake('`a + b` would fail, as 3 and 4 differ. `[:, None]` makes a column, and that goes.')('error')
@@ -53,6 +66,7 @@ def _brightness_inputs(seed: int) -> list[tuple]:
     random = torch.rand(4, 2, 3, generator=torch.Generator().manual_seed(seed))
     return [(torch.tensor([[[1., 2.], [3., 6.]]]),), (random,)]
 
+# %% ../../nbs/50_first.ipynb #8016d840
 @_exercise(_brightness_inputs, (
     'Which of the dimensions (N, H, W) has to be left? The mean goes over the others.',
     'The image with the rows 1, 2 and 3, 6 has the mean 12/4 = 3. `dim=` takes one dimension, or several in brackets.',
@@ -61,6 +75,8 @@ def _brightness_inputs(seed: int) -> list[tuple]:
 def brightness(images: torch.Tensor) -> torch.Tensor:
     "The mean of each image's pixels: (N, H, W) becomes (N,)."
     return images.mean(dim=(1, 2))
+
+# %% ../../nbs/50_first.ipynb #85b6f550
 @brightness.another
 def _(images): return torch.stack([image.sum()/image.numel() for image in images])
 
@@ -69,10 +85,14 @@ def _(images): return torch.stack([image.sum()/image.numel() for image in images
 def _(images): return images.mean()
 @brightness.mistake('Dimension 0 is which image: you have mixed the images with each other.')
 def _(images): return images.mean(dim=0)
+
+# %% ../../nbs/50_first.ipynb #4854ef92
 @brightness.mistake('That is the mean of each row. The rows of an image have to be put together as well.')
 def _(images): return images.mean(dim=2)
 @brightness.mistake('That is the mean of each column. The columns of an image have to be put together as well.')
 def _(images): return images.mean(dim=1)
+
+# %% ../../nbs/50_first.ipynb #9f9e2559
 @brightness.mistake('That is the sum; the mean divides it by the number of pixels.')
 def _(images): return images.sum(dim=(1, 2))
 @brightness.mistake('You divide by the number of images; divide by the number of pixels in one.')
@@ -85,6 +105,7 @@ def _digit_inputs(seed: int) -> list[tuple]:
     images = torch.rand(15, 3, generator=torch.Generator().manual_seed(seed))
     return [(images, torch.arange(15) % 10)]
 
+# %% ../../nbs/50_first.ipynb #5c095a81
 order_of_means = LineOrder('00_start', 'order_of_means', 'Which lines find the mean image of each digit, in which '
     'order? Three of them don\'t belong. An answer is a text such as \'abc\'.',
     program='import torch\n\ndef program(images, labels):   # (N, 784), (N,)\n    means = []\n'
@@ -96,7 +117,11 @@ order_of_means = LineOrder('00_start', 'order_of_means', 'Which lines find the m
         '`images[labels == 3]` is all images of a 3: a tensor (n, 784). Its mean image is (784,).',
         'Begin with d, and end with a.'),
     why='The mean goes over the images, which are dimension 0, so 784 numbers are left: again an image.')
+
+# %% ../../nbs/50_first.ipynb #6c5822f5
 order_of_means.another(['d', 'c', 'a'])
+
+# %% ../../nbs/50_first.ipynb #50a23ce7
 order_of_means.mistake('`images[digit]` is a single image, number 0, 1, 2 and so on; its label is not asked.')('bca')
 order_of_means.mistake('`chosen.mean()` is one number for all pixels; the mean image has one for each pixel.')('dfa')
 order_of_means.mistake('`means = [mean]` begins a new list each time, so only the last digit is left.')('dce')
@@ -109,6 +134,7 @@ def _nearest_inputs(seed: int) -> list[tuple]:
             (torch.tensor([[0., 0.]]), torch.tensor([[3., 0.], [2., 2.]])),
             (random(3, 2), random(3, 2)), (random(30, 5), random(4, 5))]
 
+# %% ../../nbs/50_first.ipynb #6af8f559
 @_exercise(_nearest_inputs, (
     'Each image has to meet each mean. Which shapes do that, (N, 1, P) and (C, P)?',
     'The image 0, 0 is at 9 from 3, 0 and at 8 from 2, 2. So place 1 is the nearest.',
@@ -118,6 +144,8 @@ def _nearest_inputs(seed: int) -> list[tuple]:
 def nearest(images: torch.Tensor, means: torch.Tensor) -> torch.Tensor:
     "For each image of (N, P), the place of the mean in (C, P) with the smallest sum of squared differences: (N,)."
     return ((images[:, None] - means)**2).sum(dim=2).argmin(dim=1)
+
+# %% ../../nbs/50_first.ipynb #ec81f268
 @nearest.another
 def _(images, means): return [min(range(len(means)), key=lambda i: ((image - means[i])**2).sum()) for image in images]
 
@@ -125,15 +153,20 @@ def _(images, means): return [min(range(len(means)), key=lambda i: ((image - mea
 def _squares(images: torch.Tensor, means: torch.Tensor) -> torch.Tensor: # (N, C, P)
     return (images[:, None] - means)**2
 
+# %% ../../nbs/50_first.ipynb #0b732172
 @nearest.mistake('That is the farthest mean: `argmax` finds the largest distance.')
 def _(images, means): return _squares(images, means).sum(dim=2).argmax(dim=1)
 @nearest.mistake('For each mean, that is the nearest image. Each image should find its mean: look along the other '
                  'dimension.')
 def _(images, means): return _squares(images, means).sum(dim=2).argmin(dim=0)
+
+# %% ../../nbs/50_first.ipynb #728083c9
 @nearest.mistake('That is how far away the nearest mean is. Asked for is which one: its place.')
 def _(images, means): return _squares(images, means).sum(dim=2).min(dim=1).values
 @nearest.mistake('`argmin()` without a dimension is one place for all; each image should have its own.')
 def _(images, means): return _squares(images, means).sum(dim=2).argmin()
+
+# %% ../../nbs/50_first.ipynb #ec201685
 @nearest.mistake('Without a square, differences above and below 0 cancel each other.')
 def _(images, means): return (images[:, None] - means).sum(dim=2).argmin(dim=1)
 @nearest.mistake('You added up how large the differences are; square them first.')
@@ -148,6 +181,7 @@ def _linear_inputs(seed: int) -> list[tuple]:
     return [(torch.tensor([[1., 2.]]), torch.tensor([[3., 0.], [4., 5.]]), torch.tensor([10., 20.])),
             (random(5, 3), random(3, 4), random(4)), (random(2, 2), random(2, 2), random(2))]
 
+# %% ../../nbs/50_first.ipynb #fbef5ba2
 @_exercise(_linear_inputs, (
     'Each pixel is multiplied by its weight, and the products are added up. That is what `@` does. What comes then?',
     'Pixels 1, 2 with weights 3, 4 and bias 10 give the score 1·3 + 2·4 + 10 = 21.',
@@ -156,6 +190,8 @@ def _linear_inputs(seed: int) -> list[tuple]:
 def linear(images: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
     "The scores (N, C) of images (N, P): weighted sums by weight (P, C), plus bias (C,)."
     return images@weight + bias
+
+# %% ../../nbs/50_first.ipynb #97e2774a
 @linear.another
 def _(images, weight, bias):
     return torch.stack([(images*column).sum(dim=1) + b for column, b in zip(weight.T, bias)], dim=1)
@@ -167,10 +203,14 @@ def _(images, weight, bias): return images@weight
 def _(images, weight, bias): return images@weight - bias
 @linear.mistake('You multiply by the bias; it is added.')
 def _(images, weight, bias): return images@weight*bias
+
+# %% ../../nbs/50_first.ipynb #d5c447da
 @linear.mistake('The bias is added to the weights here, so it is multiplied by the pixels too. Add it afterwards.')
 def _(images, weight, bias): return images@(weight + bias)
 @linear.mistake('All biases are added to each score; each class has its own.')
 def _(images, weight, bias): return images@weight + bias.sum()
+
+# %% ../../nbs/50_first.ipynb #63ad69ab
 @linear.mistake('The weights fit as they are, (P, C); `.T` swaps their rows and columns.')
 def _(images, weight, bias): return images@weight.T + bias
 @linear.mistake('`[:, None]` adds a bias to each image. They belong to the classes, and (C,) fits as it is.')
@@ -186,18 +226,23 @@ first_loss = Prediction('00_start', 'first_loss', 'A classifier that knows nothi
         'It is `-math.log(0.1)`, a little more than 2.'),
     why='−log(0.1) is 2.30. A training that begins far above it, or stays there, has '
         'something wrong with it.')
+
+# %% ../../nbs/50_first.ipynb #549661b7
 first_loss.another(2.303)
+
+# %% ../../nbs/50_first.ipynb #f745e85d
 first_loss.mistake('That is for a probability of 0.9. The right digit was given 0.1.')(-math.log(0.9))
 first_loss.mistake('That is the probability of the right digit. The loss is minus its logarithm.')(0.1)
-first_loss.mistake('That is with the logarithm to base 10. `math.log` is the natural one, to base e.')(1)
 first_loss.mistake('It is the logarithm that counts, not 1 divided by the probability.')(10)
-first_loss.mistake('That would be a classifier that is sure, and right.')(0)
+first_loss.mistake('That is with the logarithm to base 10. `math.log` is the natural one, to base e.')(1)
 first_loss.mistake('The logarithm of 0.1 is below 0, and the loss is minus that.')(-math.log(10))
+first_loss.mistake('That would be a classifier that is sure, and right.')(0)
 
 # %% ../../nbs/50_first.ipynb #e51967b0
 def _slope_inputs(seed: int) -> list[tuple]:
     return [(lambda x: x*x, 3., 0.5), (lambda x: 5 - 2*x, 1., 0.25), (lambda x: x**3 + seed, 2., 0.1)]
 
+# %% ../../nbs/50_first.ipynb #de1beee8
 @_exercise(_slope_inputs, (
     'How much does the function grow over the step? And how much would that be for a step of 1?',
     'From 3 to 3.5, x·x grows from 9 to 12.25. That is 3.25 for a step of 0.5, so the slope is 6.5.',
@@ -206,22 +251,28 @@ def _slope_inputs(seed: int) -> list[tuple]:
 def slope(function: 'Callable[[float], float]', at: float, step: float) -> float:
     "How much a function grows from `at` to `at + step`, divided by the step. It is first tried with x·x."
     return (function(at + step) - function(at))/step
+
+# %% ../../nbs/50_first.ipynb #aefc7340
 @slope.another
 def _(function, at, step): before, after = function(at), function(at + step); return after/step - before/step
 
-# %% ../../nbs/50_first.ipynb #798776c6
-@slope.mistake('That is how much it grows in all; divide it by the step.')
-def _(function, at, step): return function(at + step) - function(at)
+# %% ../../nbs/50_first.ipynb #8e8975ad
 @slope.mistake('The sign is wrong: later minus earlier, so that it is above 0 where the function grows.')
 def _(function, at, step): return (function(at) - function(at + step))/step
 @slope.mistake('What was there before has to be taken away: `function(at)`.')
 def _(function, at, step): return function(at + step)/step
 @slope.mistake('You went to the place `step`; go to `at + step`.')
 def _(function, at, step): return (function(step) - function(at))/step
+
+# %% ../../nbs/50_first.ipynb #798776c6
+@slope.mistake('That is how much it grows in all; divide it by the step.')
+def _(function, at, step): return function(at + step) - function(at)
 @slope.mistake('You divide by where you stand; divide by how far you went.')
 def _(function, at, step): return (function(at + step) - function(at))/at
 @slope.mistake('You multiply by the step; divide by it.')
 def _(function, at, step): return (function(at + step) - function(at))*step
+
+# %% ../../nbs/50_first.ipynb #9a908f72
 @slope.mistake('You looked in both directions, which is even more exact. Here, only the step forwards is asked for.')
 def _(function, at, step): return (function(at + step) - function(at - step))/(2*step)
 
@@ -231,7 +282,11 @@ step_too_far = Prediction('00_start', 'step_too_far', 'The loss is w·w, and its
         'New w = old w minus learning rate times slope.', 'With a learning rate of 0.1 it would be 1 − 0.1·2 = 0.8.',
         'It is 1 − 1.5·2.'),
     why='1 − 1.5·2 = −2. The best place is 0, and it is now twice as far away as before: the loss went from 1 to 4.')
+
+# %% ../../nbs/50_first.ipynb #c82f98d7
 step_too_far.another(-2.)
+
+# %% ../../nbs/50_first.ipynb #17247a13
 step_too_far.mistake('That goes uphill: the step is subtracted.')(4)
 step_too_far.mistake('You took away the learning rate alone. It is multiplied by the slope, which is 2 here.')(-0.5)
 step_too_far.mistake('That is how long the step is. Where does it lead to?')(3)
@@ -245,6 +300,7 @@ def _misread_inputs(seed: int) -> list[tuple]:
     return [(torch.tensor([3, 5]), torch.tensor([3, 7])), (torch.tensor([4, 2, 6, 6]), torch.tensor([0, 2, 5, 0])),
             (others, labels)]
 
+# %% ../../nbs/50_first.ipynb #a70a09dd
 @_exercise(_misread_inputs, (
     'First compare: that gives True or False for each. Which places are True?',
     'Predictions 4, 2, 6 and labels 0, 2, 5: those at the places 0 and 2 are wrong.',
@@ -253,6 +309,8 @@ def _misread_inputs(seed: int) -> list[tuple]:
 def misread(predictions: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     "The places, from 0, where a prediction of (N,) is not its label of (N,)."
     return (predictions != labels).nonzero()[:, 0]
+
+# %% ../../nbs/50_first.ipynb #5f20da83
 @misread.another
 def _(predictions, labels): return [i for i in range(len(labels)) if predictions[i] != labels[i]]
 
@@ -261,12 +319,16 @@ def _(predictions, labels): return [i for i in range(len(labels)) if predictions
 def _(predictions, labels): return (predictions == labels).nonzero()[:, 0]
 @misread.mistake('True and False for each; now find the places that are True.')
 def _(predictions, labels): return predictions != labels
+
+# %% ../../nbs/50_first.ipynb #f3e1f942
 @misread.mistake('That is how many are wrong; asked for is where.')
 def _(predictions, labels): return (predictions != labels).sum()
 @misread.mistake('Those are the wrong predictions themselves; asked for are their places.')
 def _(predictions, labels): return predictions[predictions != labels]
 @misread.mistake('Those are the labels of the misread ones; asked for are their places.')
 def _(predictions, labels): return labels[predictions != labels]
+
+# %% ../../nbs/50_first.ipynb #bd8bd343
 @misread.mistake('Almost: the places are one part of what you give back. Take its part 0.')
 def _(predictions, labels): return (predictions != labels).nonzero(as_tuple=True)
 @misread.mistake('Almost: `nonzero()` is a table with one column, (M, 1). Take its column 0.')

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 
 from .engine import exercise
 
+# %% ../../nbs/51_gradients.ipynb #ccff748e
 _exercise = partial(exercise, '04_backprop')
 
 # %% ../../nbs/51_gradients.ipynb #dcb63571
@@ -25,6 +26,7 @@ def _relu_inputs(seed: int) -> list[tuple]:
     return [(torch.tensor([-2., 3.]), torch.tensor([5., 7.])), (torch.tensor([3., -1.]), torch.tensor([-5., -7.])),
             (random(4, 5), random(4, 5))]
 
+# %% ../../nbs/51_gradients.ipynb #7fdbf738
 @_exercise(_relu_inputs, (
     'Where a ReLU let a number through, it moves along with it. Where it gave 0, what moves there?',
     'With x = −2, 3 and slopes 5, 7 behind the ReLU, the slopes before it are 0, 7.',
@@ -33,6 +35,8 @@ def _relu_inputs(seed: int) -> list[tuple]:
 def relu_gradient(x: torch.Tensor, slope: torch.Tensor) -> torch.Tensor:
     "The slopes of x, if those of relu(x) are given as `slope`; all three have the same shape."
     return slope*(x > 0)
+
+# %% ../../nbs/51_gradients.ipynb #de287fc1
 @relu_gradient.another
 def _(x, slope):
     x = x.clone().requires_grad_()
@@ -43,12 +47,14 @@ def _(x, slope):
 def _(x, slope): return slope.clone()
 @relu_gradient.mistake('It is the number x that has to be positive, not its slope. Slopes may be negative.')
 def _(x, slope): return slope.relu()
+@relu_gradient.mistake('That lets through where x was negative; it is the other way round.')
+def _(x, slope): return slope*(x < 0)
+
+# %% ../../nbs/51_gradients.ipynb #40c42679
 @relu_gradient.mistake('That is the slope of the ReLU alone. The chain rule multiplies it by the one from behind.')
 def _(x, slope): return (x > 0).float()
 @relu_gradient.mistake('The slope of a ReLU is 1 or 0, not x itself: use `x > 0`.')
 def _(x, slope): return slope*x.relu()
-@relu_gradient.mistake('That lets through where x was negative; it is the other way round.')
-def _(x, slope): return slope*(x < 0)
 @relu_gradient.mistake('That is the way forward: you gave back relu(x).')
 def _(x, slope): return x.relu()
 
@@ -71,6 +77,8 @@ def linear_gradients(x: torch.Tensor, weight: torch.Tensor,
                      slope: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     "The slopes of x (N, in), of weight (out, in) and of the bias (out,), if those of x @ weight.T + bias are (N, out)."
     return slope @ weight, slope.T @ x, slope.sum(0)
+
+# %% ../../nbs/51_gradients.ipynb #9b2c1388
 @linear_gradients.another
 def _(x, weight, slope):
     x, weight = x.clone().requires_grad_(), weight.clone().requires_grad_()
@@ -82,16 +90,20 @@ def _(x, weight, slope):
 def _(x, weight, slope): return slope @ weight, slope.T @ x, slope.mean(0)
 @linear_gradients.mistake('The bias has one number for each output: sum its slopes over the images, dimension 0.')
 def _(x, weight, slope): return slope @ weight, slope.T @ x, slope
+@linear_gradients.mistake('Nothing is divided here: `slope` already is that of the mean loss.')
+def _(x, weight, slope): return slope @ weight, slope.T @ x/len(x), slope.mean(0)
+
+# %% ../../nbs/51_gradients.ipynb #9dde1b0a
 @linear_gradients.mistake('The slopes of the weight are turned on their side: they have its shape, (out, in).')
 def _(x, weight, slope): return slope @ weight, x.T @ slope, slope.sum(0)
 @linear_gradients.mistake('On the way back, x gets `slope @ weight`, without the `.T` of the way forward.')
 def _(x, weight, slope): return slope @ weight.T, slope.T @ x, slope.sum(0)
+
+# %% ../../nbs/51_gradients.ipynb #41d7ff6d
 @linear_gradients.mistake('The order is x, weight, bias.')
 def _(x, weight, slope): return slope.T @ x, slope @ weight, slope.sum(0)
 @linear_gradients.mistake('And the bias? Three things come back.')
 def _(x, weight, slope): return slope @ weight, slope.T @ x
-@linear_gradients.mistake('Nothing is divided here: `slope` already is that of the mean loss.')
-def _(x, weight, slope): return slope @ weight, slope.T @ x/len(x), slope.mean(0)
 
 # %% ../../nbs/51_gradients.ipynb #378f3e2c
 def _pool_inputs(seed: int) -> list[tuple]:
@@ -101,6 +113,7 @@ def _pool_inputs(seed: int) -> list[tuple]:
             (torch.tensor([[-3., -1., -6., -7.], [-2., -4., -9., -8.]]), torch.tensor([[5., -4.]])),
             (random(4, 6), random(2, 3))]
 
+# %% ../../nbs/51_gradients.ipynb #4352a02f
 def _spread(values: torch.Tensor) -> torch.Tensor:
     "Each value four times, as a block of 2×2."
     return values.repeat_interleave(2, 0).repeat_interleave(2, 1)
@@ -120,6 +133,8 @@ def max_pool_gradient(image: torch.Tensor, slope: torch.Tensor) -> torch.Tensor:
             block = image[2*row:2*row + 2, 2*column:2*column + 2]
             result[2*row:2*row + 2, 2*column:2*column + 2] = slope[row, column]*(block == block.max())
     return result
+
+# %% ../../nbs/51_gradients.ipynb #3eaa72da
 @max_pool_gradient.another
 def _(image, slope):
     image = image.clone().requires_grad_()
@@ -130,19 +145,24 @@ def _pooled(image: torch.Tensor) -> torch.Tensor:
     "The largest number of each block, in the image's own shape."
     return _spread(F.max_pool2d(image[None], 2)[0])
 
+# %% ../../nbs/51_gradients.ipynb #5cf52c0c
 @max_pool_gradient.mistake('All four numbers of a block get its slope. Only the largest came through; others get 0.')
 def _(image, slope): return _spread(slope)
 @max_pool_gradient.mistake('That is an average pooling: there, each of the four gets a quarter. Here the largest '
                            'gets all.')
 def _(image, slope): return _spread(slope)/4
-@max_pool_gradient.mistake('The place is right, but you put the largest number there. Its slope is asked for.')
-def _(image, slope): return image*(image == _pooled(image))
-@max_pool_gradient.mistake('A maximum only chooses: the slope comes through as it is, not times the number.')
-def _(image, slope): return _spread(slope)*image*(image == _pooled(image))
+
+# %% ../../nbs/51_gradients.ipynb #37637d6e
 @max_pool_gradient.mistake('Each block has a largest number of its own. You took only the largest of the whole image.')
 def _(image, slope): return _spread(slope)*(image == image.max())
 @max_pool_gradient.mistake('You took the largest in size, whatever its sign. −1 is larger than −4.')
 def _(image, slope): return _spread(slope)*(image.abs() == _pooled(image.abs()))
+
+# %% ../../nbs/51_gradients.ipynb #2ac4bcb9
+@max_pool_gradient.mistake('The place is right, but you put the largest number there. Its slope is asked for.')
+def _(image, slope): return image*(image == _pooled(image))
+@max_pool_gradient.mistake('A maximum only chooses: the slope comes through as it is, not times the number.')
+def _(image, slope): return _spread(slope)*image*(image == _pooled(image))
 @max_pool_gradient.mistake('Right places, but 1 in each. The chain rule multiplies by the slope from behind.')
 def _(image, slope): return (image == _pooled(image)).float()
 
@@ -171,6 +191,8 @@ def convolve_gradient(kernel: torch.Tensor, slope: torch.Tensor) -> torch.Tensor
         for column in range(slope.shape[1]):
             image[row:row + height, column:column + width] += slope[row, column]*kernel
     return image
+
+# %% ../../nbs/51_gradients.ipynb #69727b50
 @convolve_gradient.another
 def _(kernel, slope): return F.conv_transpose2d(slope[None, None], kernel[None, None])[0, 0]
 
@@ -189,16 +211,22 @@ def _(kernel, slope):
         for column in range(slope.shape[1]):
             image[row:row + height, column:column + width] = slope[row, column]*kernel
     return image
+
+# %% ../../nbs/51_gradients.ipynb #c7a8d769
 @convolve_gradient.mistake('The kernel is turned by half a circle. Lay it down as it lay on the way forward.')
 def _(kernel, slope): return _back(kernel.flip(0, 1), slope)
 @convolve_gradient.mistake('Rows and columns of the kernel are swapped.')
 def _(kernel, slope): return _back(kernel.T, slope)
+
+# %% ../../nbs/51_gradients.ipynb #c5b954ed
 @convolve_gradient.mistake('The outputs\' slopes are forgotten: each window gets the kernel *times* the slope of its '
                            'output.')
 def _(kernel, slope): return _back(kernel, torch.ones_like(slope))
 @convolve_gradient.mistake('And the kernel? A pixel gets each output\'s slope times the weight that it was '
                            'multiplied by.')
 def _(kernel, slope): return _back(torch.ones_like(kernel), slope)
+
+# %% ../../nbs/51_gradients.ipynb #c32ddb64
 @convolve_gradient.mistake('That has the shape of the outputs. The image is larger by the size of the kernel less 1.')
 def _(kernel, slope): return _back(kernel, slope)[:slope.shape[0], :slope.shape[1]]
 
@@ -222,6 +250,8 @@ def batch_norm_gradient(x: torch.Tensor, slope: torch.Tensor, eps: float) -> tor
     deviation = (x.var(unbiased=False) + eps).sqrt()
     normalised = (x - x.mean())/deviation
     return (slope - slope.mean() - normalised*(slope*normalised).mean())/deviation
+
+# %% ../../nbs/51_gradients.ipynb #62eca7e4
 @batch_norm_gradient.another
 def _(x, slope, eps):
     x = x.clone().requires_grad_()
@@ -239,12 +269,18 @@ def _norm_parts(x: torch.Tensor, eps: float) -> tuple[torch.Tensor, torch.Tensor
 def _(x, slope, eps): return slope/_norm_parts(x, eps)[1]
 @batch_norm_gradient.mistake('The way through the deviation is missing: take away normalised·mean(slope·normalised).')
 def _(x, slope, eps): return (slope - slope.mean())/_norm_parts(x, eps)[1]
+
+# %% ../../nbs/51_gradients.ipynb #974e4244
 @batch_norm_gradient.mistake('The way through the mean is missing: take away the mean of the slopes.')
 def _(x, slope, eps): y, deviation = _norm_parts(x, eps); return (slope - y*(slope*y).mean())/deviation
+
+# %% ../../nbs/51_gradients.ipynb #eb367269
 @batch_norm_gradient.mistake('You took sums where means belong: one x moves the mean by only 1/N.')
 def _(x, slope, eps): y, deviation = _norm_parts(x, eps); return (slope - slope.sum() - y*(slope*y).sum())/deviation
 @batch_norm_gradient.mistake('In the last part it is the *normalised* numbers, not x.')
 def _(x, slope, eps): y, deviation = _norm_parts(x, eps); return (slope - slope.mean() - x*(slope*x).mean())/deviation
+
+# %% ../../nbs/51_gradients.ipynb #d545f28f
 @batch_norm_gradient.mistake('And divide by the deviation, as on the way forward.')
 def _(x, slope, eps): y, _ = _norm_parts(x, eps); return slope - slope.mean() - y*(slope*y).mean()
 @batch_norm_gradient.mistake('Your variance divides by N − 1; pass `unbiased=False`.')
@@ -252,6 +288,8 @@ def _(x, slope, eps):
     deviation = (x.var() + eps).sqrt()
     y = (x - x.mean())/deviation
     return (slope - slope.mean() - y*(slope*y).mean())/deviation
+
+# %% ../../nbs/51_gradients.ipynb #f6898c84
 @batch_norm_gradient.mistake('That is divided by the variance; divide by its square root.')
 def _(x, slope, eps): return batch_norm_gradient.answer(x, slope, eps)/_norm_parts(x, eps)[1]
 
@@ -280,6 +318,8 @@ def numerical_gradient(function: 'Callable[[torch.Tensor], torch.Tensor]', x: to
         behind[i] -= h
         slopes[i] = (function(ahead) - function(behind))/(2*h)
     return slopes
+
+# %% ../../nbs/51_gradients.ipynb #90d5b4fa
 @numerical_gradient.another
 def _(function, x, h):
     return torch.stack([function(x + h*e) - function(x - h*e) for e in torch.eye(len(x)).to(x)])/(2*h)
@@ -289,21 +329,33 @@ def _(function, x, h):
 def _(function, x, h): return torch.stack([(function(x + h*e) - function(x))/h for e in torch.eye(len(x))])
 @numerical_gradient.mistake('That looks only behind, so it is off where the function bends. Look to both sides.')
 def _(function, x, h): return torch.stack([(function(x) - function(x - h*e))/h for e in torch.eye(len(x))])
+
+# %% ../../nbs/51_gradients.ipynb #bd27716e
 @numerical_gradient.mistake('That is autograd\'s exact slope. Here, move x by h and look.')
 def _(function, x, h): x = x.clone().requires_grad_(); return torch.autograd.grad(function(x), x)[0]
+
+# %% ../../nbs/51_gradients.ipynb #2e33c6b1
 @numerical_gradient.mistake('From one side to the other it is 2h, and you divided by h.')
 def _(function, x, h): return torch.stack([function(x + h*e) - function(x - h*e) for e in torch.eye(len(x))])/h
 @numerical_gradient.mistake('That is the change; divide it by the 2h that x was moved by.')
 def _(function, x, h): return torch.stack([function(x + h*e) - function(x - h*e) for e in torch.eye(len(x))])
+
+# %% ../../nbs/51_gradients.ipynb #926ae91e
+@numerical_gradient.mistake('The sign is turned: ahead minus behind.')
+def _(function, x, h): return torch.stack([function(x - h*e) - function(x + h*e) for e in torch.eye(len(x))])/(2*h)
+
+# %% ../../nbs/51_gradients.ipynb #83b4f664
 @numerical_gradient.mistake('All numbers are moved at once. Each has a slope of its own: move one at a time.')
 def _(function, x, h): return ((function(x + h) - function(x - h))/(2*h)).expand(len(x))
+
+# %% ../../nbs/51_gradients.ipynb #b909a133
 @numerical_gradient.mistake('The slopes are right, but x is changed: put each number back, or work on `x.clone()`.')
 def _(function, x, h):
     slopes = torch.stack([function(x + h*e) - function(x - h*e) for e in torch.eye(len(x))])/(2*h)
     x += h
     return slopes
-@numerical_gradient.mistake('The sign is turned: ahead minus behind.')
-def _(function, x, h): return torch.stack([function(x - h*e) - function(x + h*e) for e in torch.eye(len(x))])/(2*h)
+
+# %% ../../nbs/51_gradients.ipynb #6672db2e
 @numerical_gradient.mistake('A number that was moved has to be put back before the next one is.')
 def _(function, x, h):
     slopes, moved = [], x.clone()
@@ -316,6 +368,7 @@ def _(function, x, h):
 def _shape_inputs(seed: int) -> list[tuple]:
     return [(tuple([1, 8]),), (tuple([10, 50]),), (tuple([16, 1, 5, 5]),), (tuple([3 + seed, 4, 3, 3]),)]
 
+# %% ../../nbs/51_gradients.ipynb #7dcd4f59
 @_exercise(_shape_inputs, (
     'How many products does one output add up? Their variances add too, and the ReLU afterwards halves what is left.',
     'For 8 inputs the variance is 2/8 = 0.25, so the deviation is 0.5. A kernel of 5×5 over one channel has 25 inputs.',
@@ -325,20 +378,26 @@ def _shape_inputs(seed: int) -> list[tuple]:
 def kaiming_deviation(shape: tuple[int, ...]) -> float:
     "Kaiming's standard deviation for a weight of shape (out, in) or (out, in, k, k), with a ReLU after it."
     return (2/math.prod(shape[1:]))**0.5
+
+# %% ../../nbs/51_gradients.ipynb #c7c273b8
 @kaiming_deviation.another
 def _(shape): return math.sqrt(2)/torch.zeros(shape)[0].numel()**0.5
 
-# %% ../../nbs/51_gradients.ipynb #bdb310aa
-@kaiming_deviation.mistake('That is the variance; the deviation is its square root.')
-def _(shape): return 2/math.prod(shape[1:])
-@kaiming_deviation.mistake('The 2 is missing. A ReLU takes away half of the mean square, and the 2 gives it back.')
-def _(shape): return math.prod(shape[1:])**-0.5
+# %% ../../nbs/51_gradients.ipynb #c2b107e4
 @kaiming_deviation.mistake('A convolution adds up over rows and columns of its kernel as well: fan_in is in·k·k.')
 def _(shape): return (2/shape[1])**0.5
 @kaiming_deviation.mistake('You counted the outputs. What is added up are the inputs of one output.')
 def _(shape): return (2/(shape[0]*math.prod(shape[2:])))**0.5
 @kaiming_deviation.mistake('You counted all weights. One output adds up only its own: leave out the first size.')
 def _(shape): return (2/math.prod(shape))**0.5
+
+# %% ../../nbs/51_gradients.ipynb #bdb310aa
+@kaiming_deviation.mistake('That is the variance; the deviation is its square root.')
+def _(shape): return 2/math.prod(shape[1:])
+@kaiming_deviation.mistake('The 2 is missing. A ReLU takes away half of the mean square, and the 2 gives it back.')
+def _(shape): return math.prod(shape[1:])**-0.5
+
+# %% ../../nbs/51_gradients.ipynb #cdc0c9da
 @kaiming_deviation.mistake('That is the bound of a *uniform* start, which is √3 times the deviation.')
 def _(shape): return (6/math.prod(shape[1:]))**0.5
 @kaiming_deviation.mistake('That is Glorot\'s, for layers without a ReLU: it takes the mean of inputs and outputs.')

@@ -19,6 +19,7 @@ from .engine import LineOrder, Question, exercise
 
 if TYPE_CHECKING: from matplotlib.figure import Figure
 
+# %% ../../nbs/49_loops.ipynb #664cfd0a
 _exercise = partial(exercise, '03_util')
 
 # %% ../../nbs/49_loops.ipynb #2ba4fea9
@@ -33,6 +34,7 @@ def _network(seed: int, norm: bool, count: int) -> tuple[nn.Module, DataLoader]:
     labels[[0, -1]] = (labels[[0, -1]] + 1) % 3
     return model.train(), DataLoader(TensorDataset(x, labels), batch_size=4)
 
+# %% ../../nbs/49_loops.ipynb #085e815e
 def _training_inputs(seed: int) -> list[tuple]:
     networks = [_network(seed, False, 6), _network(seed, True, 18)]   # two batches, and five
     networks[1][0].eval()
@@ -57,6 +59,8 @@ def train_one_epoch(model: nn.Module, loader: Iterable, optimizer: torch.optim.O
         total += loss.item()*len(labels)
         seen += len(labels)
     return total/seen
+
+# %% ../../nbs/49_loops.ipynb #e97b7a9f
 @train_one_epoch.another
 def _(model, loader, optimizer):
     losses = []
@@ -77,21 +81,15 @@ def _epoch(model: nn.Module, loader: Iterable, optimizer: torch.optim.Optimizer,
         for action in order.split(): actions[action]()
         yield loss.item(), len(labels)
 
+# %% ../../nbs/49_loops.ipynb #df5eaee6
 def _per_image(batches: Iterable[tuple[float, int]]) -> float:
     "The mean loss per image."
     losses, sizes = zip(*batches)
     return sum(loss*size for loss, size in zip(losses, sizes))/sum(sizes)
 
+# %% ../../nbs/49_loops.ipynb #ae047586
 @train_one_epoch.mistake('You switched to `eval()`. Here it learns, so call `train()`.')
 def _(model, loader, optimizer): return _per_image(_epoch(model.eval(), loader, optimizer))
-
-# %% ../../nbs/49_loops.ipynb #ad9f8886
-@train_one_epoch.mistake('The slopes are never cleared, so each step repeats all earlier ones: call '
-                         '`zero_grad()` for each batch.')
-def _(model, loader, optimizer): return _per_image(_epoch(model.train(), loader, optimizer, 'backward step'))
-@train_one_epoch.mistake('No weight has moved. First `backward()`, then `step()`, and clear the '
-                         'slopes after it or before both.')
-def _(model, loader, optimizer): return _per_image(_epoch(model.train(), loader, optimizer, 'backward clear'))
 @train_one_epoch.mistake('The model came in evaluation mode and stayed there: call `model.train()` first.')
 def _(model, loader, optimizer): return _per_image(_epoch(model, loader, optimizer))
 @train_one_epoch.mistake('The loss is right, but the mode is put back. An epoch leaves the network in training mode, '
@@ -100,9 +98,16 @@ def _(model, loader, optimizer):
     mode, mean = model.training, _per_image(_epoch(model.train(), loader, optimizer))
     model.train(mode)
     return mean
-@train_one_epoch.mistake('`cross_entropy` wants logits. You gave it probabilities, and it makes a '
-                         'second softmax of them.')
-def _(model, loader, optimizer): return _per_image(_epoch(model.train(), loader, optimizer, softmax=True))
+
+# %% ../../nbs/49_loops.ipynb #ad9f8886
+@train_one_epoch.mistake('The slopes are never cleared, so each step repeats all earlier ones: call '
+                         '`zero_grad()` for each batch.')
+def _(model, loader, optimizer): return _per_image(_epoch(model.train(), loader, optimizer, 'backward step'))
+@train_one_epoch.mistake('No weight has moved. First `backward()`, then `step()`, and clear the '
+                         'slopes after it or before both.')
+def _(model, loader, optimizer): return _per_image(_epoch(model.train(), loader, optimizer, 'backward clear'))
+
+# %% ../../nbs/49_loops.ipynb #7914dee4
 @train_one_epoch.mistake('There is a step too many: one for each batch, and you make two.')
 def _(model, loader, optimizer):
     return _per_image(_epoch(model.train(), loader, optimizer, 'clear backward step step'))
@@ -111,6 +116,11 @@ def _(model, loader, optimizer):
     mean = _per_image(_epoch(model.train(), loader, optimizer, 'backward'))
     optimizer.step()
     return mean
+
+# %% ../../nbs/49_loops.ipynb #188e4f85
+@train_one_epoch.mistake('`cross_entropy` wants logits. You gave it probabilities, and it makes a '
+                         'second softmax of them.')
+def _(model, loader, optimizer): return _per_image(_epoch(model.train(), loader, optimizer, softmax=True))
 @train_one_epoch.mistake('The last batch is left out, because it is short. Its images count as well.')
 def _(model, loader, optimizer):
     whole = [batch for batch in loader if len(batch[1]) == 4]
@@ -130,6 +140,10 @@ def _(model, loader, optimizer): losses = _losses(model, loader, optimizer); ret
 def _(model, loader, optimizer): return sum(_losses(model, loader, optimizer))/len(loader.dataset)
 @train_one_epoch.mistake('That is the loss of the last batch only.')
 def _(model, loader, optimizer): return _losses(model, loader, optimizer)[-1]
+@train_one_epoch.mistake('That is the sum of the batches\' losses; the mean per image is asked for.')
+def _(model, loader, optimizer): return sum(_losses(model, loader, optimizer))
+
+# %% ../../nbs/49_loops.ipynb #67c604bd
 @train_one_epoch.mistake('You weighed each batch by its size; then divide by the number of images, not of batches.')
 def _(model, loader, optimizer):
     return _per_image(_epoch(model.train(), loader, optimizer))*len(loader.dataset)/len(loader)
@@ -139,8 +153,8 @@ def _(model, loader, optimizer):
 @train_one_epoch.mistake('The last batch is short: there are fewer images than batches times batch size. Count them.')
 def _(model, loader, optimizer):
     return _per_image(_epoch(model.train(), loader, optimizer))*len(loader.dataset)/(4*len(loader))
-@train_one_epoch.mistake('That is the sum of the batches\' losses; the mean per image is asked for.')
-def _(model, loader, optimizer): return sum(_losses(model, loader, optimizer))
+
+# %% ../../nbs/49_loops.ipynb #40cdf7ad
 @train_one_epoch.mistake('That is the loss after the epoch. The mean of the losses on the way is asked for.')
 def _(model, loader, optimizer):
     _losses(model, loader, optimizer)
@@ -160,6 +174,7 @@ def _hits(model: nn.Module, loader: Iterable) -> list[tuple[int, int]]:
     with torch.no_grad():
         return [((model(images).argmax(1) == labels).sum().item(), len(labels)) for images, labels in loader]
 
+# %% ../../nbs/49_loops.ipynb #d803484a
 def _evaluating(model: nn.Module, loader: Iterable) -> list[tuple[int, int]]:
     "The same in evaluation mode, and back."
     mode, hits = model.training, _hits(model.eval(), loader)
@@ -188,6 +203,8 @@ def evaluate(model: nn.Module, loader: Iterable) -> float:
             seen += len(labels)
     model.train(mode)
     return right/seen
+
+# %% ../../nbs/49_loops.ipynb #b265c731
 @evaluate.another
 def _(model, loader):
     from mnist_s6.util import evaluate
@@ -200,6 +217,8 @@ def _(model, loader):
     mode = model.training
     for images, labels in loader: F.cross_entropy(model.eval()(images), labels).backward()
     return _share(_evaluating(model.train(mode), loader))
+
+# %% ../../nbs/49_loops.ipynb #aaeaa694
 @evaluate.mistake('The share is right, but no weight can learn any more: `requires_grad` stays False. '
                   '`with torch.no_grad():` undoes itself.')
 def _(model, loader): return _share(_evaluating(model.requires_grad_(False), loader))
@@ -214,6 +233,8 @@ def _(model, loader): return _share(_hits(model.eval(), loader))
 @evaluate.mistake('The model is always in training mode afterwards, also where it came in the other. '
                   'Put back the mode it had.')
 def _(model, loader): share = _share(_hits(model.eval(), loader)); model.train(); return share
+
+# %% ../../nbs/49_loops.ipynb #d0ad3aca
 @evaluate.mistake('Without `eval()`, batch norm uses each batch\'s own mean, and it goes on changing '
                   'its running means.')
 def _(model, loader): return _share(_hits(model, loader))
@@ -222,20 +243,26 @@ def _(model, loader):
     mode, share = model.training, _share(_hits(model.train(), loader))
     model.train(mode)
     return share
-@evaluate.mistake('That is the mean of the batches\' accuracies; the short batch counts too much. Count images.')
-def _(model, loader): hits = _evaluating(model, loader); return sum(right/size for right, size in hits)/len(hits)
-@evaluate.mistake('That is how many are right; divide by how many there are.')
-def _(model, loader): return sum(right for right, size in _evaluating(model, loader))
-@evaluate.mistake('That is in percent. The share lies between 0 and 1.')
-def _(model, loader): return 100*_share(_evaluating(model, loader))
+
+# %% ../../nbs/49_loops.ipynb #f08fbe81
 @evaluate.mistake('Only the last batch counts here: set the count to 0 before the loop, not inside of it.')
 def _(model, loader): return _share(_evaluating(model, loader)[-1:])
+@evaluate.mistake('The last batch is left out, because it is short. Its images count as well.')
+def _(model, loader): return _share(hit for hit in _evaluating(model, loader) if hit[1] == 4)
+
+# %% ../../nbs/49_loops.ipynb #b5708ea2
+@evaluate.mistake('That is the mean of the batches\' accuracies; the short batch counts too much. Count images.')
+def _(model, loader): hits = _evaluating(model, loader); return sum(right/size for right, size in hits)/len(hits)
 @evaluate.mistake('You divide by the number of batches; divide by the number of images.')
 def _(model, loader): return sum(right for right, size in _evaluating(model, loader))/len(loader)
 @evaluate.mistake('The last batch is short: there are fewer images than batches times batch size. Count them.')
 def _(model, loader): return sum(right for right, size in _evaluating(model, loader))/(4*len(loader))
-@evaluate.mistake('The last batch is left out, because it is short. Its images count as well.')
-def _(model, loader): return _share(hit for hit in _evaluating(model, loader) if hit[1] == 4)
+
+# %% ../../nbs/49_loops.ipynb #88ef7350
+@evaluate.mistake('That is how many are right; divide by how many there are.')
+def _(model, loader): return sum(right for right, size in _evaluating(model, loader))
+@evaluate.mistake('That is in percent. The share lies between 0 and 1.')
+def _(model, loader): return 100*_share(_evaluating(model, loader))
 @evaluate.mistake('That is the share of mistakes; accuracy is 1 minus it.')
 def _(model, loader): return 1 - _share(_evaluating(model, loader))
 
@@ -252,11 +279,17 @@ order_of_training = LineOrder('03_util', 'order_of_training', 'Which lines train
         'Begin with f and d. The lines c and g don\'t belong.'),
     why='Each line needs what the one before it made. `cross_entropy` makes its own softmax, and the labels '
         'come from the loader.')
+
+# %% ../../nbs/49_loops.ipynb #00063e28
 for right in 'efdba', 'fedba', 'fdeba': order_of_training.another(right)
+
+# %% ../../nbs/49_loops.ipynb #13fde775
 order_of_training.mistake('The slopes are never cleared, so each step repeats all earlier ones.')('fdba')
 order_of_training.mistake('No weight moves: `step` has to come after `backward`, with nothing '
                           'cleared between them.')('fdbea')
 order_of_training.mistake('`step` has to come after `backward`, and the slopes are never cleared.')('fdab')
+
+# %% ../../nbs/49_loops.ipynb #00a63cc0
 order_of_training.mistake('The line c asks the network a second time, and in training mode that moves its running '
                           'means. It doesn\'t belong.')('fdbaec')
 order_of_training.mistake('`cross_entropy` makes its own softmax, and yours is the second one.')('fgdbae')
@@ -275,6 +308,8 @@ find_the_bug = Question('02_model', 'find_the_bug', 'Which line keeps this netwo
         'ReLU turns everything below 0 into 0. Look at where the last one stands.'),
     why='The last line cuts off all negative scores. Where a score is 0, its slope is 0 as well, and some '
         'digits are never learned.')
+
+# %% ../../nbs/49_loops.ipynb #07e8151b
 find_the_bug.another(5.)
 find_the_bug.mistake('Line 1 is right: a batch of images goes in.')(1)
 find_the_bug.mistake('That ReLU stands between two layers, where it belongs.')(2)
@@ -287,6 +322,7 @@ def curves() -> tuple[list[float], list[float]]: # Training loss and validation 
     validation = [0.3 + (0.02 if epoch < 6 else 0.012)*(epoch - 6)**2 for epoch in range(1, 13)]
     return [1.76*0.85**epoch for epoch in range(1, 13)], validation
 
+# %% ../../nbs/49_loops.ipynb #9ea383af
 def _curve_picture() -> 'Figure':
     "The two curves."
     from matplotlib.figure import Figure
@@ -306,6 +342,8 @@ read_the_curve = Question('03_util', 'read_the_curve', 'After which epoch should
         'Find the lowest point of the validation curve.'),
     why='From there on the validation loss rises while the training loss still sinks: the network learns its '
         'images by heart.')
+
+# %% ../../nbs/49_loops.ipynb #412af6bd
 read_the_curve.another(6.)
 read_the_curve.mistake('That is the lowest training loss. It goes on sinking, also when only the '
                        'images are learned by heart.')(12)

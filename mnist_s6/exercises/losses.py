@@ -14,6 +14,7 @@ import torch.nn.functional as F
 
 from .engine import exercise
 
+# %% ../../nbs/47_losses.ipynb #21ae673d
 _exercise = partial(exercise, '03_util')
 _gradient_exercise = partial(exercise, '04_backprop')
 
@@ -23,6 +24,7 @@ def _softmax_inputs(seed: int) -> list[tuple]:
     return [(torch.tensor([[1., 0.]]),), (torch.randn(3, 4, generator=generator),),
             (torch.tensor([[1000., 1001.], [0., 1.]]),), (torch.tensor([[1000., -1000.]]),)]
 
+# %% ../../nbs/47_losses.ipynb #cd1c10b4
 @_exercise(_softmax_inputs, (
     'Raise e to each score and divide by the sum of its row. And what if a score is 1000?',
     'The scores 1000 and 1001 have the same probabilities as 0 and 1: take the same number from all of a row.',
@@ -32,6 +34,8 @@ def softmax(scores: torch.Tensor) -> torch.Tensor:
     "The probabilities (N, C) that belong to scores (N, C), also if the scores are in the thousands."
     powers = (scores - scores.max(1, keepdim=True).values).exp()
     return powers/powers.sum(1, keepdim=True)
+
+# %% ../../nbs/47_losses.ipynb #4b3e010d
 @softmax.another
 def _(scores): return (scores - scores.logsumexp(1, keepdim=True)).exp()
 
@@ -44,14 +48,20 @@ def _(scores): powers = (scores - scores.max()).exp(); return powers/powers.sum(
 @softmax.mistake('That is not enough: if 1000 and −1000 are in one row, then 1000 or more remains. Subtract the '
                  'largest.')
 def _(scores): powers = (scores - scores.mean(1, keepdim=True)).exp(); return powers/powers.sum(1, keepdim=True)
+
+# %% ../../nbs/47_losses.ipynb #236b0261
 @softmax.mistake('Your columns sum to 1. Each image is a row, so the rows should: that is dimension 1.')
 def _(scores): return scores.softmax(0)
 @softmax.mistake('All numbers together sum to 1, and each row should.')
 def _(scores): return scores.flatten().softmax(0).reshape(scores.shape)
+
+# %% ../../nbs/47_losses.ipynb #e7e9fd3a
 @softmax.mistake('These are the logarithms of the probabilities.')
 def _(scores): return scores.log_softmax(1)
 @softmax.mistake('That is a sigmoid: each score alone. The scores of a row have to share the 1 between them.')
 def _(scores): return scores.sigmoid()
+
+# %% ../../nbs/47_losses.ipynb #9db03ffd
 @softmax.mistake('Scores can be negative, so raise e to them before you divide by the sum.')
 def _(scores): return scores/scores.sum(1, keepdim=True)
 @softmax.mistake('The powers are right, but they are not yet divided by the sum of their row.')
@@ -64,6 +74,7 @@ def _loss_inputs(seed: int) -> list[tuple]:
             (torch.randn(4, 3, generator=generator)*2, torch.tensor([0, 2, 1, 2])),
             (torch.randn(3, 5, generator=generator)*2, torch.randint(5, (3,), generator=generator))]
 
+# %% ../../nbs/47_losses.ipynb #abe6548f
 @_exercise(_loss_inputs, (
     'Which probability did the network give to the right class? The loss is −ln of it, and its mean over the images.',
     'With the scores 2, 1, 0 the probabilities are 0.665, 0.245, 0.090. If class 0 is right: −ln 0.665 = 0.408.',
@@ -72,6 +83,8 @@ def _loss_inputs(seed: int) -> list[tuple]:
 def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     "The mean over images of −ln of the probability that softmax gives to the label; logits (N, C), labels (N,)."
     return -logits.log_softmax(1)[torch.arange(len(labels)), labels].mean()
+
+# %% ../../nbs/47_losses.ipynb #8da09c1e
 @cross_entropy.another
 def _(logits, labels): return (logits.logsumexp(1) - logits.gather(1, labels[:, None])[:, 0]).mean()
 
@@ -79,25 +92,33 @@ def _(logits, labels): return (logits.logsumexp(1) - logits.gather(1, labels[:, 
 @cross_entropy.mistake('That is the sum over images; we always take the mean, so that batches of any '
                        'size can be compared.')
 def _(logits, labels): return F.cross_entropy(logits, labels, reduction='sum')
-@cross_entropy.mistake('The sign is wrong: a loss is never below 0.')
-def _(logits, labels): return -F.cross_entropy(logits, labels)
-@cross_entropy.mistake('The softmax is taken twice: you gave probabilities to a function that wants logits.')
-def _(logits, labels): return F.cross_entropy(logits.softmax(1), labels)
-@cross_entropy.mistake('You took the scores themselves. Make probabilities of them first, with a softmax.')
-def _(logits, labels): return -logits[torch.arange(len(labels)), labels].mean()
 @cross_entropy.mistake('`[:, labels]` takes all these columns of every row. Pair each row with its '
                        'label: `[arange(N), labels]`.')
 def _(logits, labels): return -logits.log_softmax(1)[:, labels].mean()
-@cross_entropy.mistake('You take the class with the largest score. It is the label\'s probability that counts.')
-def _(logits, labels): return -logits.log_softmax(1).amax(1).mean()
 @cross_entropy.mistake('That is the mean over images and classes; only the right class of each image counts.')
 def _(logits, labels): return F.cross_entropy(logits, labels)/logits.shape[1]
+
+# %% ../../nbs/47_losses.ipynb #08d0e0a1
+@cross_entropy.mistake('The sign is wrong: a loss is never below 0.')
+def _(logits, labels): return -F.cross_entropy(logits, labels)
 @cross_entropy.mistake('That is 1 minus the probability. The loss is −ln of it, which grows beyond all bounds.')
 def _(logits, labels): return (1 - logits.softmax(1)[torch.arange(len(labels)), labels]).mean()
+
+# %% ../../nbs/47_losses.ipynb #22ed180d
 @cross_entropy.mistake('That is a logarithm to base 2. The loss uses the natural one, `log`.')
 def _(logits, labels): return F.cross_entropy(logits, labels)/math.log(2)
 @cross_entropy.mistake('That is a logarithm to base 10. The loss uses the natural one, `log`.')
 def _(logits, labels): return F.cross_entropy(logits, labels)/math.log(10)
+
+# %% ../../nbs/47_losses.ipynb #7a0f6a13
+@cross_entropy.mistake('The softmax is taken twice: you gave probabilities to a function that wants logits.')
+def _(logits, labels): return F.cross_entropy(logits.softmax(1), labels)
+@cross_entropy.mistake('You took the scores themselves. Make probabilities of them first, with a softmax.')
+def _(logits, labels): return -logits[torch.arange(len(labels)), labels].mean()
+
+# %% ../../nbs/47_losses.ipynb #b07e8e92
+@cross_entropy.mistake('You take the class with the largest score. It is the label\'s probability that counts.')
+def _(logits, labels): return -logits.log_softmax(1).amax(1).mean()
 @cross_entropy.mistake('Your softmax goes over the images. It has to go over the classes, dimension 1.')
 def _(logits, labels): return -logits.log_softmax(0)[torch.arange(len(labels)), labels].mean()
 
@@ -112,6 +133,8 @@ def _(logits, labels): return -logits.log_softmax(0)[torch.arange(len(labels)), 
 def cross_entropy_gradient(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     "The slope of the mean cross-entropy for each score: (p − y)/N, where y is 1 at the label and else 0."
     return (logits.softmax(1) - F.one_hot(labels, logits.shape[1]))/len(labels)
+
+# %% ../../nbs/47_losses.ipynb #89aacda0
 @cross_entropy_gradient.another
 def _(logits, labels):
     logits = logits.clone().requires_grad_()
@@ -122,29 +145,36 @@ def _slopes(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     "(p − y), not yet divided."
     return logits.softmax(1) - F.one_hot(labels, logits.shape[1])
 
+# %% ../../nbs/47_losses.ipynb #946f0074
 @cross_entropy_gradient.mistake('The loss is a mean over images, so its slopes are divided by their number too.')
 def _(logits, labels): return _slopes(logits, labels)
-@cross_entropy_gradient.mistake('The sign is turned: it is p − y. The slope tells where the loss grows.')
-def _(logits, labels): return -_slopes(logits, labels)/len(labels)
-@cross_entropy_gradient.mistake('And the labels? At each image\'s label, 1 has to be subtracted.')
-def _(logits, labels): return logits.softmax(1)/len(labels)
 @cross_entropy_gradient.mistake('You divide by the number of images and of classes; the mean is only over images.')
 def _(logits, labels): return _slopes(logits, labels)/logits.numel()
 @cross_entropy_gradient.mistake('You divide by the number of classes; divide by that of the images.')
 def _(logits, labels): return _slopes(logits, labels)/logits.shape[1]
 
 # %% ../../nbs/47_losses.ipynb #c38b1a12
+@cross_entropy_gradient.mistake('The sign is turned: it is p − y. The slope tells where the loss grows.')
+def _(logits, labels): return -_slopes(logits, labels)/len(labels)
+@cross_entropy_gradient.mistake('And the labels? At each image\'s label, 1 has to be subtracted.')
+def _(logits, labels): return logits.softmax(1)/len(labels)
 @cross_entropy_gradient.mistake('You subtract y from the scores. It has to come from their '
                                 'probabilities: softmax first.')
 def _(logits, labels): return (logits - F.one_hot(labels, logits.shape[1]))/len(labels)
+
+# %% ../../nbs/47_losses.ipynb #557f5b77
 @cross_entropy_gradient.mistake('Your softmax goes over the images. It has to go over the classes, dimension 1.')
 def _(logits, labels): return (logits.softmax(0) - F.one_hot(labels, logits.shape[1]))/len(labels)
 @cross_entropy_gradient.mistake('`[:, labels] -= 1` changes these columns in every row. Pair rows '
                                 'and labels: `[arange(N), labels]`.')
 def _(logits, labels): p = logits.softmax(1); p[:, labels] -= 1; return p/len(labels)
+
+# %% ../../nbs/47_losses.ipynb #42e95d0b
 @cross_entropy_gradient.mistake('p·(1 − p) is the slope of a probability. With the logarithm after '
                                 'it, it becomes p − y.')
 def _(logits, labels): p = logits.softmax(1); return p*(1 - p)/len(labels)
+
+# %% ../../nbs/47_losses.ipynb #159efd44
 @cross_entropy_gradient.mistake('That is the slope of the sum of squares. For −ln p, the softmax\'s '
                                 'own slope cancels: p − y.')
 def _(logits, labels):
@@ -182,6 +212,8 @@ def two_layer_gradients(x: torch.Tensor, w1: torch.Tensor, w2: torch.Tensor,
     d_scores = ((hidden @ w2).softmax(1) - F.one_hot(labels, w2.shape[1]))/len(labels)
     d_hidden = (d_scores @ w2.T) * (hidden > 0)
     return x.T @ d_hidden, hidden.T @ d_scores
+
+# %% ../../nbs/47_losses.ipynb #a96de56c
 @two_layer_gradients.another
 def _(x, w1, w2, labels):
     w1, w2 = w1.clone().requires_grad_(), w2.clone().requires_grad_()
@@ -196,6 +228,8 @@ def _(x, w1, w2, labels):
 def _(x, w1, w2, labels):
     before, hidden, d_scores, d_hidden = _parts(x, w1, w2, labels)
     return x.T @ d_hidden.relu(), hidden.T @ d_scores
+
+# %% ../../nbs/47_losses.ipynb #3cfaa151
 @two_layer_gradients.mistake('The slope of the ReLU is 1 or 0, not the hidden number itself: use `hidden > 0`.')
 def _(x, w1, w2, labels):
     before, hidden, d_scores, d_hidden = _parts(x, w1, w2, labels)
@@ -210,15 +244,21 @@ def _(x, w1, w2, labels):
 def _(x, w1, w2, labels): return [len(labels)*slopes for slopes in two_layer_gradients.answer(x, w1, w2, labels)]
 @two_layer_gradients.mistake('The order is w1, then w2.')
 def _(x, w1, w2, labels): return two_layer_gradients.answer(x, w1, w2, labels)[::-1]
+
+# %% ../../nbs/47_losses.ipynb #ac193604
 @two_layer_gradients.mistake('The slopes have the shape of the weights; yours are turned on their side.')
 def _(x, w1, w2, labels): return [slopes.T for slopes in two_layer_gradients.answer(x, w1, w2, labels)]
 @two_layer_gradients.mistake('The sign is turned: the slopes of the scores are p − y.')
 def _(x, w1, w2, labels): return [-slopes for slopes in two_layer_gradients.answer(x, w1, w2, labels)]
+
+# %% ../../nbs/47_losses.ipynb #2f1638a7
 @two_layer_gradients.mistake('The softmax is missing: subtract the labels from probabilities, not from scores.')
 def _(x, w1, w2, labels):
     before, hidden, *_ = _parts(x, w1, w2, labels)
     d_scores = (hidden @ w2 - F.one_hot(labels, w2.shape[1]))/len(labels)
     return x.T @ ((d_scores @ w2.T)*(before > 0)), hidden.T @ d_scores
+
+# %% ../../nbs/47_losses.ipynb #59bfc1f3
 @two_layer_gradients.mistake('There is no ReLU at all in this: it stands between the two layers.')
 def _(x, w1, w2, labels):
     d_scores = _slopes(x @ w1 @ w2, labels)/len(labels)

@@ -14,6 +14,7 @@ from torch import nn
 
 from .engine import exercise
 
+# %% ../../nbs/46_network.ipynb #2be9824b
 _exercise = partial(exercise, '02_model')
 
 # %% ../../nbs/46_network.ipynb #bc57b7a1
@@ -39,6 +40,8 @@ def convolve(image: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:
         for column in range(output.shape[1]):
             output[row, column] = (image[row:row + height, column:column + width] * kernel).sum()
     return output
+
+# %% ../../nbs/46_network.ipynb #6c29b725
 @convolve.another
 def _(image, kernel): return F.conv2d(image[None, None], kernel[None, None])[0, 0]
 
@@ -47,27 +50,34 @@ def _conv(image: torch.Tensor, kernel: torch.Tensor, **how: object) -> torch.Ten
     "PyTorch's convolution of one image with one kernel."
     return F.conv2d(image[None, None], kernel[None, None], **how)[0, 0]
 
+# %% ../../nbs/46_network.ipynb #fad90f38
 @convolve.mistake('The kernel is turned by half a circle. Books on mathematics do that; networks take it as it is.')
 def _(image, kernel): return _conv(image, kernel.flip(0, 1))
 @convolve.mistake('Rows and columns of the kernel are swapped.')
 def _(image, kernel): return _conv(image, kernel.T)
+
+# %% ../../nbs/46_network.ipynb #8f460f4d
 @convolve.mistake('The last row and the last column are missing: a kernel of k has n − k + 1 places, not n − k.')
 def _(image, kernel): return _conv(image, kernel)[:-1, :-1]
+@convolve.mistake('The windows don\'t overlap: move by one pixel, not by the size of the kernel.')
+def _(image, kernel): return _conv(image, kernel, stride=tuple(kernel.shape))
+
+# %% ../../nbs/46_network.ipynb #a2199c8a
 @convolve.mistake('You put zeros around the image. Without padding, there are only the places where the kernel fits.')
 def _(image, kernel): return _conv(F.pad(image, (kernel.shape[1]//2,)*2 + (kernel.shape[0]//2,)*2), kernel)
 @convolve.mistake('The kernel also reaches over the right and the lower edge, where it doesn\'t fit.')
 def _(image, kernel): return _conv(F.pad(image, (0, kernel.shape[1] - 1, 0, kernel.shape[0] - 1)), kernel)
+
+# %% ../../nbs/46_network.ipynb #efe6d16f
 @convolve.mistake('The sum of the products is asked for, not their mean.')
 def _(image, kernel): return _conv(image, kernel)/kernel.numel()
-
-# %% ../../nbs/46_network.ipynb #8f460f4d
-@convolve.mistake('The windows don\'t overlap: move by one pixel, not by the size of the kernel.')
-def _(image, kernel): return _conv(image, kernel, stride=tuple(kernel.shape))
 @convolve.mistake('Each window is summed, but not multiplied by the kernel.')
 def _(image, kernel): return _conv(image, torch.ones_like(kernel))
 @convolve.mistake('Multiply first, number by number, and then sum: the sum of the window times the '
                   'sum of the kernel is another thing.')
 def _(image, kernel): return _conv(image, torch.ones_like(kernel))*kernel.sum()
+
+# %% ../../nbs/46_network.ipynb #eb775739
 @convolve.mistake('`@` is the product of matrices. Here each number is multiplied by the one that it '
                   'lies on, with `*`.')
 def _(image, kernel):
@@ -82,6 +92,7 @@ def _even_inputs(seed: int) -> list[tuple]:
     return [(torch.tensor([[1., 5.], [3., 2.]]),), (torch.tensor([[-3., -1., -6., -7.], [-2., -4., -9., -8.]]),),
             (torch.randn(4, 6, generator=generator),), (torch.randn(4, 4, generator=generator),)]
 
+# %% ../../nbs/46_network.ipynb #87500e31
 @_exercise(_even_inputs, (
     'Cut the image into blocks of 2×2 that don\'t overlap, and keep the largest number of each.',
     'The block 1, 5 over 3, 2 becomes 5. An image of 4×6 becomes one of 2×3.',
@@ -93,22 +104,28 @@ def max_pool(image: torch.Tensor) -> torch.Tensor:
     upper = torch.maximum(image[::2, ::2], image[::2, 1::2])
     lower = torch.maximum(image[1::2, ::2], image[1::2, 1::2])
     return torch.maximum(upper, lower)
+
+# %% ../../nbs/46_network.ipynb #8c78495d
 @max_pool.another
 def _(image): return image.reshape(image.shape[0]//2, 2, image.shape[1]//2, 2).amax((1, 3))
 
 # %% ../../nbs/46_network.ipynb #71f1a82c
 @max_pool.mistake('That is the mean of each block, and the largest is asked for.')
 def _(image): return F.avg_pool2d(image[None], 2)[0]
-@max_pool.mistake('The blocks overlap: after one block, move by two pixels.')
-def _(image): return F.max_pool2d(image[None], 2, stride=1)[0]
 @max_pool.mistake('That is the smallest number of each block.')
 def _(image): return -F.max_pool2d(-image[None], 2)[0]
+@max_pool.mistake('You keep the upper left number of each block, and not the largest one.')
+def _(image): return image[::2, ::2]
+
+# %% ../../nbs/46_network.ipynb #fcaff50a
 @max_pool.mistake('Where all four numbers are negative, the largest is negative too. Don\'t start the search at 0.')
 def _(image): return F.max_pool2d(image[None], 2)[0].clamp(min=0)
 @max_pool.mistake('That is the largest in size, whatever its sign: 1 is larger than −5.')
 def _(image): return F.max_pool2d(image.abs()[None], 2)[0]
-@max_pool.mistake('You keep the upper left number of each block, and not the largest one.')
-def _(image): return image[::2, ::2]
+
+# %% ../../nbs/46_network.ipynb #7ddf3b91
+@max_pool.mistake('The blocks overlap: after one block, move by two pixels.')
+def _(image): return F.max_pool2d(image[None], 2, stride=1)[0]
 @max_pool.mistake('You pool pairs within a row; a block also has a second row.')
 def _(image): return F.max_pool2d(image[None], (1, 2))[0]
 @max_pool.mistake('`reshape` reads along the rows, so these four numbers lie side by side, and not in a block.')
@@ -119,6 +136,7 @@ def _size_inputs(seed: int) -> list[tuple]:
     return [(1, 1, 1, 0), (3, 2, 1, 0), (5, 3, 1, 1), (6, 2, 2, 0), (6, 3, 2, 0), (8, 3, 2, 0), (28, 5, 3, 2),
             (20 + seed, 4, 3, 1)]
 
+# %% ../../nbs/46_network.ipynb #e21d8651
 @_exercise(_size_inputs, (
     'How many places are there for the kernel in a row? Padding makes the row longer; stride leaves places out.',
     '6 pixels and a kernel of 3 have 4 places: 0, 1, 2, 3. With a stride of 2 there remain 2: 0 and 2.',
@@ -127,30 +145,37 @@ def _size_inputs(seed: int) -> list[tuple]:
 def output_size(n: int, kernel: int, stride: int, padding: int) -> int:
     "How many outputs a row of n pixels has."
     return (n + 2*padding - kernel)//stride + 1
+
+# %% ../../nbs/46_network.ipynb #f6c7a757
 @output_size.another
 def _(n, kernel, stride, padding): return len(range(0, n + 2*padding - kernel + 1, stride))
 
-# %% ../../nbs/46_network.ipynb #ed256b6c
-@output_size.mistake('One is missing: from place 0 to place 3 there are four places, not three.')
-def _(n, kernel, stride, padding): return (n + 2*padding - kernel)//stride
+# %% ../../nbs/46_network.ipynb #991c5a19
 @output_size.mistake('The padding is put on both sides, so it counts twice.')
 def _(n, kernel, stride, padding): return (n + padding - kernel)//stride + 1
 @output_size.mistake('And the padding? It makes the row longer.')
 def _(n, kernel, stride, padding): return (n - kernel)//stride + 1
 @output_size.mistake('And the stride? With a stride of 2, every second place is left out.')
 def _(n, kernel, stride, padding): return n + 2*padding - kernel + 1
+
+# %% ../../nbs/46_network.ipynb #ed256b6c
+@output_size.mistake('One is missing: from place 0 to place 3 there are four places, not three.')
+def _(n, kernel, stride, padding): return (n + 2*padding - kernel)//stride
+@output_size.mistake('The 1 is added too early: divide first, and then add it.')
+def _(n, kernel, stride, padding): return (n + 2*padding - kernel + 1)//stride
+
+# %% ../../nbs/46_network.ipynb #3c3b2560
 @output_size.mistake('You rounded up. A kernel that would reach over the edge is left out, so round down.')
 def _(n, kernel, stride, padding): return -(-(n + 2*padding - kernel)//stride) + 1
 @output_size.mistake('A number of outputs has no decimals: round down with `//`.')
 def _(n, kernel, stride, padding): return (n + 2*padding - kernel)/stride + 1
-@output_size.mistake('The 1 is added too early: divide first, and then add it.')
-def _(n, kernel, stride, padding): return (n + 2*padding - kernel + 1)//stride
 
 # %% ../../nbs/46_network.ipynb #3ac2ecd0
 def _count_inputs(seed: int) -> list[tuple]:
     return [(1, 1, 1, False), (1, 1, 1, True), (1, 4, 3, False), (3, 2, 5, True), (2, 5, 3, False),
             (2 + seed, 7, 3, True)]
 
+# %% ../../nbs/46_network.ipynb #7d459b9b
 @_exercise(_count_inputs, (
     'Each kernel looks at all channels of its input. So how many numbers has one kernel, and how many kernels '
     'are there?',
@@ -160,6 +185,8 @@ def _count_inputs(seed: int) -> list[tuple]:
 def count_parameters(in_channels: int, out_channels: int, kernel_size: int, bias: bool) -> int:
     "How many learned numbers a convolution with square kernels has."
     return out_channels*(in_channels*kernel_size**2 + bias)
+
+# %% ../../nbs/46_network.ipynb #25859cde
 @count_parameters.another
 def _(in_channels, out_channels, kernel_size, bias):
     return sum(p.numel() for p in nn.Conv2d(in_channels, out_channels, kernel_size, bias=bias).parameters())
@@ -171,10 +198,14 @@ def _(c_in, c_out, k, bias): return c_out*(k*k + bias)
 def _(c_in, c_out, k, bias): return c_in*k*k + bias
 @count_parameters.mistake('A kernel has rows and columns: `kernel_size` counts twice.')
 def _(c_in, c_out, k, bias): return c_out*(c_in*k + bias)
+
+# %% ../../nbs/46_network.ipynb #ac3c8895
 @count_parameters.mistake('And the bias?')
 def _(c_in, c_out, k, bias): return c_out*c_in*k*k
 @count_parameters.mistake('You always count a bias, also where `bias` is False.')
 def _(c_in, c_out, k, bias): return c_out*(c_in*k*k + 1)
+
+# %% ../../nbs/46_network.ipynb #c6bfd1a9
 @count_parameters.mistake('There is one bias for each output channel, not one for the whole layer.')
 def _(c_in, c_out, k, bias): return c_out*c_in*k*k + bias
 @count_parameters.mistake('The bias belongs to the output channels; you counted one for each input channel.')
@@ -202,6 +233,8 @@ def receptive_field(layers: list[tuple[int, int]]) -> int:
         size += (kernel - 1)*step
         step *= stride
     return size
+
+# %% ../../nbs/46_network.ipynb #0985f8d2
 @receptive_field.another
 def _(layers):
     size = 1
@@ -212,11 +245,25 @@ def _(layers):
 @receptive_field.mistake('And the strides? After a stride of 2, neighbours are 2 pixels apart, and a '
                          'kernel sees further.')
 def _(layers): return 1 + sum(kernel - 1 for kernel, _ in layers)
+@receptive_field.mistake('Strides multiply: after strides of 2 and 3, neighbours are 6 pixels apart and not 4.')
+def _(layers):
+    size = step = 1
+    for kernel, stride in layers: size += (kernel - 1)*step; step += stride - 1
+    return size
+
+# %% ../../nbs/46_network.ipynb #64df0998
 @receptive_field.mistake('A layer\'s own stride spreads only the layers after it: change the step after the size.')
 def _(layers):
     size = step = 1
     for kernel, stride in layers: step *= stride; size += (kernel - 1)*step
     return size
+@receptive_field.mistake('Only the stride of the layer just before counts here, but those of all layers before it do.')
+def _(layers):
+    size, before = 1, 1
+    for kernel, stride in layers: size += (kernel - 1)*before; before = stride
+    return size
+
+# %% ../../nbs/46_network.ipynb #e5f98a63
 @receptive_field.mistake('You add the whole kernel each time. One of its pixels has been seen already: add kernel − 1.')
 def _(layers):
     size, step = 1, 1
@@ -227,11 +274,6 @@ def _(layers):
     size, step = 0, 1
     for kernel, stride in layers: size += (kernel - 1)*step; step *= stride
     return size
-@receptive_field.mistake('Strides multiply: after strides of 2 and 3, neighbours are 6 pixels apart and not 4.')
-def _(layers):
-    size = step = 1
-    for kernel, stride in layers: size += (kernel - 1)*step; step += stride - 1
-    return size
 
 # %% ../../nbs/46_network.ipynb #d790f359
 @receptive_field.mistake('That is the step between neighbours, and not how far a value sees.')
@@ -239,22 +281,19 @@ def _(layers):
     step = 1
     for _, stride in layers: step *= stride
     return step
-@receptive_field.mistake('Only the stride of the layer just before counts here, but those of all layers before it do.')
+@receptive_field.mistake('Sizes add up, they don\'t multiply: two kernels of 3 see 5 pixels, not 9.')
 def _(layers):
-    size, before = 1, 1
-    for kernel, stride in layers: size += (kernel - 1)*before; before = stride
+    size = 1
+    for kernel, _ in layers: size *= kernel
     return size
+
+# %% ../../nbs/46_network.ipynb #081c4e1a
 @receptive_field.mistake('The `return` is inside of the loop, so only the first layer counts. Put it under the loop.')
 def _(layers):
     for kernel, _ in layers: return kernel
 @receptive_field.mistake('Each layer starts again from 1 pixel: set size and step once, before the loop.')
 def _(layers):
     for kernel, _ in layers: size = kernel
-    return size
-@receptive_field.mistake('Sizes add up, they don\'t multiply: two kernels of 3 see 5 pixels, not 9.')
-def _(layers):
-    size = 1
-    for kernel, _ in layers: size *= kernel
     return size
 
 # %% ../../nbs/46_network.ipynb #ea64af9b
@@ -263,6 +302,7 @@ def _norm_inputs(seed: int) -> list[tuple]:
     same = torch.tensor([[1., 4.], [3., 4.]])[:, :, None, None]   # (2, 2, 1, 1): the second channel is all 4
     return [(torch.tensor([0., 2.]).reshape(2, 1, 1, 1), 0.1), (same, 1e-3), (x, 0.1), (x, 1e-5)]
 
+# %% ../../nbs/46_network.ipynb #d6a70597
 @_exercise(_norm_inputs, (
     'Each channel has one mean and one variance, over all images, rows and columns. Which three dimensions are those?',
     'A channel with 0 and 2 has mean 1 and variance 1. Without eps it becomes −1 and 1.',
@@ -275,6 +315,8 @@ def batch_norm(x: torch.Tensor, eps: float) -> torch.Tensor:
     mean = x.mean((0, 2, 3), keepdim=True)
     var = x.var((0, 2, 3), unbiased=False, keepdim=True)
     return (x - mean)/(var + eps).sqrt()
+
+# %% ../../nbs/46_network.ipynb #ba82282d
 @batch_norm.another
 def _(x, eps): return F.batch_norm(x, None, None, training=True, eps=eps)
 
@@ -283,24 +325,29 @@ def _norm(x: torch.Tensor, eps: float, dims: tuple[int, ...] = (0, 2, 3), unbias
     "A batch norm over some dimensions."
     return (x - x.mean(dims, keepdim=True))/(x.var(dims, unbiased=unbiased, keepdim=True) + eps).sqrt()
 
+# %% ../../nbs/46_network.ipynb #3cd8c213
 @batch_norm.mistake('That takes all channels together. Each channel has a mean and a variance of its own.')
 def _(x, eps): return _norm(x, eps, (0, 1, 2, 3))
 @batch_norm.mistake('That is done for each image alone; the mean is over the whole batch, dimension 0 too.')
 def _(x, eps): return _norm(x, eps, (2, 3))
+
+# %% ../../nbs/46_network.ipynb #87e27138
 @batch_norm.mistake('The mean goes over images only; rows and columns belong to it too.')
 def _(x, eps): return _norm(x, eps, (0,))
 @batch_norm.mistake('That is a layer norm: one mean for each image, over its channels.')
 def _(x, eps): return _norm(x, eps, (1, 2, 3))
+
+# %% ../../nbs/46_network.ipynb #f6fe3bcb
 @batch_norm.mistake('Your variance divides by one less than there are values. Pass `unbiased=False`.')
 def _(x, eps): return _norm(x, eps, unbiased=True)
+@batch_norm.mistake('You divide by the variance; the square root is missing.')
+def _(x, eps): return (x - x.mean((0, 2, 3), keepdim=True))/(x.var((0, 2, 3), unbiased=False, keepdim=True) + eps)
+@batch_norm.mistake('The mean is subtracted, but nothing is divided yet.')
+def _(x, eps): return x - x.mean((0, 2, 3), keepdim=True)
 
 # %% ../../nbs/46_network.ipynb #a1f5afed
 @batch_norm.mistake('`eps` is added to the variance, under the square root, and not to the standard deviation.')
 def _(x, eps):
     return (x - x.mean((0, 2, 3), keepdim=True))/(x.var((0, 2, 3), unbiased=False, keepdim=True).sqrt() + eps)
-@batch_norm.mistake('You divide by the variance; the square root is missing.')
-def _(x, eps): return (x - x.mean((0, 2, 3), keepdim=True))/(x.var((0, 2, 3), unbiased=False, keepdim=True) + eps)
 @batch_norm.mistake('And `eps`? Where all values of a channel are equal, you divide 0 by 0.')
 def _(x, eps): return _norm(x, 0.)
-@batch_norm.mistake('The mean is subtracted, but nothing is divided yet.')
-def _(x, eps): return x - x.mean((0, 2, 3), keepdim=True)

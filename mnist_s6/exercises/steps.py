@@ -13,6 +13,7 @@ import torch
 
 from .engine import exercise
 
+# %% ../../nbs/48_steps.ipynb #d5ea3595
 _exercise, _later = partial(exercise, '03_util'), partial(exercise, '05_choices')
 
 # %% ../../nbs/48_steps.ipynb #796beedf
@@ -22,6 +23,7 @@ def _step_inputs(seed: int) -> list[tuple]:
     return [([torch.tensor([3.])], [torch.tensor([2.])], 0.5),
             ([random(2, 3), random(3)], [random(2, 3), random(3)], 0.1), ([random(4)], [random(4)], 0.3)]
 
+# %% ../../nbs/48_steps.ipynb #967ed800
 @_exercise(_step_inputs, (
     'Each parameter goes against its slope, and goes further where it is steeper.',
     'A parameter of 3 with slope 2 and a rate of 0.5 becomes 3 − 0.5·2 = 2.',
@@ -30,6 +32,8 @@ def _step_inputs(seed: int) -> list[tuple]:
 def sgd_step(parameters: list[torch.Tensor], gradients: list[torch.Tensor], lr: float) -> list[torch.Tensor]:
     "New parameters, each one step of plain gradient descent on; the old ones stay as they are."
     return [parameter - lr*gradient for parameter, gradient in zip(parameters, gradients)]
+
+# %% ../../nbs/48_steps.ipynb #db38a7d2
 @sgd_step.another
 def _(parameters, gradients, lr):
     new = [parameter.clone().requires_grad_() for parameter in parameters]
@@ -42,18 +46,24 @@ def _(parameters, gradients, lr):
 def _(parameters, gradients, lr): return [p + lr*g for p, g in zip(parameters, gradients)]
 @sgd_step.mistake('And the learning rate? It says how far one step goes.')
 def _(parameters, gradients, lr): return [p - g for p, g in zip(parameters, gradients)]
+
+# %% ../../nbs/48_steps.ipynb #91403e1c
+@sgd_step.mistake('That is only by how much they change; subtract it from the parameters.')
+def _(parameters, gradients, lr): return [lr*g for g in gradients]
+@sgd_step.mistake('You divided by the learning rate; multiply by it.')
+def _(parameters, gradients, lr): return [p - g/lr for p, g in zip(parameters, gradients)]
+
+# %% ../../nbs/48_steps.ipynb #b6f37585
+@sgd_step.mistake('You multiplied the slope by the parameter; only the learning rate and the slope count.')
+def _(parameters, gradients, lr): return [p - lr*g*p for p, g in zip(parameters, gradients)]
+@sgd_step.mistake('You went by the sign of the slopes alone. Where it is steep, a step is longer.')
+def _(parameters, gradients, lr): return [p - lr*g.sign() for p, g in zip(parameters, gradients)]
+
+# %% ../../nbs/48_steps.ipynb #3380d955
 @sgd_step.mistake('The numbers are right, but you changed the list or the parameters that were given. Make new ones.')
 def _(parameters, gradients, lr):
     for p, g in zip(parameters, gradients): p -= lr*g
     return parameters
-@sgd_step.mistake('That is only by how much they change; subtract it from the parameters.')
-def _(parameters, gradients, lr): return [lr*g for g in gradients]
-@sgd_step.mistake('You multiplied the slope by the parameter; only the learning rate and the slope count.')
-def _(parameters, gradients, lr): return [p - lr*g*p for p, g in zip(parameters, gradients)]
-@sgd_step.mistake('You divided by the learning rate; multiply by it.')
-def _(parameters, gradients, lr): return [p - g/lr for p, g in zip(parameters, gradients)]
-@sgd_step.mistake('You went by the sign of the slopes alone. Where it is steep, a step is longer.')
-def _(parameters, gradients, lr): return [p - lr*g.sign() for p, g in zip(parameters, gradients)]
 @sgd_step.mistake('Only the first parameter is there; a list of all of them is asked for.')
 def _(parameters, gradients, lr): return [parameters[0] - lr*gradients[0]]
 
@@ -77,6 +87,8 @@ def momentum_step(parameter: torch.Tensor, gradient: torch.Tensor, velocity: tor
     "New parameter and velocity, in PyTorch's form: momentum·velocity + gradient, and a step of lr times it."
     velocity = momentum*velocity + gradient
     return parameter - lr*velocity, velocity
+
+# %% ../../nbs/48_steps.ipynb #b621732c
 @momentum_step.another
 def _(parameter, gradient, velocity, lr, momentum):
     new = parameter.clone().requires_grad_()
@@ -92,29 +104,37 @@ def _(p, g, v, lr, m): v = m*v + g; return p - lr*(g + m*v), v
 @momentum_step.mistake('The slope is damped by 1 − momentum, as in a running mean. In PyTorch\'s '
                        'form it is added whole.')
 def _(p, g, v, lr, m): v = m*v + (1 - m)*g; return p - lr*v, v
+
+# %% ../../nbs/48_steps.ipynb #f82cc2aa
 @momentum_step.mistake('The learning rate is inside of the velocity. In PyTorch\'s form it only scales the step.')
 def _(p, g, v, lr, m): v = m*v + lr*g; return p - v, v
 @momentum_step.mistake('That is the form in which the velocity points downhill and is added. In '
                        'PyTorch\'s, it is subtracted.')
 def _(p, g, v, lr, m): v = m*v - lr*g; return p + v, v
+
+# %% ../../nbs/48_steps.ipynb #a1142f71
 @momentum_step.mistake('The step uses the old velocity; take the new one.')
 def _(p, g, v, lr, m): return p - lr*v, m*v + g
-@momentum_step.mistake('The order is parameter, then velocity.')
-def _(p, g, v, lr, m): v = m*v + g; return v, p - lr*v
+@momentum_step.mistake('The velocity is right, but the step was made with the slope alone.')
+def _(p, g, v, lr, m): return p - lr*g, m*v + g
 
 # %% ../../nbs/48_steps.ipynb #67313936
 @momentum_step.mistake('That goes uphill: subtract the step.')
 def _(p, g, v, lr, m): v = m*v + g; return p + lr*v, v
-@momentum_step.mistake('The velocity is right, but the step was made with the slope alone.')
-def _(p, g, v, lr, m): return p - lr*g, m*v + g
 @momentum_step.mistake('The old velocity is not multiplied by `momentum`, so it would grow for ever.')
 def _(p, g, v, lr, m): v = v + g; return p - lr*v, v
 @momentum_step.mistake('`momentum` belongs to the old velocity, not to the slope.')
 def _(p, g, v, lr, m): v = v + m*g; return p - lr*v, v
-@momentum_step.mistake('The numbers are right, but the velocity that was given has changed. Make a new one.')
-def _(p, g, v, lr, m): v.mul_(m).add_(g); return p - lr*v, v
+
+# %% ../../nbs/48_steps.ipynb #d3304c61
+@momentum_step.mistake('The order is parameter, then velocity.')
+def _(p, g, v, lr, m): v = m*v + g; return v, p - lr*v
 @momentum_step.mistake('The new velocity has to come back too, for the next step.')
 def _(p, g, v, lr, m): return p - lr*(m*v + g)
+
+# %% ../../nbs/48_steps.ipynb #be27da01
+@momentum_step.mistake('The numbers are right, but the velocity that was given has changed. Make a new one.')
+def _(p, g, v, lr, m): v.mul_(m).add_(g); return p - lr*v, v
 
 # %% ../../nbs/48_steps.ipynb #e8c63272
 def _cycle_inputs(seed: int) -> list[tuple]:
@@ -122,6 +142,7 @@ def _cycle_inputs(seed: int) -> list[tuple]:
             (3, 20, 2., 0.25), (5, 20, 2., 0.25),
             (9, 20, 2., 0.25), (19, 20, 2., 0.25), (6 + seed, 100, 0.5, 0.2), (21 + seed, 100, 0.5, 0.2)]
 
+# %% ../../nbs/48_steps.ipynb #f8adfcce
 @_later(_cycle_inputs, (
     'Two cases: before step warm_up·steps, a straight line; after it, half a wave of a cosine.',
     'Of 4 steps with warm_up 0.5 and max_lr 1: 0, 0.5, 1, 0.5. The line ends at step 2; one half of the fall '
@@ -134,6 +155,8 @@ def one_cycle(step: int, steps: int, max_lr: float, warm_up: float) -> float:
     rise = warm_up*steps
     if step < rise: return max_lr*step/rise
     return max_lr*(1 + math.cos(math.pi*(step - rise)/(steps - rise)))/2
+
+# %% ../../nbs/48_steps.ipynb #3ab338ed
 @one_cycle.another
 def _(step, steps, max_lr, warm_up):
     left = (steps - step)/(steps - warm_up*steps)   # 1 at the top, 0 at the end
@@ -144,14 +167,21 @@ def _cycle(step: float, rise: float, fall: float, max_lr: float) -> float:
     "The cycle, with the numbers of steps of its two parts."
     return max_lr*step/rise if step < rise else max_lr*(1 + math.cos(math.pi*(step - rise)/fall))/2
 
+# %% ../../nbs/48_steps.ipynb #676c9d04
 @one_cycle.mistake('The cosine has to begin where the line ends: use the steps since then, `step - warm_up*steps`.')
 def _(step, steps, max_lr, warm_up):
     rise = warm_up*steps
     return max_lr*step/rise if step < rise else max_lr*(1 + math.cos(math.pi*step/steps))/2
 @one_cycle.mistake('The fall has only `steps - warm_up*steps` steps, not all of them, so it doesn\'t reach 0.')
 def _(step, steps, max_lr, warm_up): return _cycle(step, warm_up*steps, steps, max_lr)
+
+# %% ../../nbs/48_steps.ipynb #b2db4bd4
 @one_cycle.mistake('Steps are counted from 0: at step 0 the rate is 0.')
 def _(step, steps, max_lr, warm_up): return _cycle(step + 1, warm_up*steps, (1 - warm_up)*steps, max_lr)
+@one_cycle.mistake('The rate reaches 0 at the last step already. It would be 0 one step after it, at `steps`.')
+def _(step, steps, max_lr, warm_up): return _cycle(step, warm_up*steps, steps - 1 - warm_up*steps, max_lr)
+
+# %% ../../nbs/48_steps.ipynb #13b97e51
 @one_cycle.mistake('The fall is a straight line; it should be a cosine.')
 def _(step, steps, max_lr, warm_up): return max_lr*min(step/(warm_up*steps), (steps - step)/((1 - warm_up)*steps))
 @one_cycle.mistake('The rise is a cosine too; it should be a straight line. (PyTorch does it as you did.)')
@@ -165,6 +195,8 @@ def _(step, steps, max_lr, warm_up):
     rise = warm_up*steps
     start = max_lr/25
     return start + (max_lr - start)*step/rise if step < rise else _cycle(step, rise, steps - rise, max_lr)
+
+# %% ../../nbs/48_steps.ipynb #23220d1f
 @one_cycle.mistake('That is a quarter of a wave. From the top to 0 it takes half a wave: (1 + cos)/2, from 0 to π.')
 def _(step, steps, max_lr, warm_up):
     rise = warm_up*steps
@@ -173,14 +205,14 @@ def _(step, steps, max_lr, warm_up):
 def _(step, steps, max_lr, warm_up):
     rise = warm_up*steps
     return max_lr*step/rise if step < rise else max_lr*math.cos(math.pi*(step - rise)/(steps - rise))
+
+# %% ../../nbs/48_steps.ipynb #2754d259
 @one_cycle.mistake('Your cosine rises: it is 1 + cos, not 1 − cos.')
 def _(step, steps, max_lr, warm_up):
     rise = warm_up*steps
     return max_lr*step/rise if step < rise else max_lr - _cycle(step, rise, steps - rise, max_lr)
 @one_cycle.mistake('And `max_lr`? You give its share only.')
 def _(step, steps, max_lr, warm_up): return _cycle(step, warm_up*steps, (1 - warm_up)*steps, 1)
-@one_cycle.mistake('The rate reaches 0 at the last step already. It would be 0 one step after it, at `steps`.')
-def _(step, steps, max_lr, warm_up): return _cycle(step, warm_up*steps, steps - 1 - warm_up*steps, max_lr)
 
 # %% ../../nbs/48_steps.ipynb #89c554a9
 def _loss_lists(seed: int) -> list[tuple]:
@@ -218,6 +250,8 @@ def early_stop(losses: list[float], patience: int) -> int:
         if loss < losses[best]: best = epoch
         elif epoch - best >= patience: break
     return best
+
+# %% ../../nbs/48_steps.ipynb #77c4dc46
 @early_stop.another
 def _(losses, patience):
     best = waited = 0
@@ -236,6 +270,8 @@ def _(losses, patience): return _stop(losses, patience)[1]
 def _(losses, patience):
     best, stop = _stop(losses, patience)
     return stop if stop - best >= patience else best
+
+# %% ../../nbs/48_steps.ipynb #522d2935
 @early_stop.mistake('You wait one epoch too long: stop as soon as `patience` epochs brought nothing better.')
 def _(losses, patience): return _stop(losses, patience + 1)[0]
 @early_stop.mistake('You stop one epoch too early: `patience` epochs have to bring nothing better.')
@@ -248,10 +284,14 @@ def _(losses, patience): return _stop(losses, patience, equal=True)[0]
 def _(losses, patience): return _stop(losses, patience, reset=False)[0]
 @early_stop.mistake('You compare with the epoch before. Compare with the best one so far.')
 def _(losses, patience): return _stop(losses, patience, back=True)[0]
+
+# %% ../../nbs/48_steps.ipynb #73d5685e
 @early_stop.mistake('Epochs are counted from 0 here.')
 def _(losses, patience): return _stop(losses, patience)[0] + 1
 @early_stop.mistake('That is the best loss; the epoch where it was is asked for.')
 def _(losses, patience): return losses[_stop(losses, patience)[0]]
+
+# %% ../../nbs/48_steps.ipynb #b1f6722d
 @early_stop.mistake('Where it never stops, the best epoch is asked for as well, and not the last one.')
 def _(losses, patience):
     best, stop = _stop(losses, patience)
