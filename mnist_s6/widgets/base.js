@@ -51,9 +51,7 @@ export function fixed(value, digits) {
 }
 
 /** A number for people: a true minus, and none before zero. */
-export function number(value, digits = 3) {
-  return (Number(fixed(value, digits)) + 0).toFixed(digits).replace("-", "−");
-}
+export const number = (value, digits = 3) => (Number(fixed(value, digits)) + 0).toFixed(digits).replace("-", "−");
 
 /** A share as Python writes `f"{share:.1%}"`. */
 export const percent = (share, digits = 1) => `${fixed(100 * share, digits)}%`;
@@ -68,7 +66,7 @@ export function listed(items) {
 export const grouped = count => count.toLocaleString("en-US");
 
 /** "a 3", "an 8". */
-export const withArticle = digit => (digit === 8 ? `an ${digit}` : `a ${digit}`);
+export const withArticle = digit => `${digit === 8 ? "an" : "a"} ${digit}`;
 
 /** The bytes of a trait, which arrives as a DataView. */
 export const bytes = view => (view ? new Uint8Array(view.buffer, view.byteOffset, view.byteLength) : new Uint8Array());
@@ -125,10 +123,10 @@ export class Stage {
     if (this.sentence.textContent !== sentence) this.sentence.textContent = sentence;
   }
 
-  /** Change state by name, here and in Python. */
+  /** Change state by name: here at once, in Python after what is asked because of it. */
   put(values) {
     for (const [name, value] of Object.entries(values)) this.model.set(name, value);
-    this.model.save_changes();
+    queueMicrotask(() => this.model.save_changes());
   }
 
   /**
@@ -262,9 +260,7 @@ const SIGNED = range(256).map(n => {
 const byte = value => clamp(Math.round(value), 0, 255);
 
 /** The colour [red, green, blue] of a value between −limit, dark blue, and limit, light yellow. */
-export function colourOf(value, limit) {
-  return SIGNED[byte((value / limit + 1) * 127.5)];
-}
+export const colourOf = (value, limit) => SIGNED[byte((value / limit + 1) * 127.5)];
 
 /** A colour as a canvas stores it: four bytes in one number. */
 const packed = ([red, green, blue]) => ((255 << 24) | (byte(blue) << 16) | (byte(green) << 8) | byte(red)) >>> 0;
@@ -272,9 +268,7 @@ const COLOURS = Uint32Array.from(SIGNED, packed);
 const GREYS = Uint32Array.from(range(256), grey => packed([grey, grey, grey]));
 
 /** The largest distance from zero, as the limit of a colour scale; never 0. */
-export function limitOf(data) {
-  return data.reduce((top, v) => (Number.isFinite(v) ? Math.max(top, Math.abs(v)) : top), 0) || 1;
-}
+export const limitOf = data => data.reduce((top, v) => (Number.isFinite(v) ? Math.max(top, Math.abs(v)) : top), 0) || 1;
 
 /** The rows and columns [top, left, bottom, right] of map `index` where maps lie side by side, `across` in a row. */
 export function tileOf(index, across, height, width) {
@@ -343,8 +337,8 @@ export class Picture {
     this.box.replaceChildren(this.canvas, ...boxes.filter(Boolean).map(([top, left, bottom, right]) => {
       const { width, height } = this.canvas;
       const share = (part, whole) => `${(100 * part) / whole}%`;
-      const style = { top: share(top, height), left: share(left, width) };
-      Object.assign(style, { height: share(bottom - top, height), width: share(right - left, width) });
+      const style = { top: share(top, height), left: share(left, width),
+        height: share(bottom - top, height), width: share(right - left, width) };
       return h("div", { class: "s6-frame", style });
     }));
   }

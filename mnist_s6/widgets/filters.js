@@ -67,14 +67,13 @@ function sourceOf(stage, images) {
   const file = stage.model.get("network");
   if (!file?.byteLength) {
     return async (about, fit) => {
-      const asked = JSON.stringify(about);
-      const early = stage.ask("place", about, [], true); // most often it is inside: then one way to Python is enough
-      early.catch(() => {}); // it is told below, if it was
-      const { layers } = await stage.ask("layers", { image: about.image });
+      const [asked, place] = [JSON.stringify(about), ahead => stage.ask("place", { ...about }, [], ahead)];
+      let answer = await place(true).catch(() => null); // most often it is inside, and one way to Python is enough
+      const { layers } = answer ?? (await stage.ask("layers", { image: about.image }));
       fit(about, layers);
       if (!layers.length) return { layers };
-      const place = JSON.stringify(about) === asked ? early : stage.ask("place", about);
-      const { shapes, calculation: found, ...maps } = await place;
+      if (!answer || JSON.stringify(about) !== asked) answer = await place(false);
+      const { shapes, calculation: found, ...maps } = answer;
       const [before, after] = ["before", "after"].map(name => ({ shape: shapes[name], data: floats(maps[name]) }));
       return { layers, before, after, found };
     };

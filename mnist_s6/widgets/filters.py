@@ -123,14 +123,16 @@ def _names(passes: list[LayerPass]) -> list[dict]:
     "Name, kind and shape of each layer's maps."
     return [{'name': step.name, 'kind': type(step.layer).__name__, 'shape': list(step.maps.shape)} for step in passes]
 
-def _place(step: LayerPass, channel: int, row: int, column: int) -> dict[str, object]:
-    "A layer's maps before and after as bytes, and the calculation of one value."
+def _place(passes: list[LayerPass], depth: int, channel: int, row: int, column: int) -> dict[str, object]:
+    "All layers, one's maps before and after as bytes, and the calculation of one value."
+    step = passes[depth]
     found, seen = calculate(step, channel, row, column), step.field and list(step.field.window(row, column))
     size = [1, 1] if found.windows is None else list(found.windows.shape[1:])
     dilation = getattr(step.layer, 'dilation', 1)
     gaps = dilation if isinstance(dilation, tuple) else (dilation, dilation)
     reach = [start + gap*(side - 1) + 1 for start, gap, side in zip(found.corner, gaps, size)]
-    return {'before': step.inputs.float().numpy().tobytes(), 'after': step.maps.float().numpy().tobytes(),
+    return {'layers': _names(passes),
+            'before': step.inputs.float().numpy().tobytes(), 'after': step.maps.float().numpy().tobytes(),
             'shapes': {'before': list(step.inputs.shape), 'after': list(step.maps.shape)},
             'calculation': {'value': found.value, 'words': found.words, 'first': found.first, 'size': size,
                             'windows': _finite(found.windows), 'kernels': _finite(found.kernels),
@@ -166,7 +168,7 @@ class FilterExplorer(Explorer):
         return {'layers': _names(record_layers(self.model, self.tensors[image]))}
 
     def answer_place(self, image: int, depth: int, channel: int, row: int, column: int) -> dict[str, object]:
-        return _place(record_layers(self.model, self.tensors[image])[depth], channel, row, column)
+        return _place(record_layers(self.model, self.tensors[image]), depth, channel, row, column)
 
 # %% ../../nbs/25_filters.ipynb #0f780e55
 def filter_explorer(
