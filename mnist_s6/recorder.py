@@ -127,10 +127,16 @@ class Recorder:
 
     def flight(self) -> Flight:
         "What was recorded so far; raises `ValueError` if nothing was."
-        check_number('the number of recorded states', len(self.predictions), 1, math.inf)
-        return Flight(self.name, self.about, self.layers, self.labels.byte(), torch.stack(self.predictions),
-                      torch.stack(self.kernels), _curves(self.history, len(self.predictions) - 1),
-                      torch.stack([torch.zeros(len(self.layers)), *self.slopes])[1:])
+        return _flight(self)
+
+# %% ../nbs/33_recorder.ipynb #b783a4fc
+def _flight(recorder: Recorder) -> Flight:
+    "See `Recorder.flight`."
+    epochs = check_number('the number of recorded states', len(recorder.predictions), 1, math.inf) - 1
+    slopes = [torch.zeros(len(recorder.layers)), *recorder.slopes]   # so that there is something to stack
+    return Flight(recorder.name, recorder.about, recorder.layers, recorder.labels.byte(),
+                  torch.stack(recorder.predictions), torch.stack(recorder.kernels), _curves(recorder.history, epochs),
+                  torch.stack(slopes)[1:])
 
 # %% ../nbs/33_recorder.ipynb #fcdcfc36
 _TENSORS = 'labels', 'predictions', 'kernels', 'curves', 'slopes'
