@@ -175,8 +175,9 @@ def _ending_politely() -> Iterator[None]:
 # %% ../nbs/15_commands.ipynb #189733d7
 def _in_one_line(error: Exception) -> str:
     "What went wrong, and with which file if there is one."
-    file = isinstance(error, OSError) and error.filename
-    return ' '.join((f'{error.strerror}: {file}' if file else str(error)).split())
+    text = str(error)
+    if isinstance(error, OSError) and error.filename: text = f'{error.strerror}: {error.filename}'
+    return ' '.join(text.split())
 
 # %% ../nbs/15_commands.ipynb #7b000020
 def _train(options: argparse.Namespace, words: Sequence[str]) -> int: # Exit status
