@@ -164,31 +164,6 @@ def train_epoch(
     _check_loss(sums[0], seen)
     return _score(sums, seen)
 
-# %% ../nbs/03_util.ipynb #0f4bd6b4
-def _plot_scores(axes: 'Axes', name: str, values: list[float], form: str, images: int = 0) -> None:
-    "One curve; its title says how it ends, with the interval if it is known of how many images."
-    title = f'{name}: {values[-1]:{form}} at the end'
-    if images: title += f'\n95% interval {Evaluation(0, values[-1], images).interval}'
-    axes.plot(range(1, len(values) + 1), values, marker='o', markersize=3)
-    axes.set(title=title, xlabel='epoch', ylabel=name.split()[-1])
-    axes.label_outer()
-    axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.grid(alpha=0.3)
-
-# %% ../nbs/03_util.ipynb #a6f870eb
-def _plot_history(history: 'History') -> 'Figure':
-    "See `History.plot`."
-    from matplotlib.figure import Figure
-    check_number('the number of epochs in this history', len(history), 1, math.inf)
-    figure = Figure(figsize=(8, 5), layout='constrained')
-    losses, accuracies = figure.subplots(2, 2, sharex=True, sharey='row')
-    _plot_scores(losses[0], 'training loss', history.train_loss, '.4f')
-    _plot_scores(losses[1], f'{history.test_name} loss', history.test_loss, '.4f')
-    _plot_scores(accuracies[0], 'training accuracy', history.train_accuracy, '.2%')
-    _plot_scores(accuracies[1], f'{history.test_name} accuracy', history.test_accuracy, '.2%', history.test_images)
-    for axes in accuracies: axes.yaxis.set_major_formatter('{x:.1%}')
-    return figure
-
 # %% ../nbs/03_util.ipynb #788249c9
 def _last_score(losses: list[float], accuracies: list[float]) -> str:
     "How the last epoch went, in words."
@@ -258,3 +233,28 @@ def wilson(
     middle = (share + z*z/(2*n))/(1 + z*z/n)
     half = z*math.sqrt(share*(1 - share)/n + z*z/(4*n*n))/(1 + z*z/n)
     return Interval(max(0., min(share, middle - half)), min(1., max(share, middle + half)))   # share lies within
+
+# %% ../nbs/39_fit.ipynb #69d41430
+def _plot_scores(axes: 'Axes', name: str, values: list[float], form: str, images: int = 0) -> None:
+    "One curve; its title says how it ends, with the interval if it is known of how many images."
+    title = f'{name}: {values[-1]:{form}} at the end'
+    if images: title += f'\n95% interval {Evaluation(0, values[-1], images).interval}'
+    axes.plot(range(1, len(values) + 1), values, marker='o', markersize=3)
+    axes.set(title=title, xlabel='epoch', ylabel=name.split()[-1])
+    axes.label_outer()
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.grid(alpha=0.3)
+
+# %% ../nbs/39_fit.ipynb #86db3457
+def _plot_history(history: 'History') -> 'Figure':
+    "See `History.plot`."
+    from matplotlib.figure import Figure
+    check_number('the number of epochs in this history', len(history), 1, math.inf)
+    figure = Figure(figsize=(8, 5), layout='constrained')
+    losses, accuracies = figure.subplots(2, 2, sharex=True, sharey='row')
+    _plot_scores(losses[0], 'training loss', history.train_loss, '.4f')
+    _plot_scores(losses[1], f'{history.test_name} loss', history.test_loss, '.4f')
+    _plot_scores(accuracies[0], 'training accuracy', history.train_accuracy, '.2%')
+    _plot_scores(accuracies[1], f'{history.test_name} accuracy', history.test_accuracy, '.2%', history.test_images)
+    for axes in accuracies: axes.yaxis.set_major_formatter('{x:.1%}')
+    return figure
