@@ -28,6 +28,7 @@ def _in_main_thread() -> bool:
     "Whether this is the thread that signals come to; in others, none can be answered."
     return threading.current_thread() is threading.main_thread()
 
+# %% ../nbs/15_commands.ipynb #d9126ac2
 @contextmanager
 def _stopping_at_once(
     name: str, # Of the command
@@ -53,10 +54,13 @@ def _shown(text: object) -> str: # In one line
 #: Endings of the files that are read in a folder
 SUFFIXES = ('.png', '.jpg', '.jpeg', '.jpe', '.jfif', '.gif', '.bmp', '.tif', '.tiff', '.webp', '.ppm', '.pgm', '.pbm',
             '.pnm')
+
+# %% ../nbs/15_commands.ipynb #ca7dd4de
 #: Endings of pictures of other kinds: a folder's are not passed over in silence, but refused by name
 OTHER_SUFFIXES = ('.heic', '.heif', '.hif', '.avif', '.jxl', '.jp2', '.svg', '.pdf', '.psd', '.xcf', '.tga', '.ico',
                   '.dng', '.cr2', '.cr3', '.nef', '.arw', '.orf', '.rw2', '.raf')
 
+# %% ../nbs/15_commands.ipynb #c61a970f
 def _inputs(
     name: str, # A file, a folder, or '-'
 ) -> list[str]: # Files, or '-'
@@ -102,6 +106,7 @@ def _refuse(name: str, error: Exception) -> int: # Exit status
     print(f'mnist_s6_predict: {_shown(name)}: {_shown(reason)}', file=sys.stderr)
     return 1
 
+# %% ../nbs/15_commands.ipynb #8670bbc9
 def _facts(found: 'Prediction | Number') -> dict[str, object]:
     "What `--json` tells of an answer."
     if not hasattr(found, 'boxes'):
@@ -152,6 +157,7 @@ def _forget_the_alarm() -> None:
     "Of a SIGTERM that would stop the training in a moment."
     if _in_main_thread() and hasattr(signal, 'alarm'): signal.alarm(0)
 
+# %% ../nbs/15_commands.ipynb #d4c79b5f
 @contextmanager
 def _ending_politely() -> Iterator[None]:
     "Let SIGTERM end a training as Ctrl-C does; one of several processes five seconds later."
@@ -165,6 +171,13 @@ def _ending_politely() -> Iterator[None]:
     finally:
         _forget_the_alarm()
         for number, handler in zip(numbers, before): signal.signal(number, handler)
+
+# %% ../nbs/15_commands.ipynb #189733d7
+def _in_one_line(error: Exception) -> str:
+    "What went wrong, and with which file if there is one."
+    text = str(error)
+    if isinstance(error, OSError) and error.filename: text = f'{error.strerror}: {error.filename}'
+    return ' '.join(text.split())
 
 # %% ../nbs/15_commands.ipynb #7b000020
 def _train(options: argparse.Namespace, words: Sequence[str]) -> int: # Exit status
@@ -183,9 +196,8 @@ def _train(options: argparse.Namespace, words: Sequence[str]) -> int: # Exit sta
             say(f'stopped{again(words, folder) or " before there was anything to keep"}', store)
             return 130
         except (ValueError, TypeError, OSError, ArithmeticError, RuntimeError) as error:
-            file = isinstance(error, OSError) and error.filename
-            text = ' '.join((f'{error.strerror}: {file}' if file else str(error)).split())
-            say(f'mnist_s6_train: {text}{again(words, folder) if isinstance(error, ConnectionError) else ""}', store)
+            how = again(words, folder) if isinstance(error, ConnectionError) else ''
+            say(f'mnist_s6_train: {_in_one_line(error)}{how}', store)
             return 1
         finally: leave()
 
@@ -264,6 +276,7 @@ def start_predict(
     "The command `mnist_s6_predict`."
     return start(['predict', *(sys.argv[1:] if words is None else words)])
 
+# %% ../nbs/15_commands.ipynb #5b93ab99
 def start_train(
     words: Sequence[str] | None = None, # After the command's name; None takes them from the command line
 ) -> int: # Exit status

@@ -33,10 +33,18 @@ def _resized(image: torch.Tensor, sides: Sequence[float]) -> torch.Tensor: # (H,
     size = [max(1, round(side)) for side in sides]
     return F.interpolate(image[None, None], size, mode='bilinear', antialias=True)[0, 0].clamp(0, 1)
 
+# %% ../nbs/09_ink.ipynb #674deaca
+def _fewer_rows(image: torch.Tensor, height: int) -> torch.Tensor: # (H, W), bytes → (height, W), W cut to fours
+    "An image of bytes with fewer rows, four pixels of a row at a time."
+    fours = image[:, :image.shape[1]//4*4].unflatten(1, (-1, 4)).movedim(-1, 0)[None]   # (1, 4, H, W/4)
+    fours = F.interpolate(fours, (height, fours.shape[3]), mode='bilinear', antialias=True)
+    return fours[0].movedim(0, -1).flatten(1)
+
 # %% ../nbs/09_ink.ipynb #fb9b9ee2
 #: Longest side that the ink is looked for on
 SEARCH_SIDE = 560
 
+# %% ../nbs/09_ink.ipynb #ff79624f
 def shrunk(
     grey: torch.Tensor, # (H, W), uint8, or floats from 0 to 1
 ) -> torch.Tensor: # (h, w), floats from 0 to 1 if it was larger than `SEARCH_SIDE`, else as it was
@@ -44,10 +52,7 @@ def shrunk(
     if grey.ndim != 2 or max(grey.shape) <= SEARCH_SIDE: return grey
     height, width = (max(1, round(side*SEARCH_SIDE/max(grey.shape))) for side in grey.shape)
     if grey.dtype == torch.uint8:
-        if grey.shape[1] >= 4:
-            fours = grey[:, :grey.shape[1]//4*4].unflatten(1, (-1, 4)).movedim(-1, 0)[None]   # (1, 4, H, W/4)
-            fours = F.interpolate(fours, (height, fours.shape[3]), mode='bilinear', antialias=True)
-            grey = fours[0].movedim(0, -1).flatten(1)
+        if grey.shape[1] >= 4: grey = _fewer_rows(grey, height)
         grey = grey/255
     return _resized(grey, (height, width))
 
@@ -57,6 +62,7 @@ def _inner(grey: torch.Tensor) -> torch.Tensor: # (H, W) → (h, w)
     edge = min(grey.shape)//25
     return grey[edge:grey.shape[0] - edge, edge:grey.shape[1] - edge]
 
+# %% ../nbs/09_ink.ipynb #db69a7c5
 def _is_light(grey: torch.Tensor) -> bool: # (H, W), 0 to 1
     "Whether the paper is lighter than the ink."
     inner = _inner(grey)
@@ -72,10 +78,12 @@ def _largest(image: torch.Tensor, reach: int) -> torch.Tensor: # (H, W)
     tall = F.max_pool2d(image[None, None], (2*reach + 1, 1), 1, (reach, 0))
     return F.max_pool2d(tall, (1, 2*reach + 1), 1, (0, reach))[0, 0]
 
+# %% ../nbs/09_ink.ipynb #d57ad18f
 def _closed(image: torch.Tensor, reach: int) -> torch.Tensor: # (H, W)
     "All dark places filled in that a square of 2·reach + 1 pixels doesn't fit into."
     return -_largest(-_largest(image, reach), reach)
 
+# %% ../nbs/09_ink.ipynb #990d4c5d
 def _continued(rows: torch.Tensor, by: int) -> torch.Tensor: # (H, W) → (H, W + 2·by)
     "Rows that go on at both ends as they came: a slope goes on as a slope."
     return torch.cat([2*rows[:, :1] - rows[:, 1:by + 1].flip(1), rows, 2*rows[:, -1:] - rows[:, -by - 1:-1].flip(1)], 1)
@@ -113,6 +121,7 @@ def _on_lines(component: torch.Tensor, reach: int) -> torch.Tensor: # (h, w), 1 
     middles = 1 - F.max_pool2d(1 - near, (1, 2*reach + 1), 1, (0, reach))
     return F.max_pool2d(middles, (1, 2*reach + 1), 1, (0, reach))[0, 0, reach:-reach, reach:-reach]*component
 
+# %% ../nbs/09_ink.ipynb #b4b3b090
 def _is_ruled(component: torch.Tensor) -> bool: # (h, w), bool, cut to its box
     "Whether a component consists of level and upright lines, which share only the places where they meet."
     ink, reach = component.float(), max(1, max(component.shape)//10)
@@ -145,6 +154,7 @@ def _touches(box: Box, picture: torch.Tensor) -> bool: # (H, W)
     "Whether a box reaches the picture's edge."
     return box.top == 0 or box.left == 0 or box.bottom == picture.shape[0] or box.right == picture.shape[1]
 
+# %% ../nbs/09_ink.ipynb #3ddac989
 def _boxes(numbers: torch.Tensor) -> dict[int, Box]: # (H, W) of components
     "The boxes of the components that are no speck, rim, box or ruled line."
     y, x = (max(1, round(0.08*side)) for side in numbers.shape)
@@ -193,34 +203,43 @@ def _sides(ink: torch.Tensor) -> list[int]: # (H, W), bool, not empty
     "Height and width of the box around ink."
     return [int(places.max() - places.min()) + 1 for places in ink.nonzero().unbind(1)]
 
+# %% ../nbs/09_ink.ipynb #3f53acb6
 def _at_edge(ink: torch.Tensor) -> bool: # (H, W), bool
     "Whether ink reaches the picture's edge."
     return any(bool(edge.any()) for edge in (ink[0], ink[-1], ink[:, 0], ink[:, -1]))
 
+# %% ../nbs/09_ink.ipynb #414aa311
 def _is_blot(ink: torch.Tensor) -> bool: # (H, W), bool, not empty
     "Whether ink is a dot: below a tenth of the picture, and solid, and about as wide as high."
     sides = _sides(ink)
     return max(sides) < 0.1*max(ink.shape) and max(sides) < 2*min(sides) and bool(ink.sum() > 0.7*sides[0]*sides[1])
+
+# %% ../nbs/09_ink.ipynb #75e78c53
+def _smoothed(missing: torch.Tensor) -> tuple[torch.Tensor, float, float]: # (H, W), the paper's level, and its noise
+    "What is missing, smoothed where the paper is grainy and the picture is large."
+    paper, noise = _paper_level(missing)
+    if noise <= 0.02 or min(missing.shape) <= 100: return missing, paper, noise
+    missing = F.avg_pool2d(missing[None, None], 3, 1, 1)[0, 0]
+    return missing, *_paper_level(missing)
+
+# %% ../nbs/09_ink.ipynb #10981cc2
+def _strong(ink: torch.Tensor, missing: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]: # (H, W) each, bool
+    "The strong ink, and the ink without pale lines and shadows."
+    strong = ink & (missing > otsu_threshold(missing[ink].clamp(0, 1)))
+    if not strong.any(): strong = ink   # all of one level
+    core = digit_components(strong)
+    if core.any() and max(_sides(core)) >= max(_sides(ink))/2 and not _at_edge(ink): return strong, ink
+    return core, ink & (_spread(core, 1 + max(ink.shape)//100) > 0)   # lines or shadows hang on it
 
 # %% ../nbs/09_ink.ipynb #63e9b96e
 def ink_on_black(
     grey: torch.Tensor, # (H, W), 0 to 1
 ) -> torch.Tensor: # (h, w) White ink, up to 1, where all else is exactly 0; as `shrunk` leaves it
     "Find the ink of a digit, dark on light or light on dark; raises `ValueError` if there is none."
-    grey = shrunk(grey)
-    missing = missing_light(grey)
-    paper, noise = _paper_level(missing)
-    if noise > 0.02 and min(grey.shape) > 100:
-        missing = F.avg_pool2d(missing[None, None], 3, 1, 1)[0, 0]
-        paper, noise = _paper_level(missing)
+    missing, paper, noise = _smoothed(missing_light(shrunk(grey)))
     floor = paper + max(0.06, 5*noise)
     ink = strong = digit_components(missing > floor)
-    if ink.any():
-        strong = ink & (missing > otsu_threshold(missing[ink].clamp(0, 1)))
-        if not strong.any(): strong = ink   # all of one level
-        core = digit_components(strong)
-        if not core.any() or max(_sides(core)) < max(_sides(ink))/2 or _at_edge(ink):   # lines or shadows hang on it
-            strong, ink = core, ink & (_spread(core, 1 + max(grey.shape)//100) > 0)
+    if ink.any(): strong, ink = _strong(ink, missing)
     level = missing[strong].median().item() if strong.any() and not _is_blot(strong) else 0
     if level < 0.1:
         most = max(level, missing.max().item() if not ink.any() else 0)
@@ -256,6 +275,7 @@ def _grown(
 #: Strokes below this width are set to this one; in pixels, where the longest side is 20
 THINNEST, USUAL = 1.05, 2.4
 
+# %% ../nbs/09_ink.ipynb #491c9995
 def with_stroke(
     digit: torch.Tensor, # (h, w), white ink on black, cut to its box
 ) -> torch.Tensor: # Longest side 20, 0 to 1

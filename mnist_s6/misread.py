@@ -32,8 +32,7 @@ class Mistakes:
     predictions: torch.Tensor # (n,) What the network says
     confidences: torch.Tensor # (n,) The probability it gave to that, 0 to 1
 
-    def __len__(self) -> int: # Mistakes
-        return len(self.indices)
+    def __len__(self) -> int: return len(self.indices)   # mistakes
 
     def plot(self,
         count: int = 20, # How many at most

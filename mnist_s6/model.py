@@ -26,6 +26,7 @@ def evaluating(
     check_network(model)
     with torch.no_grad(): yield twin(model) if any(part.training for part in model.modules()) else model
 
+# %% ../nbs/02_model.ipynb #5990b982
 def check_network(model: nn.Module) -> None:
     "Raise `TypeError` for anything that is no network, such as the class of one."
     if isinstance(model, nn.Module): return
@@ -40,6 +41,7 @@ def device_of(
     "Where a model's parameters are."
     return next(model.parameters(), torch.zeros(())).device
 
+# %% ../nbs/02_model.ipynb #20a9ae38
 def ask(
     model: nn.Module, # Of any precision, on any device
     images: torch.Tensor, # (N, …)
@@ -64,6 +66,7 @@ def conv_block(
     layers += [nn.BatchNorm2d(out_channels), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers)
 
+# %% ../nbs/02_model.ipynb #bdc6cd21
 def check_images(images: torch.Tensor) -> None:
     "Raise `ValueError` for images of another shape than (N, 1, 28, 28)."
     if images.ndim != 4 or images.shape[1:] != (1, 28, 28):

@@ -25,6 +25,7 @@ from .ink import _spread, ink_on_black, otsu_threshold, shrunk
 from .predict import Prediction, predict
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from PIL.Image import Image
 
@@ -39,6 +40,7 @@ class _Page(NamedTuple):
         "Where in a box these components are."
         return torch.isin(self.labels[box.top:box.bottom, box.left:box.right], torch.tensor([*numbers]))
 
+# %% ../nbs/08_numbers.ipynb #f5a6f7c7
 def _page(pixels: torch.Tensor) -> _Page: # (H, W), bytes, or 0 to 1
     "Find the ink of a picture; raises what `ink_on_black` raises."
     ink = ink_on_black(_grey(shrunk(pixels)))
@@ -55,6 +57,7 @@ def _part(page: _Page, shape: tuple[int, ...]) -> Box: # In the pixels of the pi
                min(shape[0], math.ceil(down*(whole.bottom + margin))),
                min(shape[1], math.ceil(across*(whole.right + margin))))
 
+# %% ../nbs/08_numbers.ipynb #209e82db
 def _look(grey: torch.Tensor) -> tuple[_Page, Box]: # Page, and where in the picture (H, W)
     "Find the ink of a picture, with a second look from near if the first one was from far."
     page = _page(grey)
@@ -78,6 +81,7 @@ def _straight_sides(mask: torch.Tensor) -> int: # (h, w) → 0 to 4
     sides = mask[:deep].any(0), mask[-deep:].any(0), mask[:, :deep].any(1), mask[:, -deep:].any(1)
     return sum(side.float().mean().item() >= 0.8 for side in sides)
 
+# %% ../nbs/08_numbers.ipynb #e3901a87
 def _frames(page: _Page) -> set[int]:
     "The components that are frames around others, and empty frames like them."
     tallest = max(box.height for box in page.boxes.values())
@@ -99,6 +103,7 @@ def _same_digit(one: Box, other: Box, unit: float) -> bool: # `unit`: the usual 
                and lower < 0.7*one.around(other).height)
     return stacked or (lower < 0.35*unit and min(rows, columns) >= -0.06*unit)
 
+# %% ../nbs/08_numbers.ipynb #92dba49d
 def _joined(boxes: dict[int, Box], unit: float) -> list[list[int]]: # Each list is one mark
     "Put the pieces of each digit together: from the highest to the lowest, each joins one mark at most."
     marks: list[list[int]] = []
@@ -115,6 +120,7 @@ def _lean(mask: torch.Tensor) -> tuple[float, float]: # (h, w)
     lean = -((rows*columns).sum()/rows.square().sum().clamp(min=1e-9)).item()
     return lean, (columns + lean*rows).abs().max().item()/len(mask)
 
+# %% ../nbs/08_numbers.ipynb #15cb2ddf
 class _Mark(NamedTuple):
     "What may be a digit."
     box: Box # In the pixels of its page
@@ -123,6 +129,7 @@ class _Mark(NamedTuple):
     crooked: float # How far its ink is from a straight stroke, in its height
     slash: float = 0. # See `_slash`
 
+# %% ../nbs/08_numbers.ipynb #c8a26f00
 def _slash(mark: _Mark, left: list[_Mark], right: list[_Mark]) -> float:
     "How many times as high as all others a straight stroke is that stands between them and leans more; else 0."
     others = [other for other in left + right if other.crooked > 0.12] or left + right
@@ -147,6 +154,7 @@ def _check_one_line(boxes: Collection[Box], unit: float) -> None:
 #: Components in a line, at most
 MAX_PARTS = 100
 
+# %% ../nbs/08_numbers.ipynb #46300cbd
 def _parts(page: _Page) -> tuple[dict[int, Box], list[Box], float]: # The parts, what is ignored, the usual height
     "The components that may be digits or pieces of them; raises `ValueError` if there are too many."
     frames = _frames(page)
@@ -180,6 +188,7 @@ def _marks(page: _Page) -> tuple[list[_Mark], list[Box]]: # From left to right; 
 #: More strokes per row than one digit has
 TOO_MANY = 2.0
 
+# %% ../nbs/08_numbers.ipynb #50cef3c7
 def strokes_per_row(
     ink: torch.Tensor, # (H, W), true where there is ink, at least one row
 ) -> float:
@@ -233,24 +242,32 @@ class Number:
         "Draw the picture with a box around each digit."
         return _plot_number(self)
 
+# %% ../nbs/08_numbers.ipynb #7db84b15
+def _draw_box(axes: 'Axes', box: Box, color: str, style: str) -> None:
+    "A frame around a box."
+    axes.plot([box.left, box.right, box.right, box.left, box.left],
+              [box.top, box.top, box.bottom, box.bottom, box.top], color=color, linestyle=style)
+
+# %% ../nbs/08_numbers.ipynb #f4ce7c8c
+def _draw_digits(axes: 'Axes', number: Number) -> None:
+    "The box of each digit, blue or, in doubt, red; above it the digit, and how probable it is if there is room."
+    for box, found, sign in zip(number.boxes, number.predictions, number.digits):
+        color = 'tab:red' if sign == '?' else 'tab:blue'
+        _draw_box(axes, box, color, '-')
+        text = f'{sign}\n{found.probability:.0%}' if 20*box.width > number.picture.shape[1] else sign
+        axes.text((box.left + box.right)/2, box.top, text, color=color, ha='center', va='bottom')
+
 # %% ../nbs/08_numbers.ipynb #ce52e439
 def _plot_number(number: Number) -> 'Figure':
     "See `Number.plot`."
     from matplotlib.figure import Figure
-    def frame(box: Box, color: str, style: str) -> None:
-        axes.plot([box.left, box.right, box.right, box.left, box.left],
-                  [box.top, box.top, box.bottom, box.bottom, box.top], color=color, linestyle=style)
     rows, columns = number.picture.shape
     step = 1 + max(rows, columns)//1500
     figure = Figure(figsize=(8, min(7, max(2.2, 1.5 + 7*rows/columns))), layout='constrained')
     axes = figure.subplots()
     axes.imshow(_grey(number.picture[::step, ::step]), cmap='gray', vmin=0, vmax=1, extent=(0, columns, rows, 0))
-    for box in number.ignored: frame(box, 'tab:orange', ':')
-    for box, found, sign in zip(number.boxes, number.predictions, number.digits):
-        color = 'tab:red' if sign == '?' else 'tab:blue'
-        frame(box, color, '-')
-        text = f'{sign}\n{found.probability:.0%}' if 20*box.width > columns else sign   # where there is room for it
-        axes.text((box.left + box.right)/2, box.top, text, color=color, ha='center', va='bottom')
+    for box in number.ignored: _draw_box(axes, box, 'tab:orange', ':')
+    _draw_digits(axes, number)
     trust = 'in doubt' if '?' in number.digits else f'with a probability of {number.probability:.1%}'
     axes.set(title=f'{number.digits}, {trust}', xlabel='column', ylabel='row')
     figure.supxlabel('Each box is a digit, read from left to right; red is in doubt, dotted is ignored.', fontsize=9)

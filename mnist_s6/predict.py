@@ -44,8 +44,8 @@ class Prediction:
         return f'{self.probability:.1%} sure of the digit {self.digit}, and below {self.lowest:.1%} there is no answer'
 
     def __repr__(self) -> str:
-        shown = {**vars(self), 'refused': self.refused} if self.lowest is not None else {
-            name: value for name, value in vars(self).items() if name != 'lowest'}
+        shown = {**vars(self), 'refused': self.refused}
+        if self.lowest is None: del shown['lowest'], shown['refused']
         return f'Prediction({", ".join(f"{name}={value!r}" for name, value in shown.items())})'
 
 # %% ../nbs/13_predict.ipynb #fb290f0f
@@ -65,8 +65,7 @@ class Predictions(Sequence):
         "Whether there is better no answer, for each image."
         return self.probabilities.amax(1) < (0 if self.lowest is None else self.lowest)
 
-    def __len__(self) -> int: # Images
-        return len(self.probabilities)
+    def __len__(self) -> int: return len(self.probabilities)   # images
 
     def __iter__(self) -> Iterator[Prediction]:
         for row in self.probabilities.tolist(): yield Prediction(row.index(max(row)), max(row), tuple(row), self.lowest)
@@ -87,6 +86,13 @@ def _as_usual(
     if isinstance(greys, list): return [_as_usual(grey) for grey in greys]
     return greys if greys.dtype == torch.uint8 else greys.to(usual)
 
+# %% ../nbs/13_predict.ipynb #16558388
+def _check_scores(scores: torch.Tensor, n: int) -> None:
+    "Raise `ValueError` unless there are ten numbers for each of n images."
+    if scores.shape != (n, 10) or not scores.isfinite().all():
+        raise ValueError(f'the model gave scores of shape {tuple(scores.shape)}, or not all of them numbers; '
+                         f'expected ({n}, 10)')
+
 # %% ../nbs/13_predict.ipynb #774b50b3
 def _logits(
     greys: torch.Tensor | list[torch.Tensor], # (N, H, W), or N of (H, W)
@@ -100,9 +106,7 @@ def _logits(
             prepared = prepare_images(greys[start:start + 500], start if many else None)
             logits.append(ask(network, prepared.sub_(MEAN).div_(STD)[:, None]).cpu())
     scores = torch.cat(logits) if logits else torch.zeros(0, 10)
-    if scores.shape != (len(greys), 10) or not scores.isfinite().all():
-        raise ValueError(f'the model gave scores of shape {tuple(scores.shape)}, or not all of them numbers; '
-                         f'expected ({len(greys)}, 10)')
+    _check_scores(scores, len(greys))
     return scores
 
 # %% ../nbs/13_predict.ipynb #b0e5137f
@@ -129,6 +133,7 @@ def predict(images: list | tuple, model: nn.Module | None = None,
 def predict(images: np.ndarray | torch.Tensor, model: nn.Module | None = None,
             refuse: 'float | Refusal | None' = None) -> Prediction | Predictions: ...
 
+# %% ../nbs/13_predict.ipynb #a7e04481
 def predict(
     images: 'str | os.PathLike[str] | Image | np.ndarray | torch.Tensor | list | tuple', # One, or many; see 11_digits
     model: nn.Module | None = None, # Returns logits (N, 10), as from `load_network`; None is the course's own

@@ -76,20 +76,30 @@ def _weights(model: nn.Module) -> dict[str, torch.Tensor]:
     "The weights of each layer, by its name; biases and norms have only one dimension, and are left out."
     return {name.rpartition('.')[0]: weight for name, weight in model.named_parameters() if weight.ndim > 1}
 
+# %% ../nbs/33_recorder.ipynb #b2efa33c
 def _kernels(model: nn.Module) -> torch.Tensor: # (k, H, W) float16
     "A copy of the first convolution's kernels, at most 64."
     first = next((layer.weight for layer in model.modules() if isinstance(layer, nn.Conv2d)), torch.zeros(0, 1, 1, 1))
     return first.detach().flatten(0, 1)[:64].to('cpu', torch.half, copy=True).contiguous()
 
+# %% ../nbs/33_recorder.ipynb #2fac803a
 def _curves(history: History, epochs: int) -> torch.Tensor: # (4, E) double
     "Losses and accuracies of so many epochs, as `Flight` has them."
     four = history.train_loss, history.test_loss, history.train_accuracy, history.test_accuracy
     return torch.tensor(four, dtype=torch.double)[:, :epochs]
 
+# %% ../nbs/33_recorder.ipynb #e9fe7e20
 def _lengths(weights: Iterable[torch.Tensor]) -> torch.Tensor: # (L,), where they are: asking for numbers would wait
     "The length of each weight's slopes; 0 without any."
     lengths = [weight.new_zeros(()) if weight.grad is None else weight.grad.norm() for weight in weights]
     return torch.stack(lengths).detach() if lengths else torch.zeros(0)
+
+# %% ../nbs/33_recorder.ipynb #227d4e95
+def _listen(optimizer: torch.optim.Optimizer, weights: Iterable[torch.Tensor]) -> list[torch.Tensor]: # (L,) each
+    "A list that grows by the lengths of the slopes, just before each step."
+    steps = list[torch.Tensor]()
+    optimizer.register_step_pre_hook(lambda *_: steps.append(_lengths(weights)))
+    return steps
 
 # %% ../nbs/33_recorder.ipynb #8627fdaf
 class Recorder:
@@ -102,9 +112,8 @@ class Recorder:
         self.predictions = list[torch.Tensor]()
     def _begin(self, training: Training, weights: dict[str, torch.Tensor]) -> None:
         self.history, self.layers = training.history, tuple(weights)
-        self.predictions, self.kernels, self.slopes, steps = (list[torch.Tensor]() for _ in range(4))
-        self._steps = steps   # (L,) for each of an epoch
-        training.optimizer.register_step_pre_hook(lambda *_: steps.append(_lengths(weights.values())))
+        self.predictions, self.kernels, self.slopes = (list[torch.Tensor]() for _ in range(3))
+        self._steps = _listen(training.optimizer, weights.values())   # of an epoch
 
     def __call__(self, training: Training) -> None:
         "Record the training as it is now; raises `ValueError` if the loader holds no images."
@@ -118,10 +127,16 @@ class Recorder:
 
     def flight(self) -> Flight:
         "What was recorded so far; raises `ValueError` if nothing was."
-        check_number('the number of recorded states', len(self.predictions), 1, math.inf)
-        return Flight(self.name, self.about, self.layers, self.labels.byte(), torch.stack(self.predictions),
-                      torch.stack(self.kernels), _curves(self.history, len(self.predictions) - 1),
-                      torch.stack([torch.zeros(len(self.layers)), *self.slopes])[1:])
+        return _flight(self)
+
+# %% ../nbs/33_recorder.ipynb #b783a4fc
+def _flight(recorder: Recorder) -> Flight:
+    "See `Recorder.flight`."
+    epochs = check_number('the number of recorded states', len(recorder.predictions), 1, math.inf) - 1
+    slopes = [torch.zeros(len(recorder.layers)), *recorder.slopes]   # so that there is something to stack
+    return Flight(recorder.name, recorder.about, recorder.layers, recorder.labels.byte(),
+                  torch.stack(recorder.predictions), torch.stack(recorder.kernels), _curves(recorder.history, epochs),
+                  torch.stack(slopes)[1:])
 
 # %% ../nbs/33_recorder.ipynb #fcdcfc36
 _TENSORS = 'labels', 'predictions', 'kernels', 'curves', 'slopes'
@@ -169,6 +184,7 @@ def load_flight(
 FLIGHTS: tuple[str, ...] = (*(f's6-seed-{seed}' for seed in range(5)), 'sound', 'softmax-twice', 'relu-at-the-end',
                             'not-shuffled', 'by-heart', 'too-high-a-rate')
 
+# %% ../nbs/33_recorder.ipynb #d1297335
 def find_flight(
     name: str, # One of `FLIGHTS`
 ) -> Flight:

@@ -52,6 +52,14 @@ def _mixing_block(
     convolution = nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size//2, bias=False)
     return nn.Sequential(convolution, *[nn.MaxPool2d(2)]*pool, norm, nn.ReLU(inplace=True))
 
+# %% ../nbs/31_small.ipynb #1823f286
+def _sharing_looks(channels: int) -> tuple[nn.Conv2d, nn.Conv2d]: # 2 and 4 pixels smaller
+    "Two depthwise convolutions that share their 3×3 kernels; the second one looks at places that are two apart."
+    look = nn.Conv2d(channels, channels, 3, groups=channels, bias=False)
+    wider = nn.Conv2d(channels, channels, 3, dilation=2, groups=channels, bias=False)
+    wider.weight = look.weight
+    return look, wider
+
 # %% ../nbs/31_small.ipynb #7e110013
 class TinyNet(nn.Module):
     "Digits set upright, and a stack of layers that share their 3×3 kernels; returns logits."
@@ -64,9 +72,7 @@ class TinyNet(nn.Module):
             raise ValueError(f'widths is {widths!r}; expected the same number at least twice, such as (10, 10)')
         channels = widths[0]
         self.first = _mixing_block(1, channels, 3, pool=True)
-        self.look = nn.Conv2d(channels, channels, 3, groups=channels, bias=False)   # 2 pixels smaller
-        self.look_wider = nn.Conv2d(channels, channels, 3, dilation=2, groups=channels, bias=False)   # 4 smaller
-        self.look_wider.weight = self.look.weight   # the same kernels
+        self.look, self.look_wider = _sharing_looks(channels)
         self.mix = nn.ModuleList(_mixing_block(channels, channels) for _ in widths[1:])
         self.classifier = nn.Linear(channels, 10)
 

@@ -81,6 +81,7 @@ _OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     'fused AdamW': lambda parameters: torch.optim.AdamW(parameters, lr=0.01, fused=True),
 }
 
+# %% ../nbs/30_speed.ipynb #59f3d3e7
 def _loader(step: Step, images: int, root: str | Path | None) -> BatchedLoader | SeededLoader:
     "So many training images, as the step loads them."
     train_loader, _ = load_data(step.batch_size, root, seed=0, batched=step.batched, augmentation=step.augmentation)

@@ -28,10 +28,12 @@ def _noise(images: torch.Tensor, deviation: float, generator: torch.Generator | 
     "Add to each pixel a number of its own, drawn from a bell curve."
     return images + deviation*torch.randn(images.shape, generator=generator)
 
+# %% ../nbs/63_stress.ipynb #34f11c0b
 def _contrast(images: torch.Tensor, share: float, generator: torch.Generator | None) -> torch.Tensor:
     "Keep so much of the ink's brightness."
     return share*images
 
+# %% ../nbs/63_stress.ipynb #17b7f968
 def _occlusion(images: torch.Tensor, side: float, generator: torch.Generator | None) -> torch.Tensor:
     "Black out a square whose middle is anywhere in the middle 20×20 pixels."
     middles = 4 + 20*torch.rand(2, len(images), 1, generator=generator)              # (2, N, 1): rows, columns
@@ -46,6 +48,7 @@ def _blur(images: torch.Tensor, deviation: float, generator: torch.Generator | N
     return F.conv2d(F.conv2d(images, weights.view(1, 1, 1, -1), padding=(0, 6)),
                     weights.view(1, 1, -1, 1), padding=(6, 0))
 
+# %% ../nbs/63_stress.ipynb #8a88e155
 def _stroke(images: torch.Tensor, pixels: float, generator: torch.Generator | None) -> torch.Tensor:
     "Draw half of the images with a thicker pen, and half with a thinner one."
     return change_strokes(images, pixels*_signs(len(images), generator))
@@ -55,21 +58,25 @@ def _signs(n: int, generator: torch.Generator | None) -> torch.Tensor: # (n,)
     "For each image −1 or 1."
     return 2.*torch.randint(2, (n,), generator=generator) - 1
 
+# %% ../nbs/63_stress.ipynb #f083103a
 def _moved(images: torch.Tensor, degrees: torch.Tensor | None = None, **draws: torch.Tensor) -> torch.Tensor:
     "Turn, shift or scale each image as `Draws` says."
     n = len(images)
     return augment_batch(images, Draws(torch.zeros(n, dtype=torch.bool), torch.zeros(n) if degrees is None else degrees,
                                        **draws))
 
+# %% ../nbs/63_stress.ipynb #490fc0a5
 def _rotation(images: torch.Tensor, degrees: float, generator: torch.Generator | None) -> torch.Tensor:
     "Turn half of the images to the left, and half to the right."
     return _moved(images, degrees*_signs(len(images), generator))
 
+# %% ../nbs/63_stress.ipynb #0f470c6d
 def _shift(images: torch.Tensor, pixels: float, generator: torch.Generator | None) -> torch.Tensor:
     "Move each image in a direction of its own."
     angles = 6.2832*torch.rand(len(images), generator=generator)                     # (N,)
     return _moved(images, shifts=pixels*torch.stack([angles.cos(), angles.sin()], 1))
 
+# %% ../nbs/63_stress.ipynb #682e1811
 def _scale(images: torch.Tensor, share: float, generator: torch.Generator | None) -> torch.Tensor:
     "Shrink each image to such a share of its size."
     return _moved(images, scales=torch.full((len(images),), share))
@@ -81,6 +88,7 @@ class Corruption(NamedTuple):
     amounts: tuple[float, float, float, float, float] # For the strengths 1 to 5
     unit: str # Of the amounts
 
+# %% ../nbs/63_stress.ipynb #7170cdb4
 #: The eight ways, by name
 CORRUPTIONS: dict[str, Corruption] = {
     'noise': Corruption(_noise, (0.1, 0.2, 0.3, 0.45, 0.6), 'deviation, where white is 1'),

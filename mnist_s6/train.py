@@ -108,6 +108,11 @@ def settling(
         if isinstance(network, SharedNetwork): network.connect(training.model)
     return settle
 
+# %% ../nbs/14_train.ipynb #9b29fb4a
+def _told_of(model: nn.Module, callback: Callable[[Training], None]) -> Callable[[Training], None]:
+    "A callback that is told of the network itself, where several processes train a shared one."
+    return lambda training: callback(training._replace(model=model))
+
 # %% ../nbs/14_train.ipynb #586e8503
 def run_on(
     recipe: Recipe,
@@ -121,9 +126,7 @@ def run_on(
     model = recipe.build().to(train_loader.images.device, memory_format=torch.channels_last)
     network, train, test = share(model, softened(train_loader, recipe.soft), test_loader)
     if recipe.hard: train = ChoosingLoader(train, recipe.hard)
-    def told_plainly(callback: Callable[[Training], None]) -> Callable[[Training], None]:
-        return lambda training: callback(training._replace(model=model))   # and not the shared network
-    told = [told_plainly(callback) for callback in (*callbacks, settling(recipe, network))]
+    told = [_told_of(model, callback) for callback in (*callbacks, settling(recipe, network))]
     with company():
         try: return Run(model, fit(network, train, test, recipe.epochs, recipe.schedule, told))
         finally:
@@ -155,14 +158,17 @@ def _state(training: Training) -> dict[str, torch.Tensor]:
     found |= {'random.loader': training.train_loader.generator.get_state(), 'random.global': torch.get_rng_state()}
     return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in found.items()}
 
+# %% ../nbs/14_train.ipynb #3bb42f5f
+def _within(state: dict[str, torch.Tensor], kind: str) -> dict[str, torch.Tensor]:
+    "The tensors whose names begin so, under the rest of their names."
+    return {name.removeprefix(kind): tensor for name, tensor in state.items() if name.startswith(kind)}
+
 # %% ../nbs/14_train.ipynb #14a00007
 def _put_back(state: dict[str, torch.Tensor], training: Training) -> None:
     "Put such tensors back into a training of the same recipe."
-    def within(kind: str) -> dict[str, torch.Tensor]:
-        return {name.removeprefix(kind): tensor for name, tensor in state.items() if name.startswith(kind)}
-    twin(training.model).load_state_dict(within('model.'))   # what is inside, if it is compiled
+    twin(training.model).load_state_dict(_within(state, 'model.'))   # what is inside, if it is compiled
     parameters = [p for group in training.optimizer.param_groups for p in group['params']]
-    for name, tensor in within('optimizer.').items():
+    for name, tensor in _within(state, 'optimizer.').items():
         i, memory = name.split('.')
         parameter = parameters[int(i)]
         of_weights = tensor.shape == parameter.shape   # and no count of steps
@@ -181,6 +187,7 @@ def _facts(recipe: Recipe, seed: int, training: Training) -> dict[str, object]:
               'the SHA-256 of labels or soft targets': weights_digest({'targets': loader.labels.cpu()})}
     return json.loads(json.dumps(facts, default=str))
 
+# %% ../nbs/14_train.ipynb #c295d345
 def _digest(text: str, tensors: dict[str, torch.Tensor]) -> str:
     "A SHA-256 over a checkpoint's text and tensors."
     return hashlib.sha256(f'{text} {weights_digest(tensors)}'.encode()).hexdigest()
@@ -274,6 +281,19 @@ def _check_folder(folder: Path, resume: bool) -> None:
     else: return
     raise error
 
+# %% ../nbs/14_train.ipynb #fd843893
+def _checkpointing(recipe: Recipe, folder: Path, seed: int, resume: bool) -> Callable[[Training], None]:
+    "A callback for `fit` that keeps the folder's checkpoint."
+    checkpoint, first, begun = folder/'checkpoint.safetensors', part()[0] == 0, False
+    def keep(training: Training) -> None:
+        nonlocal begun
+        loads = resume and not begun
+        if loads: load_checkpoint(checkpoint, training, recipe, seed)
+        if first and not begun: _clear(folder)
+        if first and not loads: save_checkpoint(checkpoint, training, recipe, seed)
+        begun = True
+    return keep
+
 # %% ../nbs/14_train.ipynb #7b000011
 def train_in_folder(
     recipe: Recipe | str, # Or the name of one of `RECIPES`
@@ -285,15 +305,8 @@ def train_in_folder(
     resume: bool = False, # Go on from the folder's checkpoint
 ) -> Run:
     "Train with a checkpoint after each epoch; raises what `run_recipe` does, and `OSError` for the folder."
-    recipe, folder, first, begun = find_recipe(recipe), Path(folder), part()[0] == 0, False
+    recipe, folder, first = find_recipe(recipe), Path(folder), part()[0] == 0
     if first: _check_folder(folder, resume)
-    def keep(training: Training) -> None:
-        nonlocal begun
-        checkpoint, loads = folder/'checkpoint.safetensors', resume and not begun
-        if loads: load_checkpoint(checkpoint, training, recipe, seed)
-        if first and not begun: _clear(folder)
-        if first and not loads: save_checkpoint(checkpoint, training, recipe, seed)
-        begun = True
-    run = run_recipe(recipe, seed, root, validation, device, [keep])
+    run = run_recipe(recipe, seed, root, validation, device, [_checkpointing(recipe, folder, seed, resume)])
     if first: _write_results(run, folder, {'recipe': recipe.name, 'seed': seed})
     return run

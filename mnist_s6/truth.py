@@ -7,8 +7,6 @@ __all__ = ['mcnemar', 'Comparison', 'compare', 'student_t', 'Spread', 'spread', 
            'SealedTest', 'Interval', 'wilson']
 
 # %% ../nbs/07_truth.ipynb #0afd0ea9
-_all_ = ['Interval', 'wilson']   # at home in mnist_s6.util, and explained here
-
 import json, math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -28,6 +26,9 @@ from .util import Interval, _deviations, classify, count_correct, wilson
 from .weights import weights_digest
 
 if TYPE_CHECKING: from matplotlib.figure import Figure
+
+# %% ../nbs/07_truth.ipynb #1fdcd7d4
+_all_ = ['Interval', 'wilson']   # at home in mnist_s6.util, and explained here
 
 # %% ../nbs/07_truth.ipynb #e0d803b0
 def mcnemar(
@@ -113,6 +114,7 @@ class Spread:
                 f'(deviation). The mean of very many seeds may lie from {self.interval.low:.3%} to '
                 f'{self.interval.high:.3%}.')
 
+# %% ../nbs/07_truth.ipynb #5bdd9dd5
 def spread(
     accuracies: Sequence[float], # One for each seed, 0 to 1; at least two
     level: float = 0.95, # How often such an interval holds the mean of very many seeds
@@ -179,14 +181,31 @@ def _in_words(hypothesis: str) -> str:
                          "such as 'the wide network reads more than 98%'")
     return ' '.join(hypothesis.split())
 
+# %% ../nbs/07_truth.ipynb #c4831293
 def _digest(model: nn.Module) -> str: # 64 hexadecimal digits
     "Which weights these are."
     return weights_digest({name: tensor.detach().cpu().contiguous()
                            for name, tensor in twin(model).state_dict().items()})
 
+# %% ../nbs/07_truth.ipynb #2e1a2305
 def _write_ledger(path: Path, openings: Iterable[Opening]) -> None:
     text = json.dumps([asdict(opening) for opening in openings], indent=1, ensure_ascii=False)
     write_atomically(path, text.encode(), 'the ledger')
+
+# %% ../nbs/07_truth.ipynb #da0d47d9
+def _read_ledger(path: Path) -> tuple[Opening, ...]: # The first one first
+    "All lines of the ledger, none if there is no file; raises `ValueError` if it is damaged."
+    try: return tuple(Opening(**line) for line in json.loads(path.read_text(encoding='utf-8')))
+    except FileNotFoundError: return ()
+    except (ValueError, TypeError, RecursionError):
+        raise ValueError(f'{path} is no whole ledger: put back a copy, or use another file') from None
+
+# %% ../nbs/07_truth.ipynb #820ab2e1
+def _announced(model: nn.Module, hypothesis: str, earlier: Iterable[Opening]) -> Opening: # Without a result yet
+    "The line for this question, before anything is seen; raises `ValueError` or `TypeError`."
+    words = _in_words(hypothesis)
+    number = 1 + [line.hypothesis.lower() for line in earlier].count(words.lower())
+    return Opening(f'{datetime.now():%Y-%m-%d %H:%M}', words, _digest(model), number)
 
 # %% ../nbs/07_truth.ipynb #47648ee4
 class SealedTest:
@@ -200,10 +219,7 @@ class SealedTest:
     @property
     def openings(self) -> tuple[Opening, ...]: # The first one first
         "All lines of the ledger; raises `ValueError` if it is damaged, `OSError` if it can't be read."
-        try: return tuple(Opening(**line) for line in json.loads(self.path.read_text(encoding='utf-8')))
-        except FileNotFoundError: return ()
-        except (ValueError, TypeError, RecursionError):
-            raise ValueError(f'{self.path} is no whole ledger: put back a copy, or use another file') from None
+        return _read_ledger(self.path)
 
     def open(self,
         model: nn.Module, # Returns logits (N, 10)
@@ -211,9 +227,8 @@ class SealedTest:
     ) -> Opening: # With the result; it is in the ledger
         "Evaluate on the test images, and write it down; raises `ValueError`, `TypeError` or `OSError`."
         check_network(model)
-        earlier, words = self.openings, _in_words(hypothesis)
-        number = 1 + [line.hypothesis.lower() for line in earlier].count(words.lower())
-        opening = Opening(f'{datetime.now():%Y-%m-%d %H:%M}', words, _digest(model), number)
+        earlier = self.openings
+        opening = _announced(model, hypothesis, earlier)
         _write_ledger(self.path, (*earlier, opening))   # before anything is seen
         logits, labels = classify(model, self.loader)
         opening = replace(opening, correct=count_correct(logits, labels), images=len(labels))

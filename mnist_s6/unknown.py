@@ -50,6 +50,7 @@ def _curve(points: torch.Tensor) -> torch.Tensor: # (n, 2) → (6·n − 5, 2)
     curve = b + (c - a)*t/2 + (2*a - 5*b + 4*c - d)*t**2/2 + (3*b - a - 3*c + d)*t**3/2
     return torch.cat([curve.transpose(0, 1).reshape(-1, 2), points[-1:]])
 
+# %% ../nbs/62_unknown.ipynb #856ca9f1
 def _segments(text: str) -> torch.Tensor: # (n, 2, 2): start and end, each x and y from 0 to 1
     "The straight pieces of a letter's strokes."
     found = []
@@ -58,6 +59,14 @@ def _segments(text: str) -> torch.Tensor: # (n, 2, 2): start and end, each x and
         if stroke[0] == '~': points = _curve(points)
         found.append(torch.stack([points[:-1], points[1:]], 1))
     return torch.cat(found)
+
+# %% ../nbs/62_unknown.ipynb #6b195fde
+def _distances(pieces: torch.Tensor, side: int) -> torch.Tensor: # (n, 2, 2), in pixels → (side²,)
+    "How far the middle of each pixel is from the nearest straight piece."
+    start, end = pieces.unbind(1)                                                    # (n, 2) each
+    pixels = torch.cartesian_prod(*[torch.arange(side) + 0.5]*2).flip(1)[:, None]    # (side², 1, 2)
+    along = (((pixels - start)*(end - start)).sum(-1)/(end - start).square().sum(-1).clamp(min=1e-9)).clamp(0, 1)
+    return (pixels - start - along[..., None]*(end - start)).norm(dim=-1).amin(1)
 
 # %% ../nbs/62_unknown.ipynb #b5b05e69
 def draw_letter(
@@ -71,11 +80,27 @@ def draw_letter(
     places = _segments(LETTERS[letter])                                              # (n, 2, 2)
     places[..., 0] = (0.75 + 0.2*stretch)*places[..., 0] + 0.2*slant*(0.5 - places[..., 1])
     places = places - places.amin((0, 1))
-    start, end = (side*(0.2 + 0.6*places/places.max())).unbind(1)                    # (n, 2) each, in pixels
-    pixels = torch.cartesian_prod(*[torch.arange(side) + 0.5]*2).flip(1)[:, None]    # (side², 1, 2)
-    along = (((pixels - start)*(end - start)).sum(-1)/(end - start).square().sum(-1).clamp(min=1e-9)).clamp(0, 1)
-    distance = (pixels - start - along[..., None]*(end - start)).norm(dim=-1).amin(1)    # (side²,)
+    distance = _distances(side*(0.2 + 0.6*places/places.max()), side)                # (side²,)
     return (side*(0.045 + 0.015*pen) - distance + 0.5).clamp(0, 1).view(side, side)
+
+# %% ../nbs/62_unknown.ipynb #fa4f45b3
+def _some(images: torch.Tensor, n: int, generator: torch.Generator) -> torch.Tensor: # (n, 28, 28)
+    "So many images, drawn by lot; raises `ValueError` if there are none."
+    check_number('the number of images to draw from', len(images), 1, 10**9)
+    return images[torch.randint(len(images), (n,), generator=generator)]
+
+# %% ../nbs/62_unknown.ipynb #e8bbd9db
+def _blots(n: int, generator: torch.Generator) -> torch.Tensor: # (n, 28, 28), 0 or 1
+    "Blots of ink: noise that is smoothed and cut off at a level."
+    smooth = F.avg_pool2d(torch.randn(n, 1, 24, 24, generator=generator), 5, 1)[:, 0]   # (n, 20, 20)
+    return F.pad((smooth > 0.12).float(), (4,)*4)
+
+# %% ../nbs/62_unknown.ipynb #64bc1433
+def _overlaid(images: torch.Tensor, labels: torch.Tensor, n: int, generator: torch.Generator) -> torch.Tensor:
+    "Two different digits each, one over the other."
+    pairs = torch.randint(len(images), (2, 10*n), generator=generator)
+    below, above = pairs[:, labels[pairs[0]] != labels[pairs[1]]][:, :n]             # (n,) each, of two digits
+    return torch.maximum(images[below], images[above])
 
 # %% ../nbs/62_unknown.ipynb #3ec09857
 def unknown_pictures(
@@ -86,19 +111,14 @@ def unknown_pictures(
 ) -> dict[str, torch.Tensor]: # By kind, (n, 28, 28) each, 0 to 1
     "Pictures that show no digit, or no whole one, as large and as central as MNIST's; raises `ValueError`."
     generator = torch.Generator().manual_seed(seed)
-    def some(among: torch.Tensor) -> torch.Tensor:
-        check_number('the number of images to draw from', len(among), 1, 10**9)
-        return among[torch.randint(len(among), (n,), generator=generator)]
-    blots = F.avg_pool2d(torch.randn(n, 1, 24, 24, generator=generator), 5, 1)[:, 0]   # (n, 20, 20)
-    pairs = torch.randint(len(images), (2, 10*n), generator=generator)
-    below, above = pairs[:, labels[pairs[0]] != labels[pairs[1]]][:, :n]             # (n,) each, of two digits
+    blots, overlaid = _blots(n, generator), _overlaid(images, labels, n, generator)
     return {
         'letters': torch.stack([prepare_digit(draw_letter(list(LETTERS)[i % 26], generator)) for i in range(n)]),
-        'blots': F.pad((blots > 0.12).float(), (4,)*4),
+        'blots': blots,
         'noise': F.pad(torch.rand(n, 20, 20, generator=generator), (4,)*4),
-        'halves': torch.stack([prepare_digit(half[:14]) for half in some(images)]),
-        'overlaid': torch.maximum(images[below], images[above]),
-        'upside down': some(images[(labels == 3) | (labels == 4) | (labels == 7)]).flip(1, 2)}
+        'halves': torch.stack([prepare_digit(half[:14]) for half in _some(images, n, generator)]),
+        'overlaid': overlaid,
+        'upside down': _some(images[(labels == 3) | (labels == 4) | (labels == 7)], n, generator).flip(1, 2)}
 
 # %% ../nbs/62_unknown.ipynb #949716b6
 class Seen(NamedTuple):
@@ -107,6 +127,7 @@ class Seen(NamedTuple):
     logits: torch.Tensor # (N, classes)
     labels: torch.Tensor # (N,), as the loader has them
 
+# %% ../nbs/62_unknown.ipynb #da33c8e3
 def look(
     model: nn.Module, # Its last linear layer gives the logits
     loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # Batches of images and labels
@@ -129,6 +150,7 @@ def unsureness(
     "By how much the largest probability falls short of 1 (Hendrycks and Gimpel 2017)."
     return 1 - logits.softmax(1).amax(1)
 
+# %% ../nbs/62_unknown.ipynb #0083fe68
 def energy(
     logits: torch.Tensor, # (N, classes)
 ) -> torch.Tensor: # (N,)
@@ -178,6 +200,7 @@ def auroc(
     not_above = torch.searchsorted(ordered, unknown.double(), right=True)            # … or equal
     return (below + not_above).double().mean().item()/2/len(known)
 
+# %% ../nbs/62_unknown.ipynb #a2805fae
 def let_through(
     known: torch.Tensor, # (n,) scores of digits
     unknown: torch.Tensor, # (m,) scores of other pictures
@@ -194,6 +217,7 @@ class Refusal:
     share: float # Of the digits that are refused, about; 0 to 1
     lowest: float # The lowest probability that is an answer
 
+# %% ../nbs/62_unknown.ipynb #b13749f1
 def refusal_limit(
     model: nn.Module, # Returns logits (N, 10)
     loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # Digits that it hasn't learned from, such as validation images
@@ -214,6 +238,7 @@ def _shipped() -> dict[float, float]:
                            'Reinstall it: pip install --force-reinstall mnist_s6') from None
     return {limit['share']: limit['lowest'] for limit in found}
 
+# %% ../nbs/62_unknown.ipynb #f72f149a
 def shipped_refusal(
     share: float = 0.01, # One of those that were measured
 ) -> Refusal:

@@ -21,7 +21,9 @@ from torch.utils.data import Subset
 from .checks import check_classes, check_number, check_probabilities
 from .model import ask, device_of, evaluating
 
-if TYPE_CHECKING: from matplotlib.figure import Figure
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # %% ../nbs/03_util.ipynb #f4512ee7
 def set_seed(
@@ -106,11 +108,13 @@ def _digits(labels: torch.Tensor) -> torch.Tensor: # (N,)
     "Labels (N,) as they are; of soft targets (N, classes), the digits that they hold most probable."
     return labels.argmax(1) if labels.ndim == 2 and labels.is_floating_point() else labels
 
+# %% ../nbs/03_util.ipynb #c0476e6a
 def _check_answers(logits: torch.Tensor, labels: torch.Tensor) -> None:
     "Raise `ValueError` or `TypeError` for labels, or soft targets, that don't fit."
     if labels.ndim == 2 and labels.is_floating_point(): check_probabilities(labels, logits.shape[-1])
     count_correct(logits, _digits(labels))
 
+# %% ../nbs/03_util.ipynb #0a9ca57b
 def _check_loss(loss: torch.Tensor, seen: int) -> None:
     "Raise `FloatingPointError` for a loss that isn't finite."
     if not math.isfinite(loss.item()):
@@ -121,11 +125,13 @@ def _asking_every(device: torch.device) -> int: # Steps
     "How often a training asks for numbers: a graphics card that is asked at each step can't work ahead."
     return 1 if device.type == 'cpu' else 50
 
+# %% ../nbs/03_util.ipynb #f9ac1c3c
 def _sums(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor: # (2,) where the logits are
     "The losses of a batch, and its right answers, each added up."
     right = logits.argmax(1) == _digits(labels)
     return torch.stack([F.cross_entropy(logits, labels, reduction='sum').float(), right.sum()])
 
+# %% ../nbs/03_util.ipynb #a931942f
 def _score(sums: torch.Tensor, seen: int) -> Score:
     "The score that belongs to such sums over `seen` images."
     loss, correct = sums.tolist()
@@ -158,26 +164,10 @@ def train_epoch(
     _check_loss(sums[0], seen)
     return _score(sums, seen)
 
-# %% ../nbs/03_util.ipynb #a6f870eb
-def _plot_history(history: 'History') -> 'Figure':
-    "See `History.plot`."
-    from matplotlib.figure import Figure
-    check_number('the number of epochs in this history', len(history), 1, math.inf)
-    curves = {'training loss': history.train_loss, f'{history.test_name} loss': history.test_loss,
-              'training accuracy': history.train_accuracy, f'{history.test_name} accuracy': history.test_accuracy}
-    figure = Figure(figsize=(8, 5), layout='constrained')
-    grid = figure.subplots(2, 2, sharex=True, sharey='row')
-    for axes, (name, values) in zip(grid.flat, curves.items()):
-        kind, last = name.split()[-1], f'{values[-1]:.2%}' if 'accuracy' in name else f'{values[-1]:.4f}'
-        title = f'{name}: {last} at the end'
-        if values is history.test_accuracy and history.test_images:
-            title += f'\n95% interval {Evaluation(0, values[-1], history.test_images).interval}'
-        axes.plot(range(1, len(history) + 1), values, marker='o', markersize=3)
-        axes.set(title=title, xlabel='epoch', ylabel=kind)
-        axes.label_outer()
-        axes.xaxis.get_major_locator().set_params(integer=True); axes.grid(alpha=0.3)
-    for axes in grid[1]: axes.yaxis.set_major_formatter('{x:.1%}')
-    return figure
+# %% ../nbs/03_util.ipynb #788249c9
+def _last_score(losses: list[float], accuracies: list[float]) -> str:
+    "How the last epoch went, in words."
+    return f'loss {losses[-1]:.4f}, accuracy {accuracies[-1]:.2%}'
 
 # %% ../nbs/03_util.ipynb #f9ae3e4e
 @dataclass
@@ -203,9 +193,8 @@ class History:
 
     def last_epoch(self, epochs: int) -> str: # `epochs`: of how many
         "The last epoch in one line."
-        train, test = (f'loss {losses[-1]:.4f}, accuracy {accuracies[-1]:.2%}' for losses, accuracies in
-                       ((self.train_loss, self.train_accuracy), (self.test_loss, self.test_accuracy)))
-        return f'epoch {len(self):2}/{epochs}  training {train}  {self.test_name} {test}  {self.seconds[-1]:.1f} s'
+        return (f'epoch {len(self):2}/{epochs}  training {_last_score(self.train_loss, self.train_accuracy)}  '
+                f'{self.test_name} {_last_score(self.test_loss, self.test_accuracy)}  {self.seconds[-1]:.1f} s')
 
     def plot(self) -> 'Figure': # Loss above, accuracy below; training left, evaluation right; one scale per row
         "Draw the four curves in a 2×2 grid; raises `ValueError` if there is no epoch yet."
@@ -244,3 +233,28 @@ def wilson(
     middle = (share + z*z/(2*n))/(1 + z*z/n)
     half = z*math.sqrt(share*(1 - share)/n + z*z/(4*n*n))/(1 + z*z/n)
     return Interval(max(0., min(share, middle - half)), min(1., max(share, middle + half)))   # share lies within
+
+# %% ../nbs/39_fit.ipynb #69d41430
+def _plot_scores(axes: 'Axes', name: str, values: list[float], form: str, images: int = 0) -> None:
+    "One curve; its title says how it ends, with the interval if it is known of how many images."
+    title = f'{name}: {values[-1]:{form}} at the end'
+    if images: title += f'\n95% interval {Evaluation(0, values[-1], images).interval}'
+    axes.plot(range(1, len(values) + 1), values, marker='o', markersize=3)
+    axes.set(title=title, xlabel='epoch', ylabel=name.split()[-1])
+    axes.label_outer()
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.grid(alpha=0.3)
+
+# %% ../nbs/39_fit.ipynb #86db3457
+def _plot_history(history: 'History') -> 'Figure':
+    "See `History.plot`."
+    from matplotlib.figure import Figure
+    check_number('the number of epochs in this history', len(history), 1, math.inf)
+    figure = Figure(figsize=(8, 5), layout='constrained')
+    losses, accuracies = figure.subplots(2, 2, sharex=True, sharey='row')
+    _plot_scores(losses[0], 'training loss', history.train_loss, '.4f')
+    _plot_scores(losses[1], f'{history.test_name} loss', history.test_loss, '.4f')
+    _plot_scores(accuracies[0], 'training accuracy', history.train_accuracy, '.2%')
+    _plot_scores(accuracies[1], f'{history.test_name} accuracy', history.test_accuracy, '.2%', history.test_images)
+    for axes in accuracies: axes.yaxis.set_major_formatter('{x:.1%}')
+    return figure

@@ -21,8 +21,10 @@ _SWITCHES: dict[Callable, Callable] = {   # what asks for it, and what sets it
     torch.get_num_threads: torch.set_num_threads, torch.is_anomaly_enabled: torch.autograd.set_detect_anomaly,
     torch.are_deterministic_algorithms_enabled: torch.use_deterministic_algorithms}
 
+# %% ../../nbs/43_attempts.ipynb #373464ea
 def _settings() -> dict[Callable, object]: return {ask: ask() for ask in _SWITCHES}
 
+# %% ../../nbs/43_attempts.ipynb #d537c8f0
 def _left(settings: dict[Callable, object], seed: int) -> str: # Empty if all is as it was
     "What is not as it was, in words; afterwards it is."
     now = torch.initial_seed()
@@ -37,6 +39,7 @@ def _left(settings: dict[Callable, object], seed: int) -> str: # Empty if all is
 class TimeUp(BaseException):
     "Raised within an answer whose time is over."
 
+# %% ../../nbs/43_attempts.ipynb #29987184
 class Outcome(NamedTuple):
     "What a function did."
     output: object # What it gave back
@@ -68,6 +71,7 @@ def is_stub(function: Callable, found: Sequence[Outcome]) -> bool:
     bare = code is not None and not code.co_names and len(code.co_code) <= len(empty.co_code)
     return bare and all(o.output is None and o.error is None for o in found)
 
+# %% ../../nbs/43_attempts.ipynb #54bba740
 def error_in_words(error: BaseException, function: Callable) -> str:
     "An error, with the line of the function where it happened."
     code, text = getattr(function, '__code__', None), textwrap.shorten(str(error), 200)

@@ -6,7 +6,7 @@
 __all__ = ['as_numbers', 'show', 'difference', 'outcome_difference']
 
 # %% ../../nbs/42_differences.ipynb #b7047c24
-import inspect, numbers, textwrap
+import inspect, math, numbers, textwrap
 from collections.abc import Iterator, KeysView, Mapping, Sequence, Set, ValuesView
 from decimal import Decimal
 from typing import Any
@@ -34,33 +34,38 @@ def as_numbers(
     same_shape = all(part is not None and part.shape == parts[0].shape for part in parts)
     return torch.stack([part.double() for part in parts]) if same_shape else None
 
+# %% ../../nbs/42_differences.ipynb #7179418e
 def _one_number(value: Any) -> torch.Tensor:
     "A number as a tensor; what is too large for it is infinite."
     try: return torch.tensor(float(value), dtype=torch.float64)
     except (OverflowError, ValueError): return torch.tensor(torch.inf if value > 0 else -torch.inf).double()
+
+# %% ../../nbs/42_differences.ipynb #69195a60
+def _with_article(name: str) -> str:
+    "A name after `a` or `an`, as it is spoken; one that begins with two capitals is spelled."
+    spelled = name[:2].isupper() and name[0] in 'FHLMNRSX'
+    return f'a{"n"*(name[0] in "aeiouAEIO" or spelled)} {name}'
 
 # %% ../../nbs/42_differences.ipynb #fd23a994
 def show(
     value: object, # Anything
 ) -> str:
     "A value in a few words: few numbers as they are, many by their shape, and of other things only the type."
-    if isinstance(value, torch.Tensor) and value.numel() > 12: return f'a tensor of shape {tuple(value.shape)}'
-    if isinstance(value, torch.Tensor): return show(value.tolist())
-    if isinstance(value, np.ndarray) and value.size > 12: return f'an array of shape {value.shape}'
-    if isinstance(value, np.ndarray): return show(value.tolist())
-    if isinstance(value, np.generic): return show(value.item())
+    if isinstance(value, (torch.Tensor, np.ndarray)) and math.prod(value.shape) > 12:
+        return f'{"a tensor" if isinstance(value, torch.Tensor) else "an array"} of shape {tuple(value.shape)}'
+    if isinstance(value, (torch.Tensor, np.ndarray, np.generic)): return show(value.tolist())
     if isinstance(value, float): return f'{value:.0f}' if value % 1 == 0 and abs(value) < 1e9 else f'{value:.5g}'
     if isinstance(value, str): return repr(textwrap.shorten(value, 60) if len(value) > 60 else str(value))
     if value is None or type(value) in (int, bool, Decimal): return textwrap.shorten(str(value), 60)
     if type(value) is list and len(value) <= 12: return f'[{", ".join(map(show, value))}]'
     if type(value) in (tuple, torch.Size) and len(value) <= 12:
         return f'({", ".join(map(show, value))}{","*(len(value) == 1)})'
-    name = 'function' if inspect.isroutine(value) else type(value).__name__.replace('_', ' ')
-    return f'a{"n"*(name[0] in "aeiouAEIO" or name[:2].isupper() and name[0] in "FHLMNRSX")} {name}'
+    return _with_article('function' if inspect.isroutine(value) else type(value).__name__.replace('_', ' '))
 
 # %% ../../nbs/42_differences.ipynb #766a3334
 def _bare(text: str) -> str: return text.strip(' .()"\'').lower()   # `' B) '` is as good as `'b'`
 
+# %% ../../nbs/42_differences.ipynb #25d1db22
 def _mode_difference(right: nn.Module, found: nn.Module) -> str:
     "See `difference`, for the modes of a network and of its parts."
     modes, parts = ('evaluation mode', 'training mode'), dict(found.named_modules())
@@ -128,6 +133,7 @@ def _tensors(value: object, name: str = '') -> dict[str, torch.Tensor]:
     parts = enumerate(value[:9]) if isinstance(value, (list, tuple)) and len(name) < 9 else ()
     return {key: tensor for i, part in parts for key, tensor in _tensors(part, f'{name}[{i}]').items()}
 
+# %% ../../nbs/42_differences.ipynb #b8504062
 def _marks_difference(right: object, found: object, slopes: bool, tolerance: float) -> str:
     "How what PyTorch notes of the tensors in an argument differs; with `slopes`, their `grad` too."
     others = _tensors(found)

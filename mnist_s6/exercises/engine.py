@@ -25,6 +25,7 @@ def _as_html(text: str) -> str:
     "Text for a web page, with what stands in `backticks` as code."
     return re.sub('`([^`\n]+)`', r'<code>\1</code>', html.escape(text)).replace('\n', '<br>')
 
+# %% ../../nbs/41_engine.ipynb #663bd263
 @dataclass(frozen=True)
 class Result:
     "What a check found."
@@ -36,6 +37,7 @@ class Result:
         colour = '#2a7f3b' if self.passed else '#b3541e'
         return f'<p style="border-left: 4px solid {colour}; padding-left: 0.6em">{_as_html(repr(self))}</p>'
 
+# %% ../../nbs/41_engine.ipynb #0f651b95
 class Misfit(Result):
     "What a check says about an answer of another kind."
 
@@ -62,6 +64,15 @@ def _sorted_names(names: object) -> object:
 # %% ../../nbs/41_engine.ipynb #513cbac8
 NOT_ATTEMPTED = 'not attempted: put something of your own in place of the dots'
 
+# %% ../../nbs/41_engine.ipynb #23cdf7c9
+def _as_function(answer: object) -> Callable | str:
+    "The function that an answer is, or what is wrong with it."
+    if answer is None or answer is ...: return NOT_ATTEMPTED
+    if isinstance(answer, type) and answer is not type:
+        return f'it is the class {answer.__name__}: make an object of it first, with {answer.__name__}(…)'
+    return answer if callable(answer) else f'it is {show(answer)}: give the function itself, without calling it'
+
+# %% ../../nbs/41_engine.ipynb #9756f250
 class Answers:
     "The right answer to an exercise, other right forms, and wrong ones with words."
     def __init__(self, answer: object, inputs: Callable[[int], list[tuple]], tolerance: float) -> None:
@@ -79,10 +90,7 @@ class Answers:
 
     def read(self, answer: object) -> Callable | str:
         "The function that an answer stands for, or what is wrong with it."
-        if answer is None or answer is ...: return NOT_ATTEMPTED
-        if isinstance(answer, type) and answer is not type:
-            return f'it is the class {answer.__name__}: make an object of it first, with {answer.__name__}(…)'
-        return answer if callable(answer) else f'it is {show(answer)}: give the function itself, without calling it'
+        return _as_function(answer)
 
     @property
     def names(self) -> list[str]: return list(inspect.signature(self.read(self.answer)).parameters)   # of the arguments
@@ -103,6 +111,7 @@ def known_outcomes(
         answers.kept = seed, {words: answers.outcomes(known[words], seed) for words in known}
     return answers.kept[1]
 
+# %% ../../nbs/41_engine.ipynb #7d374829
 def _outcomes_of(answers: Answers, answer: object, seed: int) -> list[Outcome]:
     "What any answer does; one that is known isn't called again."
     known = known_outcomes(answers, seed)
@@ -120,6 +129,19 @@ def _known_mistake(answers: Answers, known: Mapping[str, list[Outcome]], found: 
             if all(map(same, known[words], found)): return words
     return ''
 
+# %% ../../nbs/41_engine.ipynb #b3c24ec4
+def _problems(answers: Answers, right: Iterable[Outcome], found: Iterable[Outcome], function: Callable) -> list[str]:
+    "What is wrong with each outcome, in words; empty where nothing is."
+    return [error_in_words(outcome.error, function) if outcome.error
+            else outcome_difference(wanted, outcome, answers.names, answers.tolerance)
+            for wanted, outcome in zip(right, found)]
+
+# %% ../../nbs/41_engine.ipynb #4793568e
+def _place(problems: Iterable[str], right: Sequence[Outcome]) -> int:
+    "The first input where something is wrong, those with an empty list last."
+    wrong_ones = [i for i, problem in enumerate(problems) if problem]
+    return min(wrong_ones, key=lambda i: any(each == [] for each in right[i].arguments if isinstance(each, list)))
+
 # %% ../../nbs/41_engine.ipynb #caac1132
 def judge(
     answers: Answers,
@@ -128,20 +150,15 @@ def judge(
 ) -> tuple[str, int | None]: # Words, empty if it is right; the first input where it is wrong, None if words are its own
     "What is to be said about an answer."
     if isinstance(function := answers.read(answer), str): return function, None
-    known, names = known_outcomes(answers, seed), answers.names
-    def problems_of(found: Sequence[Outcome]) -> list[str]:
-        return [error_in_words(outcome.error, function) if outcome.error
-                else outcome_difference(right, outcome, names, answers.tolerance)
-                for right, outcome in zip(known[''], found)]
-    problems = problems_of(found := _outcomes_of(answers, answer, seed))
+    known, found = known_outcomes(answers, seed), _outcomes_of(answers, answer, seed)
+    problems = _problems(answers, known[''], found, function)
     if is_stub(function, found): return NOT_ATTEMPTED, None
     if not any(problems):   # once more: with these, `torch.rand(())` is 0.996 and 0.004
-        chance = any(problems_of(answers.outcomes(answer, seed, draws=(155, 3))))
+        chance = any(_problems(answers, known[''], answers.outcomes(answer, seed, draws=(155, 3)), function))
         return 'now and then it comes out right: asked again, it does something else'*chance, None
     if any(problem and not outcome.error for problem, outcome in zip(problems, found)):
         if words := _known_mistake(answers, known, found): return words, None
-    wrong_ones = [i for i, problem in enumerate(problems) if problem]   # those with an empty list last
-    place = min(wrong_ones, key=lambda i: any(each == [] for each in known[''][i].arguments if isinstance(each, list)))
+    place = _place(problems, known[''])
     return problems[place], place
 
 # %% ../../nbs/41_engine.ipynb #5f20cf13
@@ -175,6 +192,14 @@ class Task(Answers):
         code = f'<pre><code>{html.escape(self.code)}</code></pre>' if self.code else ''
         return f'<p><code>{self.title}</code>: {_as_html(self.task)}</p>{code}'
 
+# %% ../../nbs/41_engine.ipynb #4e87c728
+def _result(outcome: Outcome, seconds: float) -> Result:
+    "What came of a check that had so many seconds."
+    if isinstance(outcome.error, TimeUp):
+        return Result(False, f'it is not done after {seconds:g} seconds: is there a loop that never ends?')
+    if outcome.error: return Result(False, f'its result can\'t be looked at: {type(outcome.error).__name__}')
+    return outcome.output
+
 # %% ../../nbs/41_engine.ipynb #4bd30610
 class Exercise(Task):
     "Write a function: to check as often as you like."
@@ -183,11 +208,7 @@ class Exercise(Task):
         with undisturbed():
             known_outcomes(self, seed=0)   # before the clock starts
             outcome = within_time(lambda: self.judged(answer), seconds)
-        if isinstance(outcome.error, TimeUp):
-            result = Result(False, f'it is not done after {seconds:g} seconds: is there a loop that never ends?')
-        elif outcome.error: result = Result(False, f'its result can\'t be looked at: {type(outcome.error).__name__}')
-        else: result = outcome.output
-        return self.noted(answer, result)
+        return self.noted(answer, _result(outcome, seconds))
 
     def judged(self, answer: object, seed: int = 0) -> Result:
         "What `check` finds, without a limit of time and without a record."
@@ -238,6 +259,17 @@ def exercise(
     return lambda answer: Exercise(lesson, answer.__name__, inspect.getdoc(answer) or '', answer, inputs, hints, why,
                                    tolerance)
 
+# %% ../../nbs/41_engine.ipynb #043e1bcd
+def _program(source: str) -> Callable:
+    "The function `program` that such lines define."
+    exec(source, names := dict[str, Callable]())
+    return names['program']
+
+# %% ../../nbs/41_engine.ipynb #432ad2ea
+def _has_spare(letters: Iterable[str], enough: Iterable[Iterable[str]]) -> bool:
+    "Whether one of the orders that are enough takes fewer of these letters."
+    return any(Counter(order) < Counter(letters) for order in enough)
+
 # %% ../../nbs/41_engine.ipynb #b9ce4da5
 class LineOrder(Exercise):
     "Put given lines in order; some don't belong. An answer is a text of letters, such as `'bca'`."
@@ -253,14 +285,13 @@ class LineOrder(Exercise):
         if not letters or not all(letter in self.lines for letter in letters):
             return f"write letters from a to {max(self.lines)} in their order, such as 'ba'"
         whole = re.sub(r'^( *)\.\.\.', lambda dots: self.ordered(letters, dots[1]), self.program, flags=re.M)
-        exec(whole, names := dict[str, Callable]())
-        return names['program']
+        return _program(whole)
 
     def judged(self, answer: object, seed: int = 0) -> Result:
-        result, used = super().judged(answer, seed), Counter(letters_in(answer, self.lines))
-        spare = any(Counter(letters_in(known, self.lines)) < used for known in (self.answer, *self.others))
-        words = 'it works, but not all of these lines are needed: leave out what doesn\'t belong'
-        return Result(False, words) if result.passed and spare else result
+        result = super().judged(answer, seed)
+        used, *enough = (letters_in(order, self.lines) for order in (answer, self.answer, *self.others))
+        if not result.passed or not _has_spare(used, enough): return result
+        return Result(False, 'it works, but not all of these lines are needed: leave out what doesn\'t belong')
 
     def puzzled(self, problem: str, arguments: tuple) -> str:
         missing = re.search(r"(?:Name|UnboundLocal)Error: .*?'(\w+)'", problem)
@@ -285,6 +316,13 @@ def misfit(
     how = ' with a point, not a comma,' if decimal else ' without quotes,' if isinstance(answer, str) else ''
     return f'one number,{how} such as 12 or 0.5'
 
+# %% ../../nbs/41_engine.ipynb #08c8e20e
+def _choices(code: str, task: str) -> dict[str, str]:
+    "What can be meant by a number or a letter: a line of the code, or one of the options in the task."
+    lines = re.findall(r'^ *(\d+|[a-d]) +(.+?) *(?:#.*)?$', code, re.M)
+    options = re.findall(r'\b([a-d])\) (.+?)(?=\s+[a-d]\) |\s*$)', task)
+    return dict(lines + options)
+
 # %% ../../nbs/41_engine.ipynb #c9d3b698
 class Question(Exercise):
     "Find a number or a word: the line with the bug, a place on a curve."
@@ -292,9 +330,7 @@ class Question(Exercise):
                  **others: Any) -> None:
         super().__init__(*texts, inputs=lambda seed: [()], **others)
         self.code, self.picture = code, picture
-        options = r'\b([a-d])\) (.+?)(?=\s+[a-d]\) |\s*$)'
-        lines = re.findall(r'^ *(\d+|[a-d]) +(.+?) *(?:#.*)?$', code, re.M)
-        self.choices = dict(lines + re.findall(options, self.task))
+        self.choices = _choices(code, self.task)
 
     def read(self, answer: object) -> Callable | str:
         return NOT_ATTEMPTED if answer is None or answer is ... else lambda: answer
