@@ -47,8 +47,6 @@ def _(classes): return math.log2(classes)
 def _(classes): return 1/classes
 @loss_at_start.mistake('That is the share of wrong answers of somebody who guesses; the loss is a logarithm.')
 def _(classes): return 1 - 1/classes
-
-# %% ../../nbs/53_bugs.ipynb #fa2e9635
 @loss_at_start.mistake('That is right for ten classes; it should hold for any number of them.')
 def _(classes): return math.log(10)
 
@@ -188,8 +186,6 @@ def _(model, images): return _apart(copy.deepcopy(model).eval(), images).abs().m
 @alone_and_in_company.mistake('You switched the model itself to `eval()`, where company never matters, '
                               'and left it there.')
 def _(model, images): return _apart(model.eval(), images).abs().max()
-
-# %% ../../nbs/53_bugs.ipynb #fbf9fb47
 @alone_and_in_company.mistake('You always switch to `train()`. Leave the mode as it comes.')
 def _(model, images): return _apart(copy.deepcopy(model).train(), images).abs().max()
 

@@ -227,12 +227,8 @@ read_the_refusals = Question('35_calibration', 'read_the_refusals', 'At most 1% 
 
 # %% ../../nbs/58_calibration.ipynb #5037f2a4
 read_the_refusals.another(80.)
-
-# %% ../../nbs/58_calibration.ipynb #d4a004aa
 read_the_refusals.mistake('If it answers everything, nearly 3% of the answers are wrong.')(100)
 read_the_refusals.mistake('There, far less than 1% is wrong. It may answer more.')(40)
-
-# %% ../../nbs/58_calibration.ipynb #8a30ebcb
 read_the_refusals.mistake('That is what it refuses. How many does it answer?')(20)
 read_the_refusals.mistake('That is the limit itself. Read the other axis.')(1)
 read_the_refusals.mistake('The place is right, but percent are asked for, as the axis has them.')(0.8)

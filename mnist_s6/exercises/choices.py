@@ -184,8 +184,6 @@ def _(lr, batch_size, new_batch_size): return lr*(new_batch_size/batch_size)**0.
 # %% ../../nbs/52_choices.ipynb #c172cd7d
 @linear_scaling.mistake('`//` drops what is behind the point; 25//50 is 0.')
 def _(lr, batch_size, new_batch_size): return lr*(new_batch_size//batch_size)
-
-# %% ../../nbs/52_choices.ipynb #1d26c381
 @linear_scaling.mistake('Only the factor comes back; multiply it by the old rate.')
 def _(lr, batch_size, new_batch_size): return new_batch_size/batch_size
 @linear_scaling.mistake('That is the old rate, whatever the batch.')
@@ -282,8 +280,6 @@ velocity_limit = Prediction('05_choices', 'velocity_limit',
 
 # %% ../../nbs/52_choices.ipynb #eb99593b
 velocity_limit.another(1/(1 - 0.9))
-
-# %% ../../nbs/52_choices.ipynb #2f2a6415
 velocity_limit.mistake('That is the first step alone; the velocity goes on growing.')(1)
 velocity_limit.mistake('That is after the second step: 0.9·1 + 1.')(1.9)
 velocity_limit.mistake('Each step adds less than 1 to it, and it settles.')(float('inf'))
@@ -298,8 +294,6 @@ larger_batches = Prediction('05_choices', 'larger_batches', 'The same rate and a
 
 # %% ../../nbs/52_choices.ipynb #c222c222
 for right in 'Higher', 'larger', 'greater', 'worse': larger_batches.another(right)
-
-# %% ../../nbs/52_choices.ipynb #c1f7a125
 larger_batches.mistake('Its slopes are better, indeed. But how many steps are made with them?')('lower')
 larger_batches.mistake('The network sees as many images, indeed. But how many steps does it make?')('the same')
 larger_batches.mistake("One of the three, please: 'lower', 'the same' or 'higher'.")('smaller')
@@ -333,8 +327,6 @@ too_high = Question('05_choices', 'too_high', "Which run's learning rate is too 
 
 # %% ../../nbs/52_choices.ipynb #81ada1b2
 for right in 'C', 'green': too_high.another(right)
-
-# %% ../../nbs/52_choices.ipynb #1991f022
 too_high.mistake('It falls quickly: that is the best rate of the five.')('a')
 too_high.mistake('It hardly falls, so its rate is too low.')('b')
 too_high.mistake('It falls steadily; a somewhat higher rate would be quicker, so it isn\'t too high.')('d')

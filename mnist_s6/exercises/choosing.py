@@ -62,8 +62,6 @@ def _(losses, shown, logits, labels): return F.cross_entropy(logits, labels, red
 @_wrong('You added to the old loss. It is out of date: put the new one in its place.')
 def _(losses, shown, logits, labels):
     return losses.index_add(0, shown, F.cross_entropy(logits, labels, reduction='none'))
-
-# %% ../../nbs/71_choosing.ipynb #56c6812e
 @_wrong('Those are probabilities of the right class: the loss is minus their logarithm.')
 def _(losses, shown, logits, labels):
     return losses.index_copy(0, shown, logits.softmax(1)[torch.arange(len(labels)), labels])

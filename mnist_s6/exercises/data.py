@@ -40,8 +40,6 @@ def _(images, mean, std): return images.sub(mean).div(std)
 def _(images, mean, std): return images - mean/std
 @normalise.mistake('The mean is now 0, but the pixels are not yet scaled: what about `std`?')
 def _(images, mean, std): return images - mean
-
-# %% ../../nbs/45_data.ipynb #95fcc26b
 @normalise.mistake('You divided by the variance, the square of the standard deviation.')
 def _(images, mean, std): return (images - mean)/std**2
 @normalise.mistake('That multiplies by the standard deviation, and it should divide.')
@@ -55,8 +53,6 @@ def _(images, mean, std): return (images - images.mean())/images.std(unbiased=Fa
 @normalise.mistake('The `mean` and the `std` are given, so use these: what you calculate from a few images differs '
                    'each time.')
 def _(images, mean, std): return (images - images.mean())/images.std()
-
-# %% ../../nbs/45_data.ipynb #3a97e943
 @normalise.mistake('The images are floats from 0 to 1 already; don\'t divide by 255 again.')
 def _(images, mean, std): return (images/255 - mean)/std
 
@@ -91,8 +87,6 @@ def _(images): return images[..., torch.arange(images.shape[-1] - 1, -1, -1)]
 def _(images): return images.flip(2)
 @flip.mistake('That is turned by half a circle: both rows and columns are reversed.')
 def _(images): return images.flip(2, 3)
-
-# %% ../../nbs/45_data.ipynb #71d57614
 @flip.mistake('Each image is as before, only the order of the images is reversed: dimension 0 is which image.')
 def _(images): return images.flip(0)
 @flip.mistake('Nothing has changed. (Dimension 1 is the channel: there is only one, so reversing it does nothing.)')

@@ -85,8 +85,6 @@ def _(images): return torch.stack([image.sum()/image.numel() for image in images
 def _(images): return images.mean()
 @brightness.mistake('Dimension 0 is which image: you have mixed the images with each other.')
 def _(images): return images.mean(dim=0)
-
-# %% ../../nbs/50_first.ipynb #4854ef92
 @brightness.mistake('That is the mean of each row. The rows of an image have to be put together as well.')
 def _(images): return images.mean(dim=2)
 @brightness.mistake('That is the mean of each column. The columns of an image have to be put together as well.')
@@ -159,8 +157,6 @@ def _(images, means): return _squares(images, means).sum(dim=2).argmax(dim=1)
 @nearest.mistake('For each mean, that is the nearest image. Each image should find its mean: look along the other '
                  'dimension.')
 def _(images, means): return _squares(images, means).sum(dim=2).argmin(dim=0)
-
-# %% ../../nbs/50_first.ipynb #728083c9
 @nearest.mistake('That is how far away the nearest mean is. Asked for is which one: its place.')
 def _(images, means): return _squares(images, means).sum(dim=2).min(dim=1).values
 @nearest.mistake('`argmin()` without a dimension is one place for all; each image should have its own.')
@@ -203,8 +199,6 @@ def _(images, weight, bias): return images@weight
 def _(images, weight, bias): return images@weight - bias
 @linear.mistake('You multiply by the bias; it is added.')
 def _(images, weight, bias): return images@weight*bias
-
-# %% ../../nbs/50_first.ipynb #d5c447da
 @linear.mistake('The bias is added to the weights here, so it is multiplied by the pixels too. Add it afterwards.')
 def _(images, weight, bias): return images@(weight + bias)
 @linear.mistake('All biases are added to each score; each class has its own.')

@@ -113,12 +113,8 @@ def _(shares, level): return _first([max(both) >= level for both in shares])
 # %% ../../nbs/61_flight.ipynb #704e1450
 @first_learned.mistake('The mean of the two can be high while one of them is low. Ask for both.')
 def _(shares, level): return _first([sum(both)/2 >= level for both in shares])
-
-# %% ../../nbs/61_flight.ipynb #a7a01383
 @first_learned.mistake('`level` or *more*: an epoch with just this share counts too. Take `>=`.')
 def _(shares, level): return _first([min(both) > level for both in shares])
-
-# %% ../../nbs/61_flight.ipynb #fc8f0071
 @first_learned.mistake('That counts from 1. The first of the list is epoch 0, before anything was learned.')
 def _(shares, level): return _first([min(both) >= level for both in shares]) + 1
 
@@ -147,13 +143,9 @@ when_the_nines = Prediction('33_recorder', 'when_the_nines', 'S6Net learns on 3,
 
 # %% ../../nbs/61_flight.ipynb #4892a5d7
 when_the_nines.another(2.)
-
-# %% ../../nbs/61_flight.ipynb #b33abb2b
 when_the_nines.mistake('Before the first epoch it knows nothing.')(0)
 when_the_nines.mistake('There it finds 98% of the 9s, but only 70% of its answers 9 are right.')(1)
 when_the_nines.mistake('There both are above 95% already, and 90% are asked for.')(3)
-
-# %% ../../nbs/61_flight.ipynb #fc5e3175
 when_the_nines.mistake('It knows them before the end.')(6)
 when_the_nines.mistake('It does learn them. When?')('never')
 
@@ -173,8 +165,6 @@ which_flight = Question('33_recorder', 'which_flight', 'A training reads well, a
 
 # %% ../../nbs/61_flight.ipynb #99adca48
 which_flight.another('Softmax twice')
-
-# %% ../../nbs/61_flight.ipynb #53a2c608
 which_flight.mistake('Then it would read badly, and call nearly everything by one of the last digits.')('not shuffled')
 which_flight.mistake('Then the accuracy would be low, or leap up and down.')('too high a rate')
 which_flight.mistake('Then the training loss would be near 0, and far below that of the validation.')('by heart')
@@ -194,8 +184,6 @@ no_slopes = Question('33_recorder', 'no_slopes', 'Here, something ended while th
 
 # %% ../../nbs/61_flight.ipynb #03b9a486
 no_slopes.another('Too high a rate')
-
-# %% ../../nbs/61_flight.ipynb #5dcb3a40
 no_slopes.mistake('That makes slopes smaller, but none of them 0.')('softmax twice')
 no_slopes.mistake('There the slopes of the last layer are large, at each new digit.')('not shuffled')
 no_slopes.mistake('There the slopes become small as well, as nothing is left to learn. But the accuracy is high, '

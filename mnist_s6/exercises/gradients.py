@@ -269,8 +269,6 @@ def _norm_parts(x: torch.Tensor, eps: float) -> tuple[torch.Tensor, torch.Tensor
 def _(x, slope, eps): return slope/_norm_parts(x, eps)[1]
 @batch_norm_gradient.mistake('The way through the deviation is missing: take away normalised·mean(slope·normalised).')
 def _(x, slope, eps): return (slope - slope.mean())/_norm_parts(x, eps)[1]
-
-# %% ../../nbs/51_gradients.ipynb #974e4244
 @batch_norm_gradient.mistake('The way through the mean is missing: take away the mean of the slopes.')
 def _(x, slope, eps): y, deviation = _norm_parts(x, eps); return (slope - y*(slope*y).mean())/deviation
 
@@ -288,8 +286,6 @@ def _(x, slope, eps):
     deviation = (x.var() + eps).sqrt()
     y = (x - x.mean())/deviation
     return (slope - slope.mean() - y*(slope*y).mean())/deviation
-
-# %% ../../nbs/51_gradients.ipynb #f6898c84
 @batch_norm_gradient.mistake('That is divided by the variance; divide by its square root.')
 def _(x, slope, eps): return batch_norm_gradient.answer(x, slope, eps)/_norm_parts(x, eps)[1]
 
@@ -329,8 +325,6 @@ def _(function, x, h):
 def _(function, x, h): return torch.stack([(function(x + h*e) - function(x))/h for e in torch.eye(len(x))])
 @numerical_gradient.mistake('That looks only behind, so it is off where the function bends. Look to both sides.')
 def _(function, x, h): return torch.stack([(function(x) - function(x - h*e))/h for e in torch.eye(len(x))])
-
-# %% ../../nbs/51_gradients.ipynb #bd27716e
 @numerical_gradient.mistake('That is autograd\'s exact slope. Here, move x by h and look.')
 def _(function, x, h): x = x.clone().requires_grad_(); return torch.autograd.grad(function(x), x)[0]
 
@@ -339,8 +333,6 @@ def _(function, x, h): x = x.clone().requires_grad_(); return torch.autograd.gra
 def _(function, x, h): return torch.stack([function(x + h*e) - function(x - h*e) for e in torch.eye(len(x))])/h
 @numerical_gradient.mistake('That is the change; divide it by the 2h that x was moved by.')
 def _(function, x, h): return torch.stack([function(x + h*e) - function(x - h*e) for e in torch.eye(len(x))])
-
-# %% ../../nbs/51_gradients.ipynb #926ae91e
 @numerical_gradient.mistake('The sign is turned: ahead minus behind.')
 def _(function, x, h): return torch.stack([function(x - h*e) - function(x + h*e) for e in torch.eye(len(x))])/(2*h)
 

@@ -60,8 +60,6 @@ def _(scores): return scores.flatten().softmax(0).reshape(scores.shape)
 def _(scores): return scores.log_softmax(1)
 @softmax.mistake('That is a sigmoid: each score alone. The scores of a row have to share the 1 between them.')
 def _(scores): return scores.sigmoid()
-
-# %% ../../nbs/47_losses.ipynb #9db03ffd
 @softmax.mistake('Scores can be negative, so raise e to them before you divide by the sum.')
 def _(scores): return scores/scores.sum(1, keepdim=True)
 @softmax.mistake('The powers are right, but they are not yet divided by the sum of their row.')
@@ -103,8 +101,6 @@ def _(logits, labels): return F.cross_entropy(logits, labels)/logits.shape[1]
 def _(logits, labels): return -F.cross_entropy(logits, labels)
 @cross_entropy.mistake('That is 1 minus the probability. The loss is −ln of it, which grows beyond all bounds.')
 def _(logits, labels): return (1 - logits.softmax(1)[torch.arange(len(labels)), labels]).mean()
-
-# %% ../../nbs/47_losses.ipynb #22ed180d
 @cross_entropy.mistake('That is a logarithm to base 2. The loss uses the natural one, `log`.')
 def _(logits, labels): return F.cross_entropy(logits, labels)/math.log(2)
 @cross_entropy.mistake('That is a logarithm to base 10. The loss uses the natural one, `log`.')
@@ -115,8 +111,6 @@ def _(logits, labels): return F.cross_entropy(logits, labels)/math.log(10)
 def _(logits, labels): return F.cross_entropy(logits.softmax(1), labels)
 @cross_entropy.mistake('You took the scores themselves. Make probabilities of them first, with a softmax.')
 def _(logits, labels): return -logits[torch.arange(len(labels)), labels].mean()
-
-# %% ../../nbs/47_losses.ipynb #b07e8e92
 @cross_entropy.mistake('You take the class with the largest score. It is the label\'s probability that counts.')
 def _(logits, labels): return -logits.log_softmax(1).amax(1).mean()
 @cross_entropy.mistake('Your softmax goes over the images. It has to go over the classes, dimension 1.')
@@ -173,8 +167,6 @@ def _(logits, labels): p = logits.softmax(1); p[:, labels] -= 1; return p/len(la
 @cross_entropy_gradient.mistake('p·(1 − p) is the slope of a probability. With the logarithm after '
                                 'it, it becomes p − y.')
 def _(logits, labels): p = logits.softmax(1); return p*(1 - p)/len(labels)
-
-# %% ../../nbs/47_losses.ipynb #159efd44
 @cross_entropy_gradient.mistake('That is the slope of the sum of squares. For −ln p, the softmax\'s '
                                 'own slope cancels: p − y.')
 def _(logits, labels):
@@ -244,8 +236,6 @@ def _(x, w1, w2, labels):
 def _(x, w1, w2, labels): return [len(labels)*slopes for slopes in two_layer_gradients.answer(x, w1, w2, labels)]
 @two_layer_gradients.mistake('The order is w1, then w2.')
 def _(x, w1, w2, labels): return two_layer_gradients.answer(x, w1, w2, labels)[::-1]
-
-# %% ../../nbs/47_losses.ipynb #ac193604
 @two_layer_gradients.mistake('The slopes have the shape of the weights; yours are turned on their side.')
 def _(x, w1, w2, labels): return [slopes.T for slopes in two_layer_gradients.answer(x, w1, w2, labels)]
 @two_layer_gradients.mistake('The sign is turned: the slopes of the scores are p − y.')
@@ -257,8 +247,6 @@ def _(x, w1, w2, labels):
     before, hidden, *_ = _parts(x, w1, w2, labels)
     d_scores = (hidden @ w2 - F.one_hot(labels, w2.shape[1]))/len(labels)
     return x.T @ ((d_scores @ w2.T)*(before > 0)), hidden.T @ d_scores
-
-# %% ../../nbs/47_losses.ipynb #59bfc1f3
 @two_layer_gradients.mistake('There is no ReLU at all in this: it stands between the two layers.')
 def _(x, w1, w2, labels):
     d_scores = _slopes(x @ w1 @ w2, labels)/len(labels)

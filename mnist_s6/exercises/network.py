@@ -61,8 +61,6 @@ def _(image, kernel): return _conv(image, kernel.T)
 def _(image, kernel): return _conv(image, kernel)[:-1, :-1]
 @convolve.mistake('The windows don\'t overlap: move by one pixel, not by the size of the kernel.')
 def _(image, kernel): return _conv(image, kernel, stride=tuple(kernel.shape))
-
-# %% ../../nbs/46_network.ipynb #a2199c8a
 @convolve.mistake('You put zeros around the image. Without padding, there are only the places where the kernel fits.')
 def _(image, kernel): return _conv(F.pad(image, (kernel.shape[1]//2,)*2 + (kernel.shape[0]//2,)*2), kernel)
 @convolve.mistake('The kernel also reaches over the right and the lower edge, where it doesn\'t fit.')
@@ -330,8 +328,6 @@ def _norm(x: torch.Tensor, eps: float, dims: tuple[int, ...] = (0, 2, 3), unbias
 def _(x, eps): return _norm(x, eps, (0, 1, 2, 3))
 @batch_norm.mistake('That is done for each image alone; the mean is over the whole batch, dimension 0 too.')
 def _(x, eps): return _norm(x, eps, (2, 3))
-
-# %% ../../nbs/46_network.ipynb #87e27138
 @batch_norm.mistake('The mean goes over images only; rows and columns belong to it too.')
 def _(x, eps): return _norm(x, eps, (0,))
 @batch_norm.mistake('That is a layer norm: one mean for each image, over its channels.')

@@ -58,8 +58,6 @@ def _(p, g, lr, decay): return p - lr*(1 - decay)*g
 # %% ../../nbs/57_overfitting.ipynb #f3d3b02f
 @weight_decay_step.mistake('The share is of the old parameter, and you took it of the new one.')
 def _(p, g, lr, decay): return (p - lr*g)*(1 - lr*decay)
-
-# %% ../../nbs/57_overfitting.ipynb #fc69ad00
 @weight_decay_step.mistake('The numbers are right, but the parameter that was given has changed. Make a new one.')
 def _(p, g, lr, decay): return p.sub_(lr*g + lr*decay*p)
 
@@ -99,8 +97,6 @@ def _(x, mask, p): return x*mask/mask.mean()
 def _(x, mask, p): return x*(1 - mask)/(1 - p)
 @dropout.mistake('The mask is forgotten: nothing was dropped.')
 def _(x, mask, p): return x/(1 - p)
-
-# %% ../../nbs/57_overfitting.ipynb #8553545f
 @dropout.mistake('The numbers are right, but the input has changed. Make a new tensor.')
 def _(x, mask, p): return x.mul_(mask).div_(1 - p)
 
@@ -114,8 +110,6 @@ best_cure = Prediction('05_choices', 'best_cure', 'Which cure raises the validat
 
 # %% ../../nbs/57_overfitting.ipynb #e6e18bbb
 best_cure.another('Augmentation')
-
-# %% ../../nbs/57_overfitting.ipynb #6fe42a47
 best_cure.mistake('It makes the network less sure of its mistakes, but adds nothing to learn from.')('weight decay')
 best_cure.mistake('It may help, but the same 500 images come again and again.')('dropout')
 best_cure.mistake('It keeps what was good already. Another cure makes it better than it ever was.')('stopping early')
@@ -134,8 +128,6 @@ which_underfits = Question('05_choices', 'which_underfits', 'Four trainings on t
 
 # %% ../../nbs/57_overfitting.ipynb #3732ee19
 which_underfits.another('B')
-
-# %% ../../nbs/57_overfitting.ipynb #54fe2942
 which_underfits.mistake('Its training loss is tiny: it can do more than enough. That one overfits.')('a')
 which_underfits.mistake('Both losses are low and close: that one is sound.')('c')
 which_underfits.mistake('2.30 is ln 10, so it has learned nothing at all. First look for a bug.')('d')

@@ -24,8 +24,6 @@ scores_shape = Question('01_datasets', 'scores_shape', 'Which shape has `images@
 
 # %% ../../nbs/56_questions.ipynb #b8757e2d
 scores_shape.another([100, 10])
-
-# %% ../../nbs/56_questions.ipynb #0d4d88fe
 scores_shape.mistake('The pixels are summed up, so the 784 is gone.')((100, 784))
 scores_shape.mistake('That is the shape of the weights, which stays the same for any number of images.')((784, 10))
 scores_shape.mistake('Turned around: the images stay in the rows.')((10, 100))
@@ -39,8 +37,6 @@ one_step = Question('01_datasets', 'one_step', 'A weight is 2, the slope of the 
 
 # %% ../../nbs/56_questions.ipynb #0e16276d
 one_step.another(torch.tensor(2.3))
-
-# %% ../../nbs/56_questions.ipynb #658d129c
 one_step.mistake('That goes uphill. With a slope below 0, the loss sinks if the weight grows.')(1.7)
 one_step.mistake('And the learning rate? It makes the step shorter.')(5)
 one_step.mistake('That is only the step; it starts at 2.')(0.3)
@@ -53,8 +49,6 @@ blind_guess = Question('01_datasets', 'blind_guess', 'Ten digits, equally freque
 
 # %% ../../nbs/56_questions.ipynb #10d195bf
 blind_guess.another(torch.tensor(0.1))
-
-# %% ../../nbs/56_questions.ipynb #c8c8555d
 blind_guess.mistake('The sevens are right.')(0)
 blind_guess.mistake('That is in percent; the share lies between 0 and 1.')(10)
 blind_guess.mistake('That is the share that is wrong.')(0.9)
@@ -70,13 +64,9 @@ batch_bytes = Question('01_datasets', 'batch_bytes', 'How many bytes does a batc
 
 # %% ../../nbs/56_questions.ipynb #9c2484f4
 batch_bytes.another(200_704.)
-
-# %% ../../nbs/56_questions.ipynb #dfd0ed82
 batch_bytes.mistake('So many numbers there are. Each of them takes several bytes.')(50_176)
 batch_bytes.mistake('That is one image; a batch has 64 of them.')(3_136)
 batch_bytes.mistake('That would be with 8 bytes for each number. PyTorch takes 4, if nothing else is said.')(401_408)
-
-# %% ../../nbs/56_questions.ipynb #860c3345
 batch_bytes.mistake('In Python the point is for decimals, so that is about two hundred. Leave it out.')(200.704)
 
 # %% ../../nbs/56_questions.ipynb #8b02dc38
@@ -91,12 +81,8 @@ black_pixel = Question('02_model', 'black_pixel',
 
 # %% ../../nbs/56_questions.ipynb #64ae4470
 black_pixel.another('Negative')
-
-# %% ../../nbs/56_questions.ipynb #cb4166f4
 black_pixel.mistake('The mean becomes 0. Is the mean pixel a black one?')('zero')
 black_pixel.mistake('That would be a pixel brighter than the mean.')('positive')
-
-# %% ../../nbs/56_questions.ipynb #5d3a99b4
 black_pixel.mistake('That is about the value, and one of the three words is asked.')(-0.42)
 
 # %% ../../nbs/56_questions.ipynb #cd8a2a91
@@ -110,8 +96,6 @@ last_batch = Question('02_model', 'last_batch',
 
 # %% ../../nbs/56_questions.ipynb #e32f1907
 last_batch.another(104.)
-
-# %% ../../nbs/56_questions.ipynb #ce0c5038
 last_batch.mistake('Only if it came out even. What is left after the whole batches?')(128)
 last_batch.mistake('So many batches are there. How many images are in the last?')(8)
 last_batch.mistake('So many whole batches are there. How many images are left after them?')(7)
@@ -129,8 +113,6 @@ same_size = Question('03_util', 'same_size',
 
 # %% ../../nbs/56_questions.ipynb #4e26da3f
 same_size.another(2.)
-
-# %% ../../nbs/56_questions.ipynb #58c6cc00
 same_size.mistake('Without padding, the maps are 4 smaller.')(0)
 same_size.mistake('So many places are lost, but padding is put on both sides.')(4)
 same_size.mistake('That is for a kernel of 3.')(1)
@@ -148,8 +130,6 @@ depends_on_others = Question('03_util', 'depends_on_others',
 
 # %% ../../nbs/56_questions.ipynb #b593ec6a
 depends_on_others.another('Training mode')
-
-# %% ../../nbs/56_questions.ipynb #eec78bf4
 depends_on_others.mistake('It is the other one: here running means are used, whatever the batch.')('evaluation mode')
 depends_on_others.mistake('In one of them the batch norm uses running means, and these don\'t know the batch.')('both')
 depends_on_others.mistake('Without batch norms that would be so.')('neither')
@@ -166,13 +146,9 @@ loss_of_four = Question('04_backprop', 'loss_of_four',
 
 # %% ../../nbs/56_questions.ipynb #6953e5d1
 loss_of_four.another(1.386)
-
-# %% ../../nbs/56_questions.ipynb #14203756
 loss_of_four.mistake('That is for ten classes.')(math.log(10))
 loss_of_four.mistake('That is the probability; the loss is −ln of it.')(0.25)
 loss_of_four.mistake('The sign is turned: a loss is never negative.')(-math.log(4))
-
-# %% ../../nbs/56_questions.ipynb #0dceae12
 loss_of_four.mistake('That is a logarithm to base 2. Take the natural one.')(2)
 loss_of_four.mistake('That is a logarithm to base 10. Take the natural one.')(math.log10(4))
 
@@ -188,11 +164,7 @@ step_downhill = Question('04_backprop', 'step_downhill',
 
 # %% ../../nbs/56_questions.ipynb #603c2b1f
 step_downhill.another(3.2001)
-
-# %% ../../nbs/56_questions.ipynb #6dc530d1
 step_downhill.mistake('That goes uphill. The step goes *against* the slope.')(2.8)
-
-# %% ../../nbs/56_questions.ipynb #da2bf278
 step_downhill.mistake('That is how far it goes. Where does it arrive?')(0.2)
 step_downhill.mistake('That is how far it would go the other way. Where does it arrive, and on which side?')(-0.2)
 step_downhill.mistake('And the learning rate? Only a tenth of the slope counts.')(5)
@@ -209,8 +181,6 @@ slopes_twice = Question('04_backprop', 'slopes_twice',
 
 # %% ../../nbs/56_questions.ipynb #dcf825a8
 slopes_twice.another(10.)
-
-# %% ../../nbs/56_questions.ipynb #09cea4f7
 slopes_twice.mistake('The new slopes don\'t replace the old ones. What is `zero_grad` there for?')(5)
 slopes_twice.mistake('They add up, they don\'t multiply.')(25)
 slopes_twice.mistake('Nobody has cleared them.')(0)
@@ -227,12 +197,8 @@ score_slope = Question('04_backprop', 'score_slope',
 
 # %% ../../nbs/56_questions.ipynb #418a221b
 score_slope.another(-0.6001)
-
-# %% ../../nbs/56_questions.ipynb #dbf2d410
 score_slope.mistake('The sign: does the loss grow or sink when the right score grows?')(0.6)
 score_slope.mistake('That is the slope for a digit that it is *not*. Here y is 1.')(0.4)
-
-# %% ../../nbs/56_questions.ipynb #af1c9427
 score_slope.mistake('That is p·(1 − p), the slope of a probability. A logarithm comes after it.')(0.24)
 score_slope.mistake('The sign is right. How much is missing from 0.4 to the y of the right digit?')(-0.4)
 
@@ -249,12 +215,8 @@ zero_start = Prediction('04_backprop', 'zero_start',
 
 # %% ../../nbs/56_questions.ipynb #97ebddbb
 for right in 'Last bias', '2.bias', 'last layer bias': zero_start.another(right)
-
-# %% ../../nbs/56_questions.ipynb #9697dd71
 zero_start.mistake('Then learning would begin. But each slope is a product, and most have a factor 0.')('all')
 zero_start.mistake('Nearly. But one tensor is multiplied by neither a weight nor a hidden number.')('none')
-
-# %% ../../nbs/56_questions.ipynb #0c64a67a
 zero_start.mistake('To get there, a slope has to pass the weights of the last layer, which are 0.')('first layer')
 zero_start.mistake('A weight of the last layer is multiplied by a hidden number, and those are 0.')('last layer')
 
@@ -271,13 +233,9 @@ ten_layers = Prediction('04_backprop', 'ten_layers',
 
 # %% ../../nbs/56_questions.ipynb #526f1a6f
 ten_layers.another(1000)
-
-# %% ../../nbs/56_questions.ipynb #b853f3cf
 ten_layers.mistake('The halves don\'t add up, they multiply: each layer halves what is left.')(20)
 ten_layers.mistake('Each of the ten layers halves once more.')(2)
 ten_layers.mistake('So many layers there are; each of them halves what is left.')(10)
-
-# %% ../../nbs/56_questions.ipynb #fbef008f
 ten_layers.mistake('That is what is left of them. How many times smaller is that? Turn it round.')(1/1024)
 ten_layers.mistake('Half of half is a quarter, and so on: it is a power of 2, not of 10.')(100)
 
@@ -291,8 +249,6 @@ half_the_maps = Prediction('S6', 'half_the_maps', 'Each of the four convolutions
 
 # %% ../../nbs/56_questions.ipynb #c659667c
 half_the_maps.another(' C) ')
-
-# %% ../../nbs/56_questions.ipynb #4cfb3a17
 half_the_maps.mistake('Fewer maps need fewer kernels.')('a')
 half_the_maps.mistake('It would be, if only the maps that go out were halved. Those that come in are halved too.')('b')
 half_the_maps.mistake('So few are left if the maps are cut to about a third.')('d')
@@ -308,8 +264,6 @@ without_augmentation = Prediction('S6', 'without_augmentation', 'The same traini
 
 # %% ../../nbs/56_questions.ipynb #3ddf0de4
 without_augmentation.another('C')
-
-# %% ../../nbs/56_questions.ipynb #d9130cc1
 without_augmentation.mistake('It would be, if the training images were all that counts. New ones look different.')('a')
 without_augmentation.mistake('The same images again and again are easier to learn than changed ones.')('b')
 without_augmentation.mistake('It is the other way round: what is easier to learn is of less use elsewhere.')('d')
@@ -322,8 +276,6 @@ read_a_letter = Prediction('S6', 'read_a_letter', 'You draw the letter A. What d
 
 # %% ../../nbs/56_questions.ipynb #031ab130
 read_a_letter.another('C')
-
-# %% ../../nbs/56_questions.ipynb #89c09525
 read_a_letter.mistake('It is a formula: for any image, ten scores come out.')('a')
 read_a_letter.mistake('Nobody has taught it what is no digit; it has ten answers only.')('b')
 read_a_letter.mistake('For the network, any 28×28 numbers are an image.')('d')

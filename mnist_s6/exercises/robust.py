@@ -29,14 +29,10 @@ sure_of_letters = Prediction('62_unknown', 'sure_of_letters', 'The network that 
 
 # %% ../../nbs/64_robust.ipynb #49d08e25
 sure_of_letters.another(45)
-
-# %% ../../nbs/64_robust.ipynb #a6ac9422
 sure_of_letters.mistake('It has no way to say that a letter is none of the ten, and many letters share their strokes '
                         'with a digit.')(0)
 sure_of_letters.mistake('So bad it isn\'t: many letters do leave it in doubt.')(100)
 sure_of_letters.mistake('That would be so if it were rarely fooled, but it is fooled more often.')(10)
-
-# %% ../../nbs/64_robust.ipynb #bc99284f
 sure_of_letters.mistake('The share is right, but percent are asked for.')(0.5)
 
 # %% ../../nbs/64_robust.ipynb #7dd66be9
@@ -141,8 +137,6 @@ def _(confidences, share): return confidences[round(share*len(confidences))].ite
 def _(confidences, share): return confidences.quantile(share).item()
 @limit_for.mistake('You go so far from the lowest *value* to the highest. Count images, not values.')
 def _(confidences, share): return torch.lerp(confidences.min(), confidences.max(), share).item()
-
-# %% ../../nbs/64_robust.ipynb #e7e7d989
 @limit_for.mistake('That is the number of images that are refused. Their confidence is asked for.')
 def _(confidences, share): return round(share*len(confidences))
 
@@ -174,12 +168,8 @@ read_what_slips = Question('62_unknown', 'read_what_slips', 'At most 30% of the 
 
 # %% ../../nbs/64_robust.ipynb #c89b32e6
 read_what_slips.another(4.)
-
-# %% ../../nbs/64_robust.ipynb #e6fa1c9e
 read_what_slips.mistake('There, 60% of the letters slip through. More digits have to be refused.')(1)
 read_what_slips.mistake('That is enough, but less would be enough too: look for the least.')(10)
-
-# %% ../../nbs/64_robust.ipynb #f1d20f32
 read_what_slips.mistake('That is the limit itself. Read the other axis.')(30)
 read_what_slips.mistake('That is how many letters are stopped. How many digits does it cost?')(70)
 read_what_slips.mistake('The place is right, but percent are asked for, as the axis has them.')(0.04)
@@ -230,8 +220,6 @@ def _(images, top, left, side): return _squared(images, slice(top, top + side + 
 def _(images, top, left, side): return _squared(images, slice(top, top + side), slice(left, left + side), 1.)
 @hide_square.mistake('You kept the square, and blacked out all the rest.')
 def _(images, top, left, side): return images - hide_square.answer(images, top, left, side)
-
-# %% ../../nbs/64_robust.ipynb #6a98d90b
 @hide_square.mistake('Only the first image has a square. All of them should.')
 def _(images, top, left, side): return torch.cat([hide_square.answer(images[:1], top, left, side), images[1:]])
 
@@ -247,8 +235,6 @@ what_shifts_buy = Prediction('63_stress', 'what_shifts_buy', 'A network is train
 
 # %% ../../nbs/64_robust.ipynb #4bc6e96f
 what_shifts_buy.another('C')
-
-# %% ../../nbs/64_robust.ipynb #db2cbec4
 what_shifts_buy.mistake('It has learned that place doesn\'t count. That says nothing about angles.')('a')
 what_shifts_buy.mistake('A part of it would be plausible, but a shifted digit stands as upright as before.')('b')
 what_shifts_buy.mistake('It did not forget how an upright digit looks, and the other one has seen no '

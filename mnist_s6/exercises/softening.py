@@ -63,8 +63,6 @@ def _(logits, targets): return F.kl_div(logits.log_softmax(1), targets, reductio
 def _(logits, targets): return -(targets*logits.log_softmax(0)).sum(1).mean()
 @soft_cross_entropy.mistake('The softmax is taken twice: you gave probabilities to a function that wants logits.')
 def _(logits, targets): return F.cross_entropy(logits.softmax(1), targets)
-
-# %% ../../nbs/72_softening.ipynb #aa35126c
 @soft_cross_entropy.mistake('That is a mean of squares. It is the logarithm that makes a sure mistake expensive.')
 def _(logits, targets): return (logits.softmax(1) - targets).square().sum(1).mean()
 

@@ -46,8 +46,6 @@ def _(parameters, gradients, lr):
 def _(parameters, gradients, lr): return [p + lr*g for p, g in zip(parameters, gradients)]
 @sgd_step.mistake('And the learning rate? It says how far one step goes.')
 def _(parameters, gradients, lr): return [p - g for p, g in zip(parameters, gradients)]
-
-# %% ../../nbs/48_steps.ipynb #91403e1c
 @sgd_step.mistake('That is only by how much they change; subtract it from the parameters.')
 def _(parameters, gradients, lr): return [lr*g for g in gradients]
 @sgd_step.mistake('You divided by the learning rate; multiply by it.')
@@ -131,8 +129,6 @@ def _(p, g, v, lr, m): v = v + m*g; return p - lr*v, v
 def _(p, g, v, lr, m): v = m*v + g; return v, p - lr*v
 @momentum_step.mistake('The new velocity has to come back too, for the next step.')
 def _(p, g, v, lr, m): return p - lr*(m*v + g)
-
-# %% ../../nbs/48_steps.ipynb #be27da01
 @momentum_step.mistake('The numbers are right, but the velocity that was given has changed. Make a new one.')
 def _(p, g, v, lr, m): v.mul_(m).add_(g); return p - lr*v, v
 
@@ -174,8 +170,6 @@ def _(step, steps, max_lr, warm_up):
     return max_lr*step/rise if step < rise else max_lr*(1 + math.cos(math.pi*step/steps))/2
 @one_cycle.mistake('The fall has only `steps - warm_up*steps` steps, not all of them, so it doesn\'t reach 0.')
 def _(step, steps, max_lr, warm_up): return _cycle(step, warm_up*steps, steps, max_lr)
-
-# %% ../../nbs/48_steps.ipynb #b2db4bd4
 @one_cycle.mistake('Steps are counted from 0: at step 0 the rate is 0.')
 def _(step, steps, max_lr, warm_up): return _cycle(step + 1, warm_up*steps, (1 - warm_up)*steps, max_lr)
 @one_cycle.mistake('The rate reaches 0 at the last step already. It would be 0 one step after it, at `steps`.')
@@ -290,8 +284,6 @@ def _(losses, patience): return _stop(losses, patience, back=True)[0]
 def _(losses, patience): return _stop(losses, patience)[0] + 1
 @early_stop.mistake('That is the best loss; the epoch where it was is asked for.')
 def _(losses, patience): return losses[_stop(losses, patience)[0]]
-
-# %% ../../nbs/48_steps.ipynb #b1f6722d
 @early_stop.mistake('Where it never stops, the best epoch is asked for as well, and not the last one.')
 def _(losses, patience):
     best, stop = _stop(losses, patience)

@@ -26,13 +26,9 @@ half_as_wide = Prediction('07_truth', 'half_as_wide', 'How many times as many te
 
 # %% ../../nbs/54_truth.ipynb #4c219839
 half_as_wide.another(4.)
-
-# %% ../../nbs/54_truth.ipynb #12fb7450
 half_as_wide.mistake('Twice as many images make it narrower by the root of 2 only, to 71%.')(2)
 half_as_wide.mistake('That would make it a quarter as wide.')(16)
 half_as_wide.mistake('That is the root of 2. Turn it round: of which number is 2 the root?')(1.41)
-
-# %% ../../nbs/54_truth.ipynb #5dff11d1
 half_as_wide.mistake('That is the number of images. How many *times* as many is that?')(40_000)
 half_as_wide.mistake('Fewer images tell less, so the interval would be wider.')(0.5)
 
@@ -272,8 +268,6 @@ honest_choice = LineOrder('07_truth', 'honest_choice', 'Which two lines choose a
 
 # %% ../../nbs/54_truth.ipynb #fbe1face
 honest_choice.another('d a')
-
-# %% ../../nbs/54_truth.ipynb #79d6aa04
 honest_choice.mistake('It is chosen on the test images, and then they flatter it.')('ba')
 honest_choice.mistake('Well chosen. But on the validation images the best of many flatters: measure on the '
                       'others.')('dc')
@@ -297,13 +291,9 @@ find_the_leak = Question('07_truth', 'find_the_leak', 'In which line are test im
 
 # %% ../../nbs/54_truth.ipynb #7851c891
 find_the_leak.another(6.)
-
-# %% ../../nbs/54_truth.ipynb #cd763979
 find_the_leak.mistake('Cutting the images into three parts is where honesty begins.')(1)
 find_the_leak.mistake('Training on training images is what they are for.')(2)
 find_the_leak.mistake('Scores on validation images are what a choice is made by.')(3)
 find_the_leak.mistake('New seeds of one rate are trained here, on training images. That is fine.')(5)
-
-# %% ../../nbs/54_truth.ipynb #b35316e3
 find_the_leak.mistake('That chooses by validation scores, and the test images know nothing of it.')(4)
 find_the_leak.mistake('Measuring on test images is what they are for. Was anything chosen on them before?')(7)
