@@ -38,7 +38,7 @@ export class Sheet {
     this.ink.fillRect(0, 0, PAPER, PAPER);
     if (drawing.length !== SIDE * SIDE) return;
     const image = this.reduced.createImageData(SIDE, SIDE);
-    drawing.forEach((grey, n) => image.data.set([grey, grey, grey, 255], 4 * n));
+    new Uint32Array(image.data.buffer).set(Uint32Array.from(drawing, grey => 0xff000000 + 0x10101 * grey)); // opaque
     this.reduced.putImageData(image, 0, 0);
     this.ink.drawImage(this.small, 0, 0, PAPER, PAPER);
   }
@@ -155,7 +155,7 @@ const explorer = staged("draw a digit, and see it read", (stage, model) => {
     if (place < 0) return;
     const pixels = bytes(model.get("example_pixels")).subarray(784 * place);
     const larger = n => pixels[28 * Math.floor(n / SIDE / 5) + Math.floor((n % SIDE) / 5)];
-    shown = new DataView(Uint8Array.from(range(SIDE * SIDE), larger).buffer);
+    shown = new DataView(new Uint8Array(SIDE * SIDE).map((_, n) => larger(n)).buffer);
     stage.put({ drawing: shown });
   }
   function paint() {
@@ -169,8 +169,8 @@ const explorer = staged("draw a digit, and see it read", (stage, model) => {
   paint();
 
   async function load({ drawing, ...options }) {
-    const ink = bytes(drawing);
-    const data = Float64Array.from({ length: SIDE * SIDE }, (_, n) => Math.fround((ink[n] ?? 0) / 255));
+    const ink = drawing?.byteLength ? bytes(drawing) : new Uint8Array(SIDE * SIDE);
+    const data = new Float64Array(ink).map(grey => Math.fround(grey / 255));
     const steps = prepareSteps({ shape: [SIDE, SIDE], data }, options);
     const shares = data.some(v => v) ? await read(Float32Array.from(steps.centred.data)) : null;
     return { steps: Object.values(steps), shares };
