@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from html import escape
 from importlib.resources import files
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import anywidget
 import torch
@@ -222,16 +222,11 @@ def saved_output(
     still, saved = explorer.still(), {'front': explorer.front, **saved_state(explorer)}
     return {'image/png': base64.b64encode(still.png()).decode(), 'text/plain': still.text, SAVED: saved}
 
-# %% ../../nbs/21_explorer.ipynb #2bc7d4ab
-class Explorer(Answering):
-    "A picture that answers: drawn by a front end in the browser, with its state and answers here."
-    front = '' # Of a subclass: what `modules` takes
-    _css = (_FILES/'explorers.css').read_text(encoding='utf-8')
+# %% ../../nbs/21_explorer.ipynb #91ba1466
+_Kind = TypeVar('_Kind', bound='_WithState')
 
-    def __init_subclass__(cls) -> None:
-        if 'front' in cls.__dict__: cls._esm = front_end(cls.front)
-        super().__init_subclass__()
-
+class _WithState(Answering):
+    "A widget whose state can be read and set as a whole."
     def state(self) -> dict[str, object]: # By name
         "All that the front end knows, without what only Jupyter needs."
         jupyters = anywidget.AnyWidget.class_trait_names()
@@ -243,6 +238,20 @@ class Explorer(Answering):
             if name not in self.state(): raise KeyError(f'no state is called {name!r}; there are {list(self.state())}')
         with self.hold_sync():
             for name, value in values.items(): setattr(self, name, value)
+
+    def _with(self: _Kind, **values: object) -> _Kind:
+        self.set(**values)
+        return self
+
+# %% ../../nbs/21_explorer.ipynb #2bc7d4ab
+class Explorer(_WithState):
+    "A picture that answers: drawn by a front end in the browser, with its state and answers here."
+    front = '' # Of a subclass: what `modules` takes
+    _css = (_FILES/'explorers.css').read_text(encoding='utf-8')
+
+    def __init_subclass__(cls) -> None:
+        if 'front' in cls.__dict__: cls._esm = front_end(cls.front)
+        super().__init_subclass__()
 
     def still(self) -> Picture:
         "The state as a picture with its sentence, for places where it isn't alive; each explorer has its own."

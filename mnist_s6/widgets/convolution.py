@@ -211,6 +211,4 @@ def convolution_explorer(
     by_hand = torch.tensor([[1, 2, 0], [0, 3, 1], [4, 1, 2]])
     edge = torch.tensor([[0, 0, 0, 9, 9, 9]]*6)
     images = [_named('as by hand', by_hand), _named('an edge', edge), _named('a digit', shrunk_digit(digit))]
-    explorer = ConvolutionExplorer(images=images)
-    explorer.set(**state)
-    return explorer
+    return ConvolutionExplorer(images=images)._with(**state)

@@ -165,6 +165,4 @@ def descent_explorer(
     **state: object, # As in loss='two weights', start=0., rate=0.1, momentum=0.5, noise=1., seed=3, steps=20
 ) -> DescentExplorer:
     "Let a ball roll; raises `KeyError` for no such name, `TraitError` for a wrong value."
-    explorer = DescentExplorer()
-    explorer.set(**state)
-    return explorer
+    return DescentExplorer()._with(**state)

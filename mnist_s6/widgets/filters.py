@@ -106,6 +106,15 @@ def _largest(step: LayerPass, channel: int) -> tuple[int, int]:
     "The row and column where a map is largest."
     return divmod(step.maps[channel].argmax().item(), step.maps.shape[2])
 
+# %% ../../nbs/25_filters.ipynb #667a43c3
+def _aimed(passes: list[LayerPass], depth: int, channel: int, *place: int | None) -> tuple[LayerPass, int, int]:
+    "The layer, the row and the column that are meant; raises `ValueError` if there is no such layer or channel."
+    within('depth', depth, len(passes), 'the network')
+    step = passes[depth]
+    within('channel', channel, len(step.maps), step.name)
+    row, column = (best if chosen is None else chosen for chosen, best in zip(place, _largest(step, channel)))
+    return step, row, column
+
 # %% ../../nbs/25_filters.ipynb #028baf6f
 def filter_picture(
     model: nn.Module, # Any network; left as it was
@@ -122,10 +131,7 @@ def filter_picture(
     if not passes:
         _show(figure.subplots(), image.mean(0), title)
         return Picture(figure, subject + _NO_MAPS)
-    within('depth', depth, len(passes), 'the network')
-    step = passes[depth]
-    within('channel', channel, len(step.maps), step.name)
-    row, column = (best if chosen is None else chosen for chosen, best in zip((row, column), _largest(step, channel)))
+    step, row, column = _aimed(passes, depth, channel, row, column)
     found, (upper, lower) = calculate(step, channel, row, column), figure.subfigures(2)
     _upper_row(upper, image, step, found, (channel, row, column), title)
     if found.windows is not None: _lower_row(lower, step, found)

@@ -104,6 +104,4 @@ def intervals_explorer(
     **state: object, # As in accuracy=0.97, n=100, level=0.9, seed=3, tests=100
 ) -> IntervalsExplorer:
     "Draw test sets and see their intervals; raises `KeyError` for no such name, `TraitError` for a wrong value."
-    explorer = IntervalsExplorer()
-    explorer.set(**state)
-    return explorer
+    return IntervalsExplorer()._with(**state)

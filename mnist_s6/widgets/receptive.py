@@ -136,6 +136,5 @@ def receptive_explorer(
         raise ValueError(f'image has shape {tuple(image.shape)} and {image.dtype}; expected (28, 28) and torch.uint8')
     numbers = {f'{part}_{n}': value for n, layer in enumerate(stack, start=1)
                for part, value in zip(('kernel', 'stride', 'padding'), layer)}
-    explorer = ReceptiveExplorer(image=image.numpy().tobytes())
-    explorer.set(**{'depth': len(stack), 'layer': len(stack)} | numbers | state)
-    return explorer
+    values = {'depth': len(stack), 'layer': len(stack)} | numbers | state
+    return ReceptiveExplorer(image=image.numpy().tobytes())._with(**values)

@@ -178,7 +178,6 @@ def replay_explorer(
     if not names or len(set(names)) < len(names) or not all(it.labels.equal(flights[0].labels) for it in flights):
         raise ValueError(f'the recordings are {names}; expected one or more with different names, about the same '
                          'images')
-    explorer = ReplayExplorer(flights)
-    explorer.set(**state)
+    explorer = ReplayExplorer(flights)._with(**state)
     for name in explorer.left, explorer.right: _ = explorer.by_name[name]
     return explorer

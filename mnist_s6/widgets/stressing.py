@@ -117,7 +117,7 @@ def stress_explorer(
 ) -> StressExplorer:
     "Spoil digits and see them read; raises `KeyError` for no such name or digit, `TraitError` for a wrong value."
     first = {label: int((labels == label).nonzero()[0]) for label in sorted(labels.unique().tolist())}
-    explorer = StressExplorer(model, {label: (255*images[i]).round().byte() for label, i in first.items()}, found)
-    explorer.set(**state)
+    pictures = {label: (255*images[i]).round().byte() for label, i in first.items()}
+    explorer = StressExplorer(model, pictures, found)._with(**state)
     _ = explorer.pictures[explorer.digit]
     return explorer
