@@ -154,6 +154,7 @@ def _told(error: Exception) -> str:
     "An error as a message."
     return f'{type(error).__name__}: {error}'
 
+# %% ../../nbs/21_explorer.ipynb #2f8aeb08
 class _ShowingErrors(anywidget.AnyWidget):
     "A widget in which errors stand for all to see."
     error = traitlets.Unicode().tag(sync=True) # What went wrong last, as the widget shows it

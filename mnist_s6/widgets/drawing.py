@@ -51,6 +51,7 @@ def _draw_steps(figure: Figure, steps: PreparedDigit, titles: Sequence[str]) -> 
         show(axes, step, f'{title}, {step.shape[0]}×{step.shape[1]}', vmin=0, vmax=1)
     if steps.drawn.any(): axes.plot(*centre_of_mass(steps.centred)[::-1], '+', color=ORANGE, markersize=14)
 
+# %% ../../nbs/22_drawing.ipynb #94f53017
 def _draw_bars(figure: Figure, shares: torch.Tensor) -> None:
     "The probability of each digit; the best is hatched, and says so."
     axes, best = figure.subplots(), shares.argmax().item()
@@ -93,6 +94,7 @@ def sheet_image(
                          'for an empty one. Make them with sheet_bytes')
     return torch.tensor(bytearray(data or SHEET_SIDE**2), dtype=torch.uint8).view(SHEET_SIDE, SHEET_SIDE)
 
+# %% ../../nbs/22_drawing.ipynb #8be16fd2
 def sheet_bytes(
     image: torch.Tensor, # (H, W), uint8, or floats from 0 to 1
 ) -> bytes: # 140·140 of them
