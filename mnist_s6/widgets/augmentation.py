@@ -62,6 +62,17 @@ class AugmentationSteps(NamedTuple):
     draws_cropped: list[int] # Which of the draws were cropped
     limits: tuple[float, float] # What black and white become by normalising
 
+# %% ../../nbs/23_augmentation.ipynb #8f72c69e
+def _sent_through(transform: Callable, image: object, seed: int, draws: int) -> tuple[list, torch.Tensor]:
+    "A PIL image after each step, and many draws of it; the first draw is the one of the steps."
+    with torch.random.fork_rng(devices=[]):   # afterwards, the global source is as before
+        torch.default_generator.manual_seed(seed)
+        stages = [image]
+        for step in transform.transforms: stages.append(step(stages[-1]))
+        stages[-2:] = [stage.float() for stage in stages[-2:]]   # numbers that NumPy knows too
+        torch.default_generator.manual_seed(seed)   # the first draw is the one above
+        return stages, torch.stack([transform(image) for _ in range(draws)]).float()
+
 # %% ../../nbs/23_augmentation.ipynb #558f6687
 def augmentation_steps(
     dataset: Dataset, # torchvision's `MNIST`, one like it, or a `Subset` of one, with any transform
@@ -75,13 +86,7 @@ def augmentation_steps(
     seed, transform = check_number('seed', seed, 0, 2**63 - 1, whole=True), train_transforms(augmentation)
     numbered = transform.transforms[0].transforms[0](torch.arange(28*28).view(1, 28, 28))
     cropped, angles = _listen(transform)
-    with torch.random.fork_rng(devices=[]):   # afterwards, the global source is as before
-        torch.default_generator.manual_seed(seed)
-        stages = [image]
-        for step in transform.transforms: stages.append(step(stages[-1]))
-        stages[-2:] = [stage.float() for stage in stages[-2:]]   # numbers that NumPy knows too
-        torch.default_generator.manual_seed(seed)   # the first draw is the one above
-        drawn = torch.stack([transform(image) for _ in range(draws)]).float()
+    stages, drawn = _sent_through(transform, image, seed, draws)
     return AugmentationSteps(label, stages, 0 in cropped, divmod(numbered.min().item(), 28), angles[0], drawn,
                              [number - 1 for number in cropped if number],
                              tuple(transform.transforms[-1](torch.tensor([[[0., 1.]]])).flatten().tolist()))
@@ -90,6 +95,7 @@ def augmentation_steps(
 def _sense(angle: float) -> str: # The way it turns
     return 'anticlockwise' if angle >= 0 else 'clockwise'
 
+# %% ../../nbs/23_augmentation.ipynb #b9161355
 def _telling(steps: AugmentationSteps, index: int) -> str:
     "What was done to the image, in words."
     size, (row, column), (before, after) = steps.stages[1].size[0], steps.corner, steps.stages[-2:]
@@ -110,6 +116,7 @@ def _draw_stages(figure: Figure, steps: AugmentationSteps) -> None:
         if title == 'normalised': show(axes, stage, title, steps.limits[1])
         else: show(axes, stage, title, vmin=0, vmax=255)
 
+# %% ../../nbs/23_augmentation.ipynb #9384e978
 def _draw_draws(axes: Axes, steps: AugmentationSteps) -> None:
     "All draws, with frames around those that were cropped."
     title = f'{len(steps.draws)} draws; framed: the {len(steps.draws_cropped)} that were cropped'
@@ -127,6 +134,7 @@ def _draw_histograms(axes: Axes, steps: AugmentationSteps) -> None:
     axes.set_title('pixel values before and after normalising', fontsize=9)
     axes.legend(fontsize=8)
 
+# %% ../../nbs/23_augmentation.ipynb #34f71f33
 def augmentation_picture(
     dataset: Dataset, # torchvision's `MNIST`, one like it, or a `Subset` of one, with any transform
     index: int = 0, # Of the image in `dataset`
@@ -146,9 +154,8 @@ class AugmentationExplorer(Explorer):
     "The training transform on any image of a dataset."
     front = 'augmentation.js'
     index, count = traitlets.Int(0, min=0).tag(sync=True), traitlets.Int().tag(sync=True)
-    crop_probability = traitlets.Float(min=0, max=1).tag(sync=True)
+    crop_probability, degrees = (traitlets.Float(min=0, max=high).tag(sync=True) for high in (1, 180))
     crop_size = traitlets.Int(1, min=1, max=28).tag(sync=True)
-    degrees = traitlets.Float(min=0, max=180).tag(sync=True)
     seed = traitlets.Int(0, min=0, max=999).tag(sync=True)
     course = traitlets.Dict().tag(sync=True) # The course's settings
 

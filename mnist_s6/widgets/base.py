@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from html import escape
 from importlib.resources import files
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import anywidget
 import torch
@@ -49,6 +49,7 @@ def number_words(value: float, digits: int = 3) -> str:
     "A number for people, with a true minus and without a minus before zero."
     return f'{round(value, digits) + 0.:.{digits}f}'.replace('-', '−')
 
+# %% ../../nbs/21_explorer.ipynb #ae4ec7bf
 def listed(items: Iterable[object]) -> str:
     "As in `1, 2 and 3`."
     *most, last = map(str, items)
@@ -79,6 +80,7 @@ def limit_of(values: torch.Tensor) -> float: # Above 0
     "The largest distance from zero, as the limit of a colour scale."
     return values.nan_to_num(0., 0., 0.).abs().max().item() or 1.
 
+# %% ../../nbs/21_explorer.ipynb #0a6b7b6d
 def show(
     axes: Axes,
     image: torch.Tensor | None, # (H, W), or a PIL image; None for nothing but the title
@@ -107,6 +109,7 @@ def frame(
     look |= {'fill': False, 'edgecolor': color, 'linewidth': width}
     axes.add_patch(Rectangle((left - 0.5, top - 0.5), right - left, bottom - top, **look))
 
+# %% ../../nbs/21_explorer.ipynb #7e438f52
 def tile(index: int, columns: int, height: int, width: int) -> tuple[int, int, int, int]:
     "The window of an image in a `mosaic`, as `frame` takes it."
     top, left = index//columns*(height + 1), index % columns*(width + 1)
@@ -128,6 +131,7 @@ def modules(
         raise ValueError(f'{other[0]!r} can not be joined; write import {{ name, name }} from "./file.js";')
     return {**found, front: rest}
 
+# %% ../../nbs/21_explorer.ipynb #6e453783
 def front_end(
     *fronts: str, # As `modules` takes them
 ) -> str: # The text of one ES module
@@ -140,22 +144,23 @@ def _packed(values: dict[str, object]) -> dict[str, object]:
     plain = {name: value for name, value in values.items() if not isinstance(value, bytes)}
     return {'values': plain, 'names': [name for name in values if name not in plain]}
 
+# %% ../../nbs/21_explorer.ipynb #1bcdec4c
 def _buffers(values: dict[str, object]) -> list[bytes]:
     "What travels beside it, in the order of the names."
     return [value for value in values.values() if isinstance(value, bytes)]
 
 # %% ../../nbs/21_explorer.ipynb #881a5676
-class Answering(anywidget.AnyWidget):
-    "A widget that answers what its front end asks, by methods called `answer_QUESTION`."
+def _told(error: Exception) -> str:
+    "An error as a message."
+    return f'{type(error).__name__}: {error}'
+
+# %% ../../nbs/21_explorer.ipynb #2f8aeb08
+class _ShowingErrors(anywidget.AnyWidget):
+    "A widget in which errors stand for all to see."
     error = traitlets.Unicode().tag(sync=True) # What went wrong last, as the widget shows it
     def __init__(self, **state: object):
         self.lock = threading.RLock()
         super().__init__(**state)
-        self.on_msg(self._hear)
-
-    def questions(self) -> list[tuple[str, dict]]: # Pairs of a question and what it is about
-        "What the front end will ask on a page without Python."
-        return []
 
     @contextmanager
     def showing_errors(self) -> Iterator[None]:
@@ -164,15 +169,26 @@ class Answering(anywidget.AnyWidget):
             self.error = ''
             try: yield
             except Exception as error:
-                self.error = f'{type(error).__name__}: {error}'
+                self.error = _told(error)
                 raise
+
+# %% ../../nbs/21_explorer.ipynb #d783fb56
+class Answering(_ShowingErrors):
+    "A widget that answers what its front end asks, by methods called `answer_QUESTION`."
+    def __init__(self, **state: object):
+        super().__init__(**state)
+        self.on_msg(self._hear)
+
+    def questions(self) -> list[tuple[str, dict]]: # Pairs of a question and what it is about
+        "What the front end will ask on a page without Python."
+        return []
 
     def _hear(self, _: object, message: dict, buffers: Sequence[memoryview]) -> None:
         try:
             with nullcontext() if message.get('ahead') else self.showing_errors():
                 values = getattr(self, f'answer_{message["question"]}')(*map(bytes, buffers), **message['about'])
         except Exception as error:
-            self.send({'answer': message['id'], 'error': f'{type(error).__name__}: {error}'})
+            self.send({'answer': message['id'], 'error': _told(error)})
             if not message.get('ahead'): raise   # else the page shows it when it is wanted
         else: self.send({'answer': message['id'], **_packed(values)}, _buffers(values))
 
@@ -183,12 +199,14 @@ def _plain(value: object) -> object: # Good for JSON
     "Bytes in base64, which page.js understands; anything else as it is."
     return {'base64': base64.b64encode(value).decode()} if isinstance(value, bytes) else value
 
+# %% ../../nbs/21_explorer.ipynb #0e7e57df
 def _answered(answer: Callable[..., dict], about: dict) -> dict:
     "What comes of one question: its values, or the error."
     try: values = answer(**about)
-    except Exception as error: return {'error': f'{type(error).__name__}: {error}'}
-    return {**_packed(values), 'buffers': [_plain(value) for value in values.values() if isinstance(value, bytes)]}
+    except Exception as error: return {'error': _told(error)}
+    return {**_packed(values), 'buffers': list(map(_plain, _buffers(values)))}
 
+# %% ../../nbs/21_explorer.ipynb #f4aeeb57
 def saved_state(
     explorer: 'Explorer', # Below
 ) -> dict[str, object]: # What `alive` in page.js takes, good for JSON
@@ -197,6 +215,7 @@ def saved_state(
                for question, about in explorer.questions()]
     return {'state': {name: _plain(value) for name, value in explorer.state().items()}, 'answers': answers}
 
+# %% ../../nbs/21_explorer.ipynb #1149189a
 def saved_output(
     explorer: 'Explorer', # Below
 ) -> dict[str, object]: # By type
@@ -204,16 +223,11 @@ def saved_output(
     still, saved = explorer.still(), {'front': explorer.front, **saved_state(explorer)}
     return {'image/png': base64.b64encode(still.png()).decode(), 'text/plain': still.text, SAVED: saved}
 
-# %% ../../nbs/21_explorer.ipynb #2bc7d4ab
-class Explorer(Answering):
-    "A picture that answers: drawn by a front end in the browser, with its state and answers here."
-    front = '' # Of a subclass: what `modules` takes
-    _css = (_FILES/'explorers.css').read_text(encoding='utf-8')
+# %% ../../nbs/21_explorer.ipynb #91ba1466
+_Kind = TypeVar('_Kind', bound='_WithState')
 
-    def __init_subclass__(cls) -> None:
-        if 'front' in cls.__dict__: cls._esm = front_end(cls.front)
-        super().__init_subclass__()
-
+class _WithState(Answering):
+    "A widget whose state can be read and set as a whole."
     def state(self) -> dict[str, object]: # By name
         "All that the front end knows, without what only Jupyter needs."
         jupyters = anywidget.AnyWidget.class_trait_names()
@@ -225,6 +239,20 @@ class Explorer(Answering):
             if name not in self.state(): raise KeyError(f'no state is called {name!r}; there are {list(self.state())}')
         with self.hold_sync():
             for name, value in values.items(): setattr(self, name, value)
+
+    def _with(self: _Kind, **values: object) -> _Kind:
+        self.set(**values)
+        return self
+
+# %% ../../nbs/21_explorer.ipynb #2bc7d4ab
+class Explorer(_WithState):
+    "A picture that answers: drawn by a front end in the browser, with its state and answers here."
+    front = '' # Of a subclass: what `modules` takes
+    _css = (_FILES/'explorers.css').read_text(encoding='utf-8')
+
+    def __init_subclass__(cls) -> None:
+        if 'front' in cls.__dict__: cls._esm = front_end(cls.front)
+        super().__init_subclass__()
 
     def still(self) -> Picture:
         "The state as a picture with its sentence, for places where it isn't alive; each explorer has its own."
@@ -255,6 +283,7 @@ def output_html(
                          saved=json.dumps(saved).replace('<', r'\u003c'),
                          front=front_end('page.js', output[SAVED]['front']))
 
+# %% ../../nbs/21_explorer.ipynb #903caf59
 def alive_html(
     explorer: Explorer,
     name: str = 'explorer', # As of `output_html`
@@ -272,6 +301,7 @@ def _same(model: nn.Module, ours: nn.Module) -> bool:
         answers = (ask(network, image).cpu().double() for network in (asked, own))
         return torch.allclose(*answers, atol=1e-3, equal_nan=True)
 
+# %% ../../nbs/21_explorer.ipynb #db0912e2
 def network_bytes(
     model: nn.Module,
 ) -> bytes: # A safetensors file; empty if `network.js` can't compute this network

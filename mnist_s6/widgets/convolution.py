@@ -7,7 +7,8 @@ __all__ = ['parse_kernel', 'Step', 'convolution_step', 'short', 'convolution_pic
            'convolution_explorer']
 
 # %% ../../nbs/27_convolution.ipynb #b752abbe
-import re
+import math, re
+from collections.abc import Sequence
 from functools import reduce
 from operator import add
 from typing import NamedTuple
@@ -31,6 +32,7 @@ def _typed_number(word: str) -> float:
     raise ValueError(f'“{word}” is no number from −1000 to 1000; write numbers as 2, -1, 0.5 or 1/9, with a space '
                      'between them and a semicolon after each row')
 
+# %% ../../nbs/27_convolution.ipynb #6c6eb27b
 def parse_kernel(
     text: str, # As in '1 -1; 2 0'
 ) -> torch.Tensor: # (rows, columns), double, at most 7×7
@@ -79,8 +81,7 @@ def convolution_step(
     output = F.conv2d(around[None, None], kernel[None, None], stride=stride)[0, 0]
     place = min(place, output.numel())
     row, column = divmod(place - 1, output.shape[1])
-    top, left = stride*row, stride*column
-    window = around[top:top + kernel.shape[0], left:left + kernel.shape[1]]
+    window = around[stride*row:, stride*column:][:kernel.shape[0], :kernel.shape[1]]
     return Step(around, output, place, row, column, window, (window*kernel).flatten()[:products].tolist())
 
 # %% ../../nbs/27_convolution.ipynb #cf37955f
@@ -91,6 +92,7 @@ def short(
     text = f'{value:.2f}'.rstrip('0').rstrip('.')
     return '0' if text == '-0' else text.replace('-', '−')
 
+# %% ../../nbs/27_convolution.ipynb #dca6e356
 def _sum_words(step: Step, kernel: torch.Tensor) -> str:
     "The sum as it is on paper, and how far it has come."
     weights = [f'({short(weight)})' if weight < 0 else short(weight) for weight in kernel.flatten().tolist()]
@@ -100,6 +102,7 @@ def _sum_words(step: Step, kernel: torch.Tensor) -> str:
     if done == number: return f': {paper} {short(step.total)}'
     return f", after {done} of {number} products: {paper.replace('its', 'these')} {short(step.total)} so far"
 
+# %% ../../nbs/27_convolution.ipynb #90d1af29
 def _step_words(image: torch.Tensor, kernel: torch.Tensor, stride: int, padding: int, place: int, products: int) -> str:
     "One step, in words."
     step = convolution_step(image, kernel, stride, padding, place, products)
@@ -113,8 +116,11 @@ def _step_words(image: torch.Tensor, kernel: torch.Tensor, stride: int, padding:
             f'places in {height}×{width} pixels.')
 
 # %% ../../nbs/27_convolution.ipynb #13fec1a2
-def _draw_numbers(axes: Axes, values: torch.Tensor, title: str, signed: bool = True) -> None: # (H, W)
-    "An array as a picture, with its numbers if there are few; nothing where there is not-a-number."
+def _draw_numbers(
+    axes: Axes, values: torch.Tensor, title: str, signed: bool = True, window: tuple | None = None,
+) -> None: # (H, W)
+    "An array, with its numbers if there are few, and a frame around a window; nothing where there is not-a-number."
+    if window: frame(axes, window, width=3)
     limit = values.nan_to_num().abs().max().clamp(min=1e-9).item()
     axes.imshow(values.numpy(), cmap=SIGNED if signed else 'gray', vmin=-limit*signed, vmax=limit)
     axes.set_title(title, fontsize=9)
@@ -125,6 +131,23 @@ def _draw_numbers(axes: Axes, values: torch.Tensor, title: str, signed: bool = T
             bright = value > (-0.1 if signed else 0.5)*limit
             if value == value: axes.text(column, row, short(value), ha='center', va='center', fontsize=8,
                                          color='black' if bright else 'white')
+
+# %% ../../nbs/27_convolution.ipynb #76b4d8f4
+def _begun(values: Sequence[float], shape: Sequence[int]) -> torch.Tensor: # As many as there are, then NaN
+    "An array whose first values are known."
+    return torch.tensor([*values, *[math.nan]*(math.prod(shape) - len(values))], dtype=torch.double).view(*shape)
+
+# %% ../../nbs/27_convolution.ipynb #6b3e0e9f
+def _draw_step(figure: Figure, step: Step, kernel: torch.Tensor, stride: int) -> None:
+    "The four arrays of a step."
+    row, column, (height, width) = step.row, step.column, kernel.shape
+    top, left = stride*row, stride*column
+    image, weights, products, output = figure.subplots(1, 4)
+    _draw_numbers(image, step.around, 'the image, with the window', False, (top, left, top + height, left + width))
+    _draw_numbers(weights, kernel, 'the kernel')
+    _draw_numbers(products, _begun(step.products, kernel.shape), f'products, their sum: {short(step.total)}')
+    known = _begun([*step.output.flatten().tolist()[:step.place - 1], step.total], step.output.shape)
+    _draw_numbers(output, known, 'the output so far', True, (row, column, row + 1, column + 1))
 
 # %% ../../nbs/27_convolution.ipynb #ef451cab
 def convolution_picture(
@@ -141,18 +164,7 @@ def convolution_picture(
     except ValueError as error: return Picture(figure, f"This kernel can't be used: {error}.")
     text, step = (make(image, weights, stride, padding, place, products) for make in (_step_words, convolution_step))
     if step is None: return Picture(figure, text)
-    made, known = torch.full_like(weights, float('nan')), torch.full_like(step.output, float('nan'))
-    made.view(-1)[:len(step.products)] = torch.tensor(step.products).double()
-    known.view(-1)[:step.place] = step.output.flatten()[:step.place]
-    known[step.row, step.column] = step.total
-    first, second, third, fourth = figure.subplots(1, 4)
-    _draw_numbers(first, step.around, 'the image, with the window', signed=False)
-    _draw_numbers(second, weights, 'the kernel')
-    _draw_numbers(third, made, f'products, their sum: {short(step.total)}')
-    _draw_numbers(fourth, known, 'the output so far')
-    top, left = stride*step.row, stride*step.column
-    frame(first, (top, left, top + len(weights), left + weights.shape[1]), width=3)
-    frame(fourth, (step.row, step.column, step.row + 1, step.column + 1), width=3)
+    _draw_step(figure, step, weights, stride)
     return Picture(figure, text)
 
 # %% ../../nbs/27_convolution.ipynb #9ef390a0
@@ -165,6 +177,7 @@ def shrunk_digit(
                          'and torch.uint8')
     return (F.avg_pool2d(image[None].double(), 2)[0]*9/255).round()
 
+# %% ../../nbs/27_convolution.ipynb #deb5bd87
 def _named(name: str, image: torch.Tensor) -> dict[str, object]: # (H, W)
     "An image as a front end takes it."
     height, width = image.shape
@@ -189,6 +202,7 @@ class ConvolutionExplorer(Explorer):
         image = torch.tensor(shown['data']).view(*shown['shape'])
         return convolution_picture(image, self.kernel, self.stride, self.padding, self.place, self.products)
 
+# %% ../../nbs/27_convolution.ipynb #489a340c
 def convolution_explorer(
     digit: torch.Tensor, # (28, 28), uint8
     **state: object, # As in kernel='1 -1; 2 0', image=2, stride=2, padding=1, place=5, products=3
@@ -197,6 +211,4 @@ def convolution_explorer(
     by_hand = torch.tensor([[1, 2, 0], [0, 3, 1], [4, 1, 2]])
     edge = torch.tensor([[0, 0, 0, 9, 9, 9]]*6)
     images = [_named('as by hand', by_hand), _named('an edge', edge), _named('a digit', shrunk_digit(digit))]
-    explorer = ConvolutionExplorer(images=images)
-    explorer.set(**state)
-    return explorer
+    return ConvolutionExplorer(images=images)._with(**state)

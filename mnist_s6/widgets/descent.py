@@ -6,7 +6,7 @@
 __all__ = ['LANDSCAPES', 'descent_loss', 'descent_path', 'descent_picture', 'DescentExplorer', 'descent_explorer']
 
 # %% ../../nbs/28_descent.ipynb #5eda5662
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 import traitlets
@@ -32,9 +32,24 @@ def descent_loss(
     if name == 'two valleys': return x**4 - 2*x**2 - 0.3*x + 1.4
     return (x**2 + 18*(weights[..., 1] - 2)**2)/2
 
+# %% ../../nbs/28_descent.ipynb #b0f9102d
 def _lowest(name: str) -> float:
     "The lowest loss of a landscape."
     return 0.0946 if name == 'two valleys' else 0.
+
+# %% ../../nbs/28_descent.ipynb #2788d195
+def _way(
+    loss: str, weights: torch.Tensor, optimizer: torch.optim.Optimizer, pushes: torch.Tensor, # (steps, weights)
+) -> Iterator[torch.Tensor]: # (weights,) each
+    "The weights at the start and after each step, until a step leads beyond 100."
+    yield weights.detach().clone()
+    for push in pushes:
+        optimizer.zero_grad()
+        descent_loss(loss, weights).backward()
+        weights.grad += push
+        optimizer.step()
+        if not weights.abs().max() <= 100: return
+        yield weights.detach().clone()
 
 # %% ../../nbs/28_descent.ipynb #56773b0c
 def descent_path(
@@ -51,15 +66,9 @@ def descent_path(
         check_number(name, value, 0, high, whole=name == 'steps')
     weights = torch.tensor(start, dtype=torch.double, requires_grad=True)
     draws = torch.rand(steps, len(start), generator=torch.Generator().manual_seed(seed)).double()   # 0 to 1
-    optimizer, path = torch.optim.SGD([weights], lr=rate, momentum=momentum), [weights.detach().clone()]
-    for draw in draws:
-        optimizer.zero_grad()
-        descent_loss(loss, weights).backward()
-        weights.grad += noise*3**0.5*(2*draw - 1)   # evenly spread numbers from −1 to 1 deviate by 1/√3
-        optimizer.step()
-        if not weights.abs().max() <= 100: break
-        path.append(weights.detach().clone())
-    return torch.stack(path)
+    pushes = noise*3**0.5*(2*draws - 1)   # evenly spread numbers from −1 to 1 deviate by 1/√3
+    optimizer = torch.optim.SGD([weights], lr=rate, momentum=momentum)
+    return torch.stack(list(_way(loss, weights, optimizer, pushes)))
 
 # %% ../../nbs/28_descent.ipynb #1698d548
 def _turns(path: torch.Tensor) -> int: # (n, weights)
@@ -68,6 +77,7 @@ def _turns(path: torch.Tensor) -> int: # (n, weights)
     moves = moves[moves.abs() > 1e-6]
     return int((moves[1:]*moves[:-1] < 0).sum())
 
+# %% ../../nbs/28_descent.ipynb #5fc11e31
 def _verdict(path: torch.Tensor, loss: str, steps: int) -> str: # (n, weights)
     "What became of the ball."
     first, last = (descent_loss(loss, path[[0, -1]]) - _lowest(loss)).tolist()
@@ -135,6 +145,7 @@ def _share(start: float, low: float, high: float) -> traitlets.Float:
     "A trait of a front end, a number in the range."
     return traitlets.Float(start, min=low, max=high).tag(sync=True)
 
+# %% ../../nbs/28_descent.ipynb #913f60a7
 class DescentExplorer(Explorer):
     "A ball that rolls down a loss."
     front = 'descent.js'
@@ -149,10 +160,9 @@ class DescentExplorer(Explorer):
         start = [self.start, self.start_2][:dict(LANDSCAPES)[self.loss]]
         return descent_picture(self.loss, start, self.rate, self.momentum, self.noise, self.seed, self.steps)
 
+# %% ../../nbs/28_descent.ipynb #cb4e247a
 def descent_explorer(
     **state: object, # As in loss='two weights', start=0., rate=0.1, momentum=0.5, noise=1., seed=3, steps=20
 ) -> DescentExplorer:
     "Let a ball roll; raises `KeyError` for no such name, `TraitError` for a wrong value."
-    explorer = DescentExplorer()
-    explorer.set(**state)
-    return explorer
+    return DescentExplorer()._with(**state)

@@ -51,6 +51,7 @@ def _draw_steps(figure: Figure, steps: PreparedDigit, titles: Sequence[str]) -> 
         show(axes, step, f'{title}, {step.shape[0]}×{step.shape[1]}', vmin=0, vmax=1)
     if steps.drawn.any(): axes.plot(*centre_of_mass(steps.centred)[::-1], '+', color=ORANGE, markersize=14)
 
+# %% ../../nbs/22_drawing.ipynb #94f53017
 def _draw_bars(figure: Figure, shares: torch.Tensor) -> None:
     "The probability of each digit; the best is hatched, and says so."
     axes, best = figure.subplots(), shares.argmax().item()
@@ -93,6 +94,7 @@ def sheet_image(
                          'for an empty one. Make them with sheet_bytes')
     return torch.tensor(bytearray(data or SHEET_SIDE**2), dtype=torch.uint8).view(SHEET_SIDE, SHEET_SIDE)
 
+# %% ../../nbs/22_drawing.ipynb #8be16fd2
 def sheet_bytes(
     image: torch.Tensor, # (H, W), uint8, or floats from 0 to 1
 ) -> bytes: # 140·140 of them
@@ -110,29 +112,35 @@ def _examples(
     first = {label: (stored.labels == label).nonzero()[0].item() for label in stored.labels.unique().tolist()}
     return {f'a {label} (image {i})': stored.images[i, 0].byte().numpy().tobytes() for label, i in first.items()}
 
-# %% ../../nbs/22_drawing.ipynb #21a5279a
-class DrawingExplorer(Explorer):
-    "A sheet to draw on, the steps of the preparation, and what a network reads."
-    front = 'drawing.js'
-    drawing = traitlets.Bytes().tag(sync=True, echo_update=False, from_json=lambda value, _: bytes(value))
-    crop, scale, centre = (traitlets.Bool(True).tag(sync=True) for _ in range(3))
+# %% ../../nbs/22_drawing.ipynb #6072dcaf
+class _Reading(Explorer):
+    "An explorer in which a network reads images: in the browser where it can, else here."
     network = traitlets.Bytes().tag(sync=True) # See `network_bytes`
-    examples, example_pixels = traitlets.List().tag(sync=True), traitlets.Bytes().tag(sync=True)
-    example = traitlets.Int(-1).tag(sync=True) # Which is on the sheet; −1 is none
 
-    def __init__(self, model: nn.Module, examples: dict[str, bytes]): # As of `_examples`
+    def __init__(self, model: nn.Module, **state: object):
         self.model = model
-        pixels = b''.join(examples.values())
-        super().__init__(network=network_bytes(model), examples=list(examples), example_pixels=pixels)
-
-    def still(self) -> Picture:
-        "What the explorer shows."
-        return draw_picture(self.model, sheet_image(self.drawing), self.crop, self.scale, self.centre)
+        super().__init__(network=network_bytes(model), **state)
 
     def answer_probabilities(self, image: bytes) -> dict[str, bytes]: # Of 28·28 floats, 0 to 1
         "What the network reads in a prepared image."
         pixels = torch.frombuffer(bytearray(image), dtype=torch.float32).view(28, 28)
         return {'probabilities': _probabilities(self.model, pixels).cpu().float().numpy().tobytes()}
+
+# %% ../../nbs/22_drawing.ipynb #21a5279a
+class DrawingExplorer(_Reading):
+    "A sheet to draw on, the steps of the preparation, and what a network reads."
+    front = 'drawing.js'
+    drawing = traitlets.Bytes().tag(sync=True, echo_update=False, from_json=lambda value, _: bytes(value))
+    crop, scale, centre = (traitlets.Bool(True).tag(sync=True) for _ in range(3))
+    examples, example_pixels = traitlets.List().tag(sync=True), traitlets.Bytes().tag(sync=True)
+    example = traitlets.Int(-1).tag(sync=True) # Which is on the sheet; −1 is none
+
+    def __init__(self, model: nn.Module, examples: dict[str, bytes]): # As of `_examples`
+        super().__init__(model, examples=list(examples), example_pixels=b''.join(examples.values()))
+
+    def still(self) -> Picture:
+        "What the explorer shows."
+        return draw_picture(self.model, sheet_image(self.drawing), self.crop, self.scale, self.centre)
 
 # %% ../../nbs/22_drawing.ipynb #c61ee418
 def draw_explorer(

@@ -25,6 +25,7 @@ def _rows_columns(window: tuple[int, int, int, int]) -> str:
     top, left, bottom, right = window
     return f'rows {top} to {bottom - 1}, columns {left} to {right - 1}'.replace('-', '−')
 
+# %% ../../nbs/25_filters.ipynb #fc0c141c
 def _what_it_sees(step: LayerPass, row: int, column: int, height: int, width: int) -> str:
     "Which pixels of an image (height, width) a value sees, in words."
     if step.field is None: return 'which input pixels it sees can’t be told'
@@ -48,22 +49,38 @@ def _numbers(axes: Axes, values: torch.Tensor, title: str, limit: float) -> None
         text = number_words(value, 2) if math.isfinite(value) else 'pad'
         axes.text(column, row, text, ha='center', va='center', fontsize=6, color=color)
 
+# %% ../../nbs/25_filters.ipynb #6bc34dfc
 def _strongest(found: Calculation) -> int:
     "The window whose products sum to most, farthest from zero."
     return 0 if found.kernels is None else found.sums.abs().argmax().item()
 
+# %% ../../nbs/25_filters.ipynb #15e88ee5
+def _blocks(step: LayerPass, found: Calculation, chosen: int) -> list[tuple[torch.Tensor, str, float]]:
+    "Numbers, their title and their limit: window, kernel and products; or what goes in and what comes out."
+    window, limit = found.windows[chosen], limit_of(step.inputs)
+    if found.kernels is None:
+        out = torch.full((1, 1), found.value), f'comes out: {found.formula}', limit_of(step.maps)
+        return [(window, 'goes in', limit), out]
+    kernel, products = found.kernels[chosen], window*found.kernels[chosen]
+    title = f'= products, sum {number_words(products.sum().item())}'
+    kernels = kernel, '× kernel', limit_of(found.kernels)
+    return [(window, 'window', limit), kernels, (products, title, limit_of(products))]
+
+# %% ../../nbs/25_filters.ipynb #98a4d545
 def _lower_row(figure: Figure, step: LayerPass, found: Calculation) -> None:
     "The numbers of the calculation."
-    window, limit, chosen = found.windows[_strongest(found)], limit_of(step.inputs), _strongest(found)
-    if found.kernels is None:
-        left, right = figure.subplots(1, 2)
-        _numbers(left, window, 'goes in', limit)
-        return _numbers(right, torch.full((1, 1), found.value), f'comes out: {found.formula}', limit_of(step.maps))
-    kernel, products = found.kernels[chosen], window*found.kernels[chosen]
-    blocks = (window, 'window', limit), (kernel, '× kernel', limit_of(found.kernels))
-    blocks += (products, f'= products, sum {number_words(products.sum().item())}', limit_of(products)),
-    for axes, block in zip(figure.subplots(1, 3), blocks): _numbers(axes, *block)
-    figure.suptitle(f'all sums + bias: {found.formula}', fontsize=9)
+    blocks = _blocks(step, found, _strongest(found))
+    for axes, block in zip(figure.subplots(1, len(blocks)), blocks): _numbers(axes, *block)
+    if found.kernels is not None: figure.suptitle(f'all sums + bias: {found.formula}', fontsize=9)
+
+# %% ../../nbs/25_filters.ipynb #867ced59
+def _show_inputs(axes: Axes, step: LayerPass, found: Calculation) -> None:
+    "The channel that goes into the layer, with the window; nothing where it isn't known."
+    axes.axis('off')
+    if found.windows is None: return
+    source, (top, left), (_, high, wide) = found.first + _strongest(found), found.corner, found.windows.shape
+    window = top, left, top + high, left + wide
+    _show(axes, step.inputs[source], f'what goes in:\nchannel {source}', limit_of(step.inputs), window)
 
 # %% ../../nbs/25_filters.ipynb #c2e8ec3b
 def _upper_row(
@@ -74,16 +91,29 @@ def _upper_row(
     first, second, third, last = figure.subplots(1, 4)
     seen = step.field and step.field.window(row, column)
     _show(first, image.mean(0), f'{title}\n{_rows_columns(seen) if seen else ""}', None, seen)
-    second.axis('off')
-    if found.windows is not None:
-        source, (top, left), (_, high, wide) = found.first + _strongest(found), found.corner, found.windows.shape
-        window = top, left, top + high, left + wide
-        _show(second, step.inputs[source], f'what goes in:\nchannel {source}', limit_of(step.inputs), window)
+    _show_inputs(second, step, found)
     holds = f'channel {channel}: {number_words(found.value)}\nat row {row}, column {column}'
     _show(third, step.maps[channel], holds, limit, (row, column, row + 1, column + 1))
     across = math.ceil(math.sqrt(count))
     title = f'{step.name} ({type(step.layer).__name__})\n{count} maps, ±{number_words(limit, 2)}'
     _show(last, mosaic(step.maps, across), title, limit, tile(channel, across, height, width))
+
+# %% ../../nbs/25_filters.ipynb #3e313dbe
+_NO_MAPS = (': no layer of this network takes and puts out feature maps, so there is nothing to see between the image '
+            'and the scores; a network with convolutions has them.')
+
+def _largest(step: LayerPass, channel: int) -> tuple[int, int]:
+    "The row and column where a map is largest."
+    return divmod(step.maps[channel].argmax().item(), step.maps.shape[2])
+
+# %% ../../nbs/25_filters.ipynb #667a43c3
+def _aimed(passes: list[LayerPass], depth: int, channel: int, *place: int | None) -> tuple[LayerPass, int, int]:
+    "The layer, the row and the column that are meant; raises `ValueError` if there is no such layer or channel."
+    within('depth', depth, len(passes), 'the network')
+    step = passes[depth]
+    within('channel', channel, len(step.maps), step.name)
+    row, column = (best if chosen is None else chosen for chosen, best in zip(place, _largest(step, channel)))
+    return step, row, column
 
 # %% ../../nbs/25_filters.ipynb #028baf6f
 def filter_picture(
@@ -100,13 +130,8 @@ def filter_picture(
     figure, image = Figure(figsize=(9, 4.8), layout='constrained'), image.detach().cpu()
     if not passes:
         _show(figure.subplots(), image.mean(0), title)
-        return Picture(figure, f'{subject}: no layer of this network takes and puts out feature maps, so there is '
-                               'nothing to see between the image and the scores; a network with convolutions has them.')
-    within('depth', depth, len(passes), 'the network')
-    step = passes[depth]
-    within('channel', channel, len(step.maps), step.name)
-    largest = divmod(step.maps[channel].argmax().item(), step.maps.shape[2])
-    row, column = (best if chosen is None else chosen for chosen, best in zip((row, column), largest))
+        return Picture(figure, subject + _NO_MAPS)
+    step, row, column = _aimed(passes, depth, channel, row, column)
     found, (upper, lower) = calculate(step, channel, row, column), figure.subfigures(2)
     _upper_row(upper, image, step, found, (channel, row, column), title)
     if found.windows is not None: _lower_row(lower, step, found)
@@ -119,24 +144,31 @@ def _finite(values: torch.Tensor | None) -> list[list[float | None]] | None: # (
     if values is None: return None
     return [[it if math.isfinite(it) else None for it in window] for window in values.flatten(1).tolist()]
 
+# %% ../../nbs/25_filters.ipynb #096269ef
 def _names(passes: list[LayerPass]) -> list[dict]:
     "Name, kind and shape of each layer's maps."
     return [{'name': step.name, 'kind': type(step.layer).__name__, 'shape': list(step.maps.shape)} for step in passes]
 
+# %% ../../nbs/25_filters.ipynb #119c0238
+def _box(step: LayerPass, found: Calculation) -> list[int]:
+    "The rows and columns from the first number of a window to its last, which lie apart in a dilated one."
+    dilation = getattr(step.layer, 'dilation', 1)
+    gaps = dilation if isinstance(dilation, tuple) else (dilation, dilation)
+    sizes = (1, 1) if found.windows is None else found.windows.shape[1:]
+    return [*found.corner, *(start + gap*(side - 1) + 1 for start, gap, side in zip(found.corner, gaps, sizes))]
+
+# %% ../../nbs/25_filters.ipynb #6124079a
 def _place(passes: list[LayerPass], depth: int, channel: int, row: int, column: int) -> dict[str, object]:
     "All layers, one's maps before and after as bytes, and the calculation of one value."
     step = passes[depth]
     found, seen = calculate(step, channel, row, column), step.field and list(step.field.window(row, column))
     size = [1, 1] if found.windows is None else list(found.windows.shape[1:])
-    dilation = getattr(step.layer, 'dilation', 1)
-    gaps = dilation if isinstance(dilation, tuple) else (dilation, dilation)
-    reach = [start + gap*(side - 1) + 1 for start, gap, side in zip(found.corner, gaps, size)]
     return {'layers': _names(passes),
             'before': step.inputs.float().numpy().tobytes(), 'after': step.maps.float().numpy().tobytes(),
             'shapes': {'before': list(step.inputs.shape), 'after': list(step.maps.shape)},
             'calculation': {'value': found.value, 'words': found.words, 'first': found.first, 'size': size,
                             'windows': _finite(found.windows), 'kernels': _finite(found.kernels),
-                            'box': [*found.corner, *reach], 'seen': seen}}
+                            'box': _box(step, found), 'seen': seen}}
 
 # %% ../../nbs/25_filters.ipynb #5596ad02
 class FilterExplorer(Explorer):
@@ -149,9 +181,9 @@ class FilterExplorer(Explorer):
 
     def __init__(self, model: nn.Module, images: torch.Tensor, labels: list[int]):
         self.model, self.tensors, passes = model, images.detach().cpu(), record_layers(model, images[0])
-        largest = divmod(passes[0].maps[0].argmax().item(), passes[0].maps.shape[2]) if passes else (0, 0)
+        row, column = _largest(passes[0], 0) if passes else (0, 0)
         super().__init__(images=self.tensors.float().contiguous().numpy().tobytes(), shape=list(images.shape[1:]),
-                         labels=labels, row=largest[0], column=largest[1])
+                         labels=labels, row=row, column=column)
         self.refresh()
 
     def refresh(self) -> None:

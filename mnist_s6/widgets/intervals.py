@@ -38,6 +38,7 @@ def _caught(counts: torch.Tensor, accuracy: float, n: int, level: float) -> torc
     held = [low <= accuracy <= high for low, high in (wilson(right, n, level) for right in counts.tolist())]
     return torch.tensor(held, dtype=torch.bool)
 
+# %% ../../nbs/66_intervals.ipynb #0a22bd99
 def _intervals_words(counts: torch.Tensor, accuracy: float, n: int, level: float) -> str: # (tests,)
     "What there is to see, as `intervalsWords` in intervals.js."
     settings = f'a true accuracy of {accuracy:.1%}, {n:,} images in each test set and a level of {level:.0%}'
@@ -98,10 +99,9 @@ class IntervalsExplorer(Explorer):
         "What the explorer shows."
         return intervals_picture(self.accuracy, self.n, self.level, self.seed, self.tests)
 
+# %% ../../nbs/66_intervals.ipynb #9a8e5bc1
 def intervals_explorer(
     **state: object, # As in accuracy=0.97, n=100, level=0.9, seed=3, tests=100
 ) -> IntervalsExplorer:
     "Draw test sets and see their intervals; raises `KeyError` for no such name, `TraitError` for a wrong value."
-    explorer = IntervalsExplorer()
-    explorer.set(**state)
-    return explorer
+    return IntervalsExplorer()._with(**state)

@@ -30,6 +30,7 @@ class Case(NamedTuple):
     @property
     def verdict(self) -> int | str: return self.doubt.verdict if self.doubt else self.label   # as of `Doubt`
 
+# %% ../../nbs/65_judging.ipynb #2a5247a0
 def court_cases(
     answers: torch.Tensor, # (10000,) digits that a network read
     labels: torch.Tensor, # (10000,) Those of MNIST's test images
@@ -59,6 +60,7 @@ def _in_words(scores: Scores) -> str:
     "As in '9,957 of 10,000, 9,956 of 10,000 and 9,950 of 9,985'."
     return listed(f'{right:,} of {n:,}' for right, n in scores)
 
+# %% ../../nbs/65_judging.ipynb #77a33a10
 def _voters_words(case: Case) -> str:
     "What the voters said."
     if case.doubt is None: return 'all five voters confirmed it'
@@ -66,6 +68,7 @@ def _voters_words(case: Case) -> str:
     return (f'of five voters {first} say {case.label}, {second} say {case.doubt.guess} and {neither} neither, '
             f'so the verdict is {case.verdict}')
 
+# %% ../../nbs/65_judging.ipynb #b477cd0c
 def _court_words(cases: Sequence[Case], network: Scores, image: int, judged: str, opened: bool) -> str:
     "What there is to see."
     case, said, done = cases[image - 1], judged[image - 1], len(judged.replace('.', ''))
@@ -84,6 +87,7 @@ def _draw_docket(axes: Axes, images: torch.Tensor, judged: str) -> None: # (n, 2
         axes.text(29*(n % 10) + 1, 29*(n//10) + 1, f'{n + 1}' + f': {said}'*(said != '.'), color='white', fontsize=7,
                   va='top', bbox=dict(facecolor='black', alpha=0.6, pad=1, edgecolor='none'))
 
+# %% ../../nbs/65_judging.ipynb #22590aab
 def _draw_scores(axes: Axes, network: Scores, mine: Scores) -> None:
     "Right answers by three policies, with their intervals; yours only if you judged."
     for scores, color, move, name in (network, BLUE, 0, 'the network, all'), (mine, ORANGE, 0.2, 'you, where judged'):
@@ -120,6 +124,7 @@ def _sent(case: Case) -> list[int]: # 7 numbers; the guess is −1 where nobody 
     guess, votes = (case.doubt.guess, case.doubt.votes) if case.doubt else (-1, (5, 0, 0))
     return [case.place, case.label, case.answer, guess, *votes]
 
+# %% ../../nbs/65_judging.ipynb #87f19ba8
 class JudgingExplorer(Explorer):
     "Thirty test images before a court, and you are the judge."
     front = 'judging.js'

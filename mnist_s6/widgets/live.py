@@ -30,6 +30,17 @@ class Snapshot(NamedTuple):
     title: str
     words: str
 
+# %% ../../nbs/36_live.ipynb #a2108ffc
+def _kernels(name: str, weight: torch.Tensor, epoch: int) -> Snapshot: # (C', C, H, W), of a layer of that name
+    "The kernels of a convolution after an epoch."
+    count, size = weight.shape[0]*weight.shape[1], '×'.join(map(str, weight.shape[2:]))
+    limit = weight.nan_to_num().abs().max().item()
+    low, high, dark = (f'{value:.2g}'.replace('-', '−') for value in (weight.min(), weight.max(), -limit))
+    title = f'{f"64 of {count}" if count > 64 else count} kernels of {name}\ndark {dark} to light {limit:.2g}'
+    words = f'the first convolution, {name}, has {count} kernels of {size} with weights from {low} to {high}'
+    return Snapshot(epoch, weight.flatten(0, 1)[:64].clone(), max(limit, 1e-9), title, words)
+
+# %% ../../nbs/36_live.ipynb #6993ca3c
 def snapshot(
     model: nn.Module, # Any network
     epoch: int, # How many have ended
@@ -38,16 +49,9 @@ def snapshot(
     check_network(model)
     parts = twin(model).named_modules()   # without wrappers, such as that of torch.compile
     convolutions = [(name or 'model', layer) for name, layer in parts if isinstance(layer, nn.Conv2d)]
-    if not convolutions:
-        words = 'the network has no convolution, so there are no filters to show'
-        return Snapshot(epoch, torch.zeros(0, 1, 1), 1., 'no convolution, no filters', words)
-    name, weight = convolutions[0][0], convolutions[0][1].weight.detach().float().cpu()
-    count, size = weight.shape[0]*weight.shape[1], '×'.join(map(str, weight.shape[2:]))
-    limit = weight.nan_to_num().abs().max().item()
-    low, high, dark = (f'{value:.2g}'.replace('-', '−') for value in (weight.min(), weight.max(), -limit))
-    return Snapshot(epoch, weight.flatten(0, 1)[:64].clone(), max(limit, 1e-9),
-                    f'{f"64 of {count}" if count > 64 else count} kernels of {name}\ndark {dark} to light {limit:.2g}',
-                    f'the first convolution, {name}, has {count} kernels of {size} with weights from {low} to {high}')
+    if convolutions: return _kernels(convolutions[0][0], convolutions[0][1].weight.detach().float().cpu(), epoch)
+    words = 'the network has no convolution, so there are no filters to show'
+    return Snapshot(epoch, torch.zeros(0, 1, 1), 1., 'no convolution, no filters', words)
 
 # %% ../../nbs/36_live.ipynb #4636cc78
 def _draw_curves(axes: Axes, train: list[float], test: list[float], title: str, test_name: str, best: float) -> None:
@@ -65,6 +69,7 @@ def _draw_curves(axes: Axes, train: list[float], test: list[float], title: str, 
     axes.update_datalim([(1, best)])
     axes.autoscale_view()
 
+# %% ../../nbs/36_live.ipynb #ab65b495
 def _draw_kernels(axes: Axes, shot: Snapshot) -> None:
     "The kernels side by side; or a line that says that there are none."
     tiles = mosaic(shot.kernels, math.ceil(len(shot.kernels)**0.5)) if len(shot.kernels) else None
@@ -78,12 +83,14 @@ def _scores(history: History, epoch: int) -> tuple[str, str]:
     return (f'training {history.train_loss[at]:.4f}, {name} {history.test_loss[at]:.4f}',
             f'training {history.train_accuracy[at]:.2%}, {name} {history.test_accuracy[at]:.2%}')
 
+# %% ../../nbs/36_live.ipynb #e72dd668
 def _sentence(history: History, shot: Snapshot) -> str:
     "What is seen after an epoch."
     if not shot.epoch: return f'No epoch has ended yet; {shot.words}.'
     losses, accuracies = _scores(history, shot.epoch)
     return f'After epoch {shot.epoch} the loss is {losses}, and the accuracy {accuracies}; {shot.words}.'
 
+# %% ../../nbs/36_live.ipynb #7b615f19
 def _picture(history: History, shot: Snapshot) -> Picture:
     "All curves, and the kernels after one of the epochs."
     figure, name = Figure(figsize=(9, 3.2), layout='constrained'), history.test_name
@@ -111,12 +118,14 @@ def _coloured(shot: Snapshot) -> bytes:
     steps = (shot.kernels/shot.limit).clamp(-1, 1)*127 + 128
     return steps.nan_to_num(0).round().byte().numpy().tobytes()
 
+# %% ../../nbs/36_live.ipynb #306b3db7
 def _record(history: History, shot: Snapshot) -> dict[str, object]:
     "What the front end says after an epoch."
     losses, accuracies = _scores(history, shot.epoch)
     return {'epoch': shot.epoch, 'words': _sentence(history, shot), 'losses': losses, 'accuracies': accuracies,
             'title': shot.title, 'shape': list(shot.kernels.shape)}
 
+# %% ../../nbs/36_live.ipynb #5caa9695
 def _thinned(shots: list[Snapshot]) -> list[Snapshot]:
     "At most 60 snapshots, the first and the last among them."
     return shots if len(shots) <= 60 else [*shots[:-1:2], shots[-1]]
@@ -129,6 +138,7 @@ def _synced(history: History, shots: list[Snapshot]) -> dict[str, object]:
             'curves': torch.tensor(numbers, dtype=torch.double).numpy().tobytes(), # (4, epochs)
             'kernels': b''.join(map(_coloured, shots))}
 
+# %% ../../nbs/36_live.ipynb #2a529a5f
 def _waiting() -> Picture:
     "A line of text that asks for patience, as in live.js."
     figure = Figure(figsize=(9, 0.5))

@@ -59,6 +59,7 @@ def _by_digit(loader: Iterable, classes: int) -> list[tuple[torch.Tensor, torch.
     places = [(labels == digit).nonzero()[:, 0] for digit in range(classes)]
     return [(some, images[some], images[some].flatten(1).square().sum(1)) for some in places]
 
+# %% ../../nbs/29_mistakes.ipynb #fe4e5cc5
 class Neighbours(NamedTuple):
     "Training images of one digit near a mistake, all read correctly, the nearest first."
     indices: torch.Tensor # (k,) Places in the training set
@@ -73,6 +74,7 @@ def _grey_batches(loader: Iterable) -> list[tuple[torch.Tensor, torch.Tensor]]:
             raise ValueError(f'test images have shape {tuple(images.shape)}; expected (N, 1, H, W), grey images')
     return batches
 
+# %% ../../nbs/29_mistakes.ipynb #9144a1e2
 def _read_correctly(book: 'MistakeBook', place: int, digit: int) -> Neighbours:
     "Those of the 50 nearest images of a digit that the network reads correctly, at most five."
     indices, images, squares = book.shelves[digit]
@@ -82,6 +84,13 @@ def _read_correctly(book: 'MistakeBook', place: int, digit: int) -> Neighbours:
             logits, _ = classify(book.model, [(images[some], some)])
             kept = torch.cat([kept, some[logits.argmax(1) == digit]])[:5]
     return Neighbours(indices[kept], images[kept])
+
+# %% ../../nbs/29_mistakes.ipynb #0d8778af
+def _alike(name: str, digit: int | None, digits: torch.Tensor, classes: int) -> torch.Tensor: # (n,) Of truth values
+    "Which of the digits (n,) are this one, None for any; raises `ValueError` for no digit."
+    if digit is not None and digit not in range(classes):
+        raise ValueError(f'{name} is {digit!r}; expected a digit from 0 to {classes - 1}, or None for any')
+    return torch.ones_like(digits, dtype=torch.bool) if digit is None else digits == digit
 
 # %% ../../nbs/29_mistakes.ipynb #cc1ebada
 class MistakeBook:
@@ -93,8 +102,8 @@ class MistakeBook:
         train_loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # What `plain_batches` takes
     ):
         self.model, batches = copy.deepcopy(model), _grey_batches(test_loader)
-        self.mistakes, self.tested = find_misclassified(self.model, batches), sum(len(labels) for _, labels in batches)
-        found = self.mistakes
+        self.mistakes = found = find_misclassified(self.model, batches)
+        self.tested = sum(len(labels) for _, labels in batches)
         pieces = zip(found.images.split(1000), found.labels.split(1000))
         self.probabilities = classify(self.model, pieces)[0].softmax(1) if len(found) else torch.zeros(0, 10) # (n, 10)
         self.matrix = confusion_matrix(found.labels, found.predictions, self.probabilities.shape[1]) # Mistakes only
@@ -103,13 +112,9 @@ class MistakeBook:
 
     def chosen(self, label: int | None = None, prediction: int | None = None) -> torch.Tensor: # (k,)
         "The places of mistakes with this label and prediction, None for any; raises `ValueError` for no digit."
-        found, keep, classes = self.mistakes, torch.ones(len(self.mistakes), dtype=torch.bool), len(self.matrix)
-        for name, digit, digits in ('label', label, found.labels), ('prediction', prediction, found.predictions):
-            if digit is None: continue
-            if digit not in range(classes):
-                raise ValueError(f'{name} is {digit!r}; expected a digit from 0 to {classes - 1}, or None for any')
-            keep &= digits == digit
-        return keep.nonzero()[:, 0]
+        found, classes = self.mistakes, len(self.matrix)
+        labels = _alike('label', label, found.labels, classes)
+        return (labels & _alike('prediction', prediction, found.predictions, classes)).nonzero()[:, 0]
 
     def nearest(self, place: int, digit: int) -> Neighbours: # `place` in `mistakes`
         "Up to 5 training images of `digit` that the network reads correctly, out of the 50 nearest to a mistake."
@@ -120,6 +125,7 @@ def _with_article(digit: int) -> str:
     "A digit with its article."
     return f'an {digit}' if digit == 8 else f'a {digit}'
 
+# %% ../../nbs/29_mistakes.ipynb #feb796c6
 def _comparison(digit: int, near: Neighbours, compared: DifferingMaps | None) -> str:
     "How a mistake differs from its nearest neighbour of the same digit."
     if not len(near.indices):
@@ -138,6 +144,7 @@ class Look(NamedTuple):
     compared: DifferingMaps | None # Of the mistake and its nearest of the same digit; None if there are none
     words: str
 
+# %% ../../nbs/29_mistakes.ipynb #65578ee5
 def look_into(
     book: MistakeBook,
     place: int, # In its `mistakes`
@@ -157,10 +164,12 @@ def look_into(
 #: Mistakes on a page, and in one of its rows
 PAGE_SIZE, PAGE_COLUMNS = 48, 12
 
+# %% ../../nbs/29_mistakes.ipynb #a02d7b94
 def _grey(book: MistakeBook, images: torch.Tensor) -> torch.Tensor: # (n, 1, H, W) → (n, H, W), bytes
     "Images as they are drawn, from 0, black, to 255, white."
     return ((images[:, 0] - book.low)/max(book.high - book.low, 1e-9)*255).round().clamp(0, 255).byte()
 
+# %% ../../nbs/29_mistakes.ipynb #455e7147
 def _draw_matrix(axes: Axes, book: MistakeBook, label: int | None, prediction: int | None) -> None:
     "The counts of mistakes by label and prediction; a chosen row, column or cell gets a frame."
     draw_confusion(axes, book.matrix, f'{len(book.mistakes):,} of {book.tested:,} wrong')
@@ -184,13 +193,8 @@ def _draw_page(axes: Axes, book: MistakeBook, chosen: torch.Tensor, which: int) 
         if start + i == which: frame(axes, (top, left, top + h, left + w), BLUE, 2.5)
 
 # %% ../../nbs/29_mistakes.ipynb #be65c2eb
-def _draw_mistake(image: Axes, bars: Axes, book: MistakeBook, place: int, number: int) -> None:
-    "One mistake enlarged, and its probabilities as bars."
-    found, label, said = book.mistakes, book.mistakes.labels[place].item(), book.mistakes.predictions[place].item()
-    what = f'test image {found.indices[place]},\n{_with_article(label)} read as {said}'
-    pixels = _grey(book, found.images[place:place + 1])[0]
-    show(image, pixels, f'Mistake {number:,}: {what}', fontsize=8, vmin=0, vmax=255)
-    shares = book.probabilities[place].tolist()
+def _draw_shares(bars: Axes, shares: list[float], label: int, said: int) -> None:
+    "Probabilities as bars."
     drawn = bars.barh(range(len(shares)), shares, color='0.7', edgecolor='black')
     drawn[label].set(facecolor='white', hatch='//////')
     drawn[said].set(facecolor=BLUE)
@@ -201,6 +205,15 @@ def _draw_mistake(image: Axes, bars: Axes, book: MistakeBook, place: int, number
     bars.set_title('Probabilities', fontsize=8)
     bars.spines[['top', 'right', 'bottom']].set_visible(False)
 
+# %% ../../nbs/29_mistakes.ipynb #0f367d90
+def _draw_mistake(image: Axes, bars: Axes, book: MistakeBook, place: int, number: int) -> None:
+    "One mistake enlarged, and its probabilities as bars."
+    found, label, said = book.mistakes, book.mistakes.labels[place].item(), book.mistakes.predictions[place].item()
+    what = f'test image {found.indices[place]},\n{_with_article(label)} read as {said}'
+    pixels = _grey(book, found.images[place:place + 1])[0]
+    show(image, pixels, f'Mistake {number:,}: {what}', fontsize=8, vmin=0, vmax=255)
+    _draw_shares(bars, book.probabilities[place].tolist(), label, said)
+
 # %% ../../nbs/29_mistakes.ipynb #3b4de350
 def _draw_neighbours(axes: Axes, book: MistakeBook, near: Neighbours, title: str) -> None:
     "A row of training images, with their places in the training set."
@@ -210,6 +223,7 @@ def _draw_neighbours(axes: Axes, book: MistakeBook, near: Neighbours, title: str
     for i, index in enumerate(near.indices.tolist()):
         axes.text(i*(w + 1) + w/2, 1.05*h, index, ha='center', va='top', fontsize=7)
 
+# %% ../../nbs/29_mistakes.ipynb #8b8df351
 def _draw_maps(axes: Axes, compared: DifferingMaps | None) -> None:
     "The maps that differ most: of the mistake above, of its nearest neighbour below."
     if compared is None: return show(axes, None, 'No feature maps to compare', fontsize=8)
@@ -225,6 +239,7 @@ def _choice_words(label: int | None, prediction: int | None) -> str:
     return ', '.join(f'any {name}' if digit is None else f'{name} {digit}'
                      for name, digit in (('label', label), ('prediction', prediction)))
 
+# %% ../../nbs/29_mistakes.ipynb #771e6f0d
 def _nothing_words(book: MistakeBook, label: int | None, prediction: int | None) -> str:
     "Why there is nothing to see."
     if not len(book.mistakes): return f'No mistakes: the network reads all {book.tested:,} test images correctly.'
@@ -232,6 +247,7 @@ def _nothing_words(book: MistakeBook, label: int | None, prediction: int | None)
     return (f'No mistakes ({_choice_words(label, prediction)}): {why}. '
             f'Choose again, there are {len(book.mistakes):,} in all.')
 
+# %% ../../nbs/29_mistakes.ipynb #a4c67671
 def _draw_look(figure: SubFigure, book: MistakeBook, place: int, number: int, look: Look) -> None:
     "One mistake with all that is seen of it."
     image, bars, column, maps = figure.subplots(1, 4, width_ratios=(1, 1.3, 1.7, 1.1))
@@ -286,6 +302,7 @@ def _saved_look(book: MistakeBook, place: int) -> dict[str, object]:
             'near': [near.indices.tolist() for near in look.near],
             'images': _packed(book, torch.cat([near.images for near in look.near]))}
 
+# %% ../../nbs/29_mistakes.ipynb #3c11bd54
 def _listing(book: MistakeBook) -> dict[str, object]:
     "All mistakes, for the front end."
     found = book.mistakes

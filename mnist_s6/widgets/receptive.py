@@ -53,11 +53,13 @@ def _misfit(layer: nn.Conv2d, number: int, side: int) -> str: # Of the map befor
     return (f"Layer {number} has no values: its window of {kernel}×{kernel} doesn't fit into {side}×{side} with a "
             f'padding of {padding}; choose a smaller kernel or stride before it, a larger padding, or fewer layers.')
 
+# %% ../../nbs/26_receptive.ipynb #1018a5b8
 def _nearest(sides: Sequence[int], layer: int, row: int, column: int) -> tuple[int, int, int]: # The three of a value
     "The value that is meant, moved to where there is one."
     layer = min(layer, len(sides) - 1)
     return layer, min(row, sides[layer] - 1), min(column, sides[layer] - 1)
 
+# %% ../../nbs/26_receptive.ipynb #cbd136cb
 def _sight(
     layers: Sequence[nn.Conv2d],
     sides: Sequence[int], # Rows of the image and of each layer's map
@@ -101,6 +103,7 @@ def _numbers(starts: Iterable[int], low: int, high: int) -> Iterable[traitlets.I
     "Traits of a front end, each a number in the range."
     return (traitlets.Int(start, min=low, max=high).tag(sync=True) for start in starts)
 
+# %% ../../nbs/26_receptive.ipynb #97ef0996
 class ReceptiveExplorer(Explorer):
     "A stack of averaging layers, and what one of its values sees."
     front = 'receptive.js'
@@ -133,6 +136,5 @@ def receptive_explorer(
         raise ValueError(f'image has shape {tuple(image.shape)} and {image.dtype}; expected (28, 28) and torch.uint8')
     numbers = {f'{part}_{n}': value for n, layer in enumerate(stack, start=1)
                for part, value in zip(('kernel', 'stride', 'padding'), layer)}
-    explorer = ReceptiveExplorer(image=image.numpy().tobytes())
-    explorer.set(**{'depth': len(stack), 'layer': len(stack)} | numbers | state)
-    return explorer
+    values = {'depth': len(stack), 'layer': len(stack)} | numbers | state
+    return ReceptiveExplorer(image=image.numpy().tobytes())._with(**values)

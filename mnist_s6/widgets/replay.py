@@ -25,12 +25,14 @@ def _digit_counts(matrix: torch.Tensor, digit: int) -> list[tuple[int, int]]: # 
     right = int(matrix[digit, digit])
     return [(right, int(matrix[digit].sum())), (right, int(matrix[:, digit].sum()))]
 
+# %% ../../nbs/60_replay.ipynb #c0b89315
 def _share_words(right: int, n: int, what: str) -> str:
     "Right ones of n in words, with their 95% interval, as `shareWords` in replay.js."
     if not n: return f'0.0% {what}'
     low, high = wilson(right, n)
     return f'{right/n:.1%} {what} (95% interval {low:.1%} to {high:.1%})'
 
+# %% ../../nbs/60_replay.ipynb #2bb29106
 def _flight_words(flight: Flight, epoch: int, digit: int, level: float) -> str:
     "A training after an epoch in words, as `flightWords` in replay.js."
     at, images = min(epoch, flight.epochs), len(flight.labels)
@@ -68,12 +70,19 @@ def _with_interval(counts: Iterable[tuple[int, int]]) -> torch.Tensor: # (3, E +
     rows = [(right/n, *wilson(right, n)) if n else (0., math.nan, math.nan) for right, n in counts]
     return torch.tensor(rows, dtype=torch.double).T
 
+# %% ../../nbs/60_replay.ipynb #a596f7b7
 def _shares(flight: Flight, digit: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]: # (3, E + 1) each
     "After each epoch: images that are read correctly, the digit's images that are found, its answers that are right."
     matrices = [flight.confusion(epoch) for epoch in range(flight.epochs + 1)]
     found, trusted = zip(*(_digit_counts(matrix, digit) for matrix in matrices))
     read = [(int(matrix.trace()), len(flight.labels)) for matrix in matrices]
     return _with_interval(read), _with_interval(found), _with_interval(trusted)
+
+# %% ../../nbs/60_replay.ipynb #c2fb6aba
+def _limit(flight: Flight) -> float:
+    "The largest distance of a kernel's weight from 0, of all epochs, to two digits; 1 if there is none."
+    kernels = flight.kernels.float().nan_to_num(0, 0, 0)
+    return float(f'{kernels.abs().max().item():.2g}') or 1. if kernels.numel() else 1.
 
 # %% ../../nbs/60_replay.ipynb #31460c15
 def _draw_kernels(axes: Axes, flight: Flight, epoch: int) -> None:
@@ -83,15 +92,16 @@ def _draw_kernels(axes: Axes, flight: Flight, epoch: int) -> None:
     tiles = mosaic(kernels, math.ceil(len(kernels)**0.5)) if len(kernels) else None
     show(axes, tiles, f'{flight.name}, epoch {at}:\nkernels, dark −{limit} to light {limit}', limit)
 
+# %% ../../nbs/60_replay.ipynb #a6fe2313
 def _draw_confusion(axes: Axes, flight: Flight, epoch: int) -> None:
     "The confusion matrix after an epoch; only mistakes are shaded."
     at = min(epoch, flight.epochs)
     draw_confusion(axes, flight.confusion(at), f'{flight.name}, epoch {at}', fontsize=5)
 
-def _limit(flight: Flight) -> float:
-    "The largest distance of a kernel's weight from 0, of all epochs, to two digits; 1 if there is none."
-    kernels = flight.kernels.float().nan_to_num(0, 0, 0)
-    return float(f'{kernels.abs().max().item():.2g}') or 1. if kernels.numel() else 1.
+# %% ../../nbs/60_replay.ipynb #b0cbfdff
+def _mean(flight: Flight) -> torch.Tensor: # (E,)
+    "The mean of the slopes' sizes over the layers; 0 without layers."
+    return flight.slopes.sum(1)/max(1, len(flight.layers))
 
 # %% ../../nbs/60_replay.ipynb #6d749301
 def replay_picture(
@@ -115,21 +125,19 @@ def replay_picture(
     _draw_lines(slopes, pair, epoch, 'slopes, mean over the layers', [[_mean(it)] for it in pair], 1, log=True)
     return Picture(figure, words)
 
-def _mean(flight: Flight) -> torch.Tensor: # (E,)
-    "The mean of the slopes' sizes over the layers; 0 without layers."
-    return flight.slopes.sum(1)/max(1, len(flight.layers))
-
 # %% ../../nbs/60_replay.ipynb #4497c715
 def _numbers(values: torch.Tensor) -> list[list[float | None]]: # (rows, columns)
     "Numbers for a page, to five digits; None where one isn't finite."
     return [[float(f'{value:.5g}') if math.isfinite(value) else None for value in row] for row in values.tolist()]
 
+# %% ../../nbs/60_replay.ipynb #65e8b489
 def _listed_flight(flight: Flight) -> dict[str, object]:
     "What a page knows of a recording beside its bytes."
     return {'name': flight.name, 'about': flight.about, 'epochs': flight.epochs,
             'shape': list(flight.kernels.shape[1:]), 'limit': _limit(flight),
             'curves': _numbers(flight.curves), 'slopes': _numbers(flight.slopes)}
 
+# %% ../../nbs/60_replay.ipynb #0c6a73d6
 def _packed_flights(flights: Sequence[Flight]) -> bytes:
     "Labels, and each recording's answers and kernels, as `cutRecording` in replay.js reads them."
     def kernels(flight: Flight) -> torch.Tensor:
@@ -170,7 +178,6 @@ def replay_explorer(
     if not names or len(set(names)) < len(names) or not all(it.labels.equal(flights[0].labels) for it in flights):
         raise ValueError(f'the recordings are {names}; expected one or more with different names, about the same '
                          'images')
-    explorer = ReplayExplorer(flights)
-    explorer.set(**state)
+    explorer = ReplayExplorer(flights)._with(**state)
     for name in explorer.left, explorer.right: _ = explorer.by_name[name]
     return explorer

@@ -15,8 +15,8 @@ from torch import nn
 from ..checks import check_number
 from ..stress import CORRUPTIONS, Stress, corrupt
 from ..util import wilson
-from .base import BLUE, ORANGE, Explorer, Picture, network_bytes, show
-from .drawing import _draw_bars, _probabilities
+from .base import BLUE, ORANGE, Picture, show
+from .drawing import _draw_bars, _probabilities, _Reading
 
 # %% ../../nbs/67_stressing.ipynb #f1d718fc
 def _at_strength(
@@ -35,6 +35,7 @@ def _read(found: Stress, kind: str, strength: int) -> int:
     "How many images were read right at a strength, 0 to 5."
     return (found.untouched, *found.right[kind])[strength]
 
+# %% ../../nbs/67_stressing.ipynb #c369af84
 def _stress_words(shares: torch.Tensor, digit: int, kind: str, strength: int, found: Stress | None) -> str: # (10,)
     "What there is to see, as `stressWords` in stressing.js."
     best, way = int(shares.argmax()), CORRUPTIONS[kind]
@@ -81,7 +82,7 @@ def stress_picture(
     return Picture(figure, _stress_words(shares, digit, kind, strength, found))
 
 # %% ../../nbs/67_stressing.ipynb #67820dd7
-class StressExplorer(Explorer):
+class StressExplorer(_Reading):
     "Digits under stress, one at a time."
     front = 'stressing.js'
     digit = traitlets.Int(6, min=0, max=9).tag(sync=True)
@@ -92,25 +93,19 @@ class StressExplorer(Explorer):
     images = traitlets.Bytes().tag(sync=True) # 28·28 for each of them
     kinds: traitlets.List = traitlets.List().tag(sync=True) # Name, amounts and unit of each way
     n, read = traitlets.Int().tag(sync=True), traitlets.Dict().tag(sync=True) # Right answers at 0 to 5, of n; or 0, {}
-    network = traitlets.Bytes().tag(sync=True) # See `network_bytes`
 
     def __init__(self, model: nn.Module, pictures: dict[int, torch.Tensor], found: Stress | None): # (28, 28), bytes
-        self.model, self.pictures, self.found = model, pictures, found
+        self.pictures, self.found = pictures, found
         read = {kind: [_read(found, kind, at) for at in range(6)] for kind in CORRUPTIONS} if found else {}
         super().__init__(
-            digits=list(pictures), images=b''.join(pixels.numpy().tobytes() for pixels in pictures.values()),
+            model, digits=list(pictures), images=b''.join(pixels.numpy().tobytes() for pixels in pictures.values()),
             kinds=[[name, list(way.amounts), way.unit] for name, way in CORRUPTIONS.items()],
-            n=found.n if found else 0, read=read, network=network_bytes(model))
+            n=found.n if found else 0, read=read)
 
     def still(self) -> Picture:
         "What the explorer shows."
         return stress_picture(self.model, self.pictures[self.digit], self.digit, self.kind, self.strength, self.seed,
                               self.found)
-
-    def answer_probabilities(self, image: bytes) -> dict[str, bytes]: # Of 28·28 floats, 0 to 1
-        "What the network says to a picture."
-        pixels = torch.frombuffer(bytearray(image), dtype=torch.float32).view(28, 28)
-        return {'probabilities': _probabilities(self.model, pixels).cpu().float().numpy().tobytes()}
 
 # %% ../../nbs/67_stressing.ipynb #e874c26c
 def stress_explorer(
@@ -122,7 +117,7 @@ def stress_explorer(
 ) -> StressExplorer:
     "Spoil digits and see them read; raises `KeyError` for no such name or digit, `TraitError` for a wrong value."
     first = {label: int((labels == label).nonzero()[0]) for label in sorted(labels.unique().tolist())}
-    explorer = StressExplorer(model, {label: (255*images[i]).round().byte() for label, i in first.items()}, found)
-    explorer.set(**state)
+    pictures = {label: (255*images[i]).round().byte() for label, i in first.items()}
+    explorer = StressExplorer(model, pictures, found)._with(**state)
     _ = explorer.pictures[explorer.digit]
     return explorer
