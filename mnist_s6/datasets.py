@@ -21,22 +21,11 @@ from .checks import check_number
 from .files import data_folder, unpack_data
 
 if TYPE_CHECKING:
-    import numpy as np
     from matplotlib.figure import Figure
     from torchvision import transforms as T
     from torchvision.datasets import MNIST
 
 # %% ../nbs/01_datasets.ipynb #9ac6128d
-def _grey_values(images: torch.Tensor, titles: Sequence[object]) -> 'np.ndarray': # (N, H, W)
-    "The images as a table of NumPy; raises `ValueError` where shapes or titles don't fit."
-    values = torch.as_tensor(images).detach().cpu().float().numpy()
-    if values.ndim == 4 and values.shape[1] == 1: values = values[:, 0]
-    if values.ndim != 3 or not len(values) or len(titles) not in (0, len(values)):
-        raise ValueError(f'images have shape {tuple(values.shape)} and {len(titles)} titles; '
-                         'expected (N, H, W) or (N, 1, H, W) with N at least 1, and a title for each or none')
-    return values
-
-# %% ../nbs/01_datasets.ipynb #c1f09123
 def plot_images(
     images: torch.Tensor, # (N, H, W) or (N, 1, H, W), in any value range
     titles: Sequence[object] = (), # One for each image, or none
@@ -45,14 +34,18 @@ def plot_images(
 ) -> 'Figure': # A matplotlib figure, not shown yet
     "Draw images in a grid with one grey scale; raises `ValueError` where shapes or titles don't fit."
     from matplotlib.figure import Figure
-    values = _grey_values(images, titles)
-    rows, columns = math.ceil(len(values)/columns), min(columns, len(values))
+    images = torch.as_tensor(images).detach().cpu().float().numpy()
+    if images.ndim == 4 and images.shape[1] == 1: images = images[:, 0]
+    if images.ndim != 3 or not len(images) or len(titles) not in (0, len(images)):
+        raise ValueError(f'images have shape {tuple(images.shape)} and {len(titles)} titles; '
+                         'expected (N, H, W) or (N, 1, H, W) with N at least 1, and a title for each or none')
+    rows, columns = math.ceil(len(images)/columns), min(columns, len(images))
     height = rows*(1.25 if len(titles) else 1.) + 0.3*bool(title)
     figure = Figure(figsize=(columns, height), layout='constrained')
     if title: figure.suptitle(title, fontsize=10)
     for i, axes in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
         axes.axis('off')
-        if i < len(values): axes.imshow(values[i], cmap='gray', vmin=values.min(), vmax=values.max())
+        if i < len(images): axes.imshow(images[i], cmap='gray', vmin=images.min(), vmax=images.max())
         if i < len(titles): axes.set_title(str(titles[i]), fontsize=9)
     return figure
 
@@ -145,7 +138,9 @@ class BatchedLoader:
     def __len__(self) -> int: return math.ceil(self.count/self.batch_size)   # batches in an epoch
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]: # (N, 1, 28, 28), (N,)
-        yield from batches_of(self, _order(self))
+        n = len(self.images)
+        order = torch.randperm(n, generator=self.generator) if self.augmentation else torch.arange(n)
+        yield from batches_of(self, order[:self.count])
 
     def make(self, indices: torch.Tensor, own: slice | torch.Tensor = slice(None)) -> torch.Tensor: # (n, 1, 28, 28)
         "The images at `indices` (or only `own` of them) from memory, augmented and normalised."
@@ -153,13 +148,6 @@ class BatchedLoader:
         if draws: draws = draws.of(own, self.images.device)
         images = self.images.index_select(0, indices[own])
         return make_batch(images, draws, self.augmentation.crop_size if draws else 28, self.pixels)
-
-# %% ../nbs/01_datasets.ipynb #41751944
-def _order(loader: BatchedLoader) -> torch.Tensor: # (count,)
-    "The places of an epoch's images: shuffled if they are augmented, else as they stand."
-    n = len(loader.images)
-    order = torch.randperm(n, generator=loader.generator) if loader.augmentation else torch.arange(n)
-    return order[:loader.count]
 
 # %% ../nbs/01_datasets.ipynb #ccfe7ad6
 def batches_of(
@@ -194,18 +182,6 @@ def _datasets(root: str | Path, augmentation: Augmentation, held_out: int) -> tu
     kept, chosen = stratified_split(train_set.targets, held_out)
     return Subset(train_set, kept.tolist()), Subset(test_set, chosen.tolist())
 
-# %% ../nbs/01_datasets.ipynb #67b647d0
-def _held_out(validation: bool | int) -> int: # 0 to 59,999
-    "How many training images are set aside; raises `ValueError` or `TypeError`."
-    held_out = 5000*validation if isinstance(validation, bool) else validation   # True counts as 1, False as 0
-    return check_number('validation', held_out, 0, 59_999, whole=True)
-
-# %% ../nbs/01_datasets.ipynb #e467787f
-def _check_one_by_one(device: str | torch.device, share: float) -> None:
-    "Raise `ValueError` for what only batches in memory can do."
-    if str(device) != 'cpu' or share != 1:
-        raise ValueError(f'device is {str(device)!r} and share {share!r}; other than cpu and 1, pass batched=True')
-
 # %% ../nbs/01_datasets.ipynb #c314cb45
 def load_data(
     batch_size: int, # Images in a batch, 1 to as many as are trained on
@@ -220,11 +196,13 @@ def load_data(
     share: float = 1., # Of the training images that an epoch takes (only with batched=True)
 ) -> tuple[SeededLoader, SeededLoader] | tuple[BatchedLoader, BatchedLoader]:
     "The training loader, and the test (or validation) loader; raises `ValueError`, `TypeError` or `OSError`."
-    held_out = _held_out(validation)
+    held_out = 5000*validation if isinstance(validation, bool) else validation
+    check_number('validation', held_out, 0, 59_999, whole=True)
     check_number('batch_size', batch_size, 1, 60_000 - held_out, whole=True)
     check_number('num_workers' + ' with batched=True'*batched, num_workers, 0, 0 if batched else 256, whole=True)
     seed = int(torch.randint(2**62, ())) if seed is None else check_number('seed', seed, 0, 2**63 - 1, whole=True)
-    if not batched: _check_one_by_one(device, share)
+    if not batched and (str(device) != 'cpu' or share != 1):
+        raise ValueError(f'device is {str(device)!r} and share {share!r}; other than cpu and 1, pass batched=True')
     for_one = replace(augmentation, slant=0., stroke=0.) if batched else augmentation   # batches don't use it
     train_set, test_set = _datasets(data_folder() if root is None else root, for_one, held_out)
     if batched: return (BatchedLoader(train_set, batch_size, augmentation, seed, device, share),

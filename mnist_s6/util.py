@@ -108,7 +108,6 @@ def _digits(labels: torch.Tensor) -> torch.Tensor: # (N,)
     "Labels (N,) as they are; of soft targets (N, classes), the digits that they hold most probable."
     return labels.argmax(1) if labels.ndim == 2 and labels.is_floating_point() else labels
 
-# %% ../nbs/03_util.ipynb #c0476e6a
 def _check_answers(logits: torch.Tensor, labels: torch.Tensor) -> None:
     "Raise `ValueError` or `TypeError` for labels, or soft targets, that don't fit."
     if labels.ndim == 2 and labels.is_floating_point(): check_probabilities(labels, logits.shape[-1])
@@ -131,7 +130,6 @@ def _sums(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor: # (2,) wh
     right = logits.argmax(1) == _digits(labels)
     return torch.stack([F.cross_entropy(logits, labels, reduction='sum').float(), right.sum()])
 
-# %% ../nbs/03_util.ipynb #a931942f
 def _score(sums: torch.Tensor, seen: int) -> Score:
     "The score that belongs to such sums over `seen` images."
     loss, correct = sums.tolist()
