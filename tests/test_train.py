@@ -77,7 +77,10 @@ def test_killed_at_20_instants_and_resumed(tmp_path):
         time.sleep(draw.uniform(0.02, length))
         os.kill(process.pid, signal.SIGKILL)
         process.join()
-        cut += not (folder / "curves.png").exists()
+        if (folder / "curves.png").exists():
+            length *= 0.7  # it had ended: quicker than the first, which had more to load, or less was going on beside it
+        else:
+            cut += 1
         run_to_end(folder, (folder / "checkpoint.safetensors").exists())
         assert weights(folder) == expected
         assert sorted(p.name for p in folder.iterdir()) == ["checkpoint.safetensors", "curves.png", "history.csv", "weights.safetensors"]
