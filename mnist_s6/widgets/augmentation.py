@@ -154,8 +154,9 @@ class AugmentationExplorer(Explorer):
     "The training transform on any image of a dataset."
     front = 'augmentation.js'
     index, count = traitlets.Int(0, min=0).tag(sync=True), traitlets.Int().tag(sync=True)
-    crop_probability, degrees = (traitlets.Float(min=0, max=high).tag(sync=True) for high in (1, 180))
+    crop_probability = traitlets.Float(min=0, max=1).tag(sync=True)
     crop_size = traitlets.Int(1, min=1, max=28).tag(sync=True)
+    degrees = traitlets.Float(min=0, max=180).tag(sync=True)
     seed = traitlets.Int(0, min=0, max=999).tag(sync=True)
     course = traitlets.Dict().tag(sync=True) # The course's settings
 
