@@ -17,7 +17,7 @@ from torch import nn
 
 from .base import ORANGE, Explorer, Picture
 from .base import frame, limit_of, mosaic, network_bytes, number_words, show, tile
-from .layers import Calculation, LayerPass, calculate, record_layers, within
+from .layers import Calculation, LayerPass, _sizes, calculate, record_layers, within
 
 # %% ../../nbs/25_filters.ipynb #93d187a1
 def _rows_columns(window: tuple[int, int, int, int]) -> str:
@@ -152,8 +152,7 @@ def _names(passes: list[LayerPass]) -> list[dict]:
 # %% ../../nbs/25_filters.ipynb #119c0238
 def _box(step: LayerPass, found: Calculation) -> list[int]:
     "The rows and columns from the first number of a window to its last, which lie apart in a dilated one."
-    dilation = getattr(step.layer, 'dilation', 1)
-    gaps = dilation if isinstance(dilation, tuple) else (dilation, dilation)
+    gaps, = _sizes(step.layer, 'dilation')
     sizes = (1, 1) if found.windows is None else found.windows.shape[1:]
     return [*found.corner, *(start + gap*(side - 1) + 1 for start, gap, side in zip(found.corner, gaps, sizes))]
 
