@@ -15,7 +15,7 @@ from PIL import Image
 
 PLACE = """<div class="course-explorer" id="{name}" data-front="{front}" data-parts="{parts}">
 <img loading="lazy" src="_images/{picture}" alt="{text}"><p>{text}</p></div>"""
-BASE = ("page.js", "base.js", "chart.js", "network.js", "augment.js")  # of many front ends, so in a file of their own
+BASE = ("page.js", "stage.js", "pictures.js", "chart.js", "network.js", "augment.js")  # of many front ends, so in a file of their own
 SHARED = 4000  # letters of base64 from which on a value is one: several explorers show the same network, the same images
 
 

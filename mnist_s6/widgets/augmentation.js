@@ -2,9 +2,11 @@
 
 import { answers } from "./ahead.js";
 import { cropMiddle, drawOnce, enlarge, randomSource, turn } from "./augment.js";
-import { BLUE, ORANGE, Picture, bytes, fixed, number, range, row, staged, tileOf } from "./base.js";
+import { bytes, fixed, number, range, row } from "./base.js";
 import { Chart } from "./chart.js";
 import { normalised } from "./network.js";
+import { BLUE, ORANGE, Picture, tileOf } from "./pictures.js";
+import { staged } from "./stage.js";
 
 const DRAWS = 24;
 

@@ -1,9 +1,11 @@
 // Convolution, step by step: a window slides over a small image, products and their sum build up.
 
-import { ValueError, captioned, colourOf, fixed, h, limitOf, range, row, staged } from "./base.js";
+import { ValueError, captioned, fixed, h, range, row } from "./base.js";
 import { sign } from "./numbers.js";
+import { colourOf, limitOf } from "./pictures.js";
 import { play } from "./playing.js";
 import { padded } from "./resample.js";
+import { staged } from "./stage.js";
 import { slide, under } from "./windows.js";
 
 const NUMBER = /^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([/]([0-9]+[.]?[0-9]*|[.][0-9]+))?$/;

@@ -1,9 +1,11 @@
 // A ball that rolls down a loss: gradient descent with momentum and noise, step by step, as torch.optim.SGD does it.
 
 import { randomSource } from "./augment.js";
-import { BLUE, ORANGE, ValueError, clamp, h, number, percent, range, row, staged } from "./base.js";
+import { ValueError, clamp, h, number, percent, range, row } from "./base.js";
 import { Chart } from "./chart.js";
+import { BLUE, ORANGE } from "./pictures.js";
 import { player } from "./playing.js";
+import { staged } from "./stage.js";
 
 const FAR = 100; // a ball that is further from 0 has left
 const MOST = 60; // steps

@@ -1,8 +1,10 @@
 // Draw a digit, and see how it is prepared and what a network reads in it.
 
-import { ARROWS, Bars, Picture, bytes, clamp, h, listed, percent, range, row, staged } from "./base.js";
+import { ARROWS, bytes, clamp, h, listed, percent, range, row } from "./base.js";
 import { centreOfMass, prepareSteps } from "./digits.js";
+import { Bars, Picture } from "./pictures.js";
 import { reader } from "./reader.js";
+import { staged } from "./stage.js";
 
 export const SIDE = 140; // pixels on each side of a drawing; the sheet is shown twice as large
 const PAPER = 2 * SIDE;

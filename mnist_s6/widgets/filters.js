@@ -1,8 +1,10 @@
 // Walk through the layers of a network, and see where each value of a feature map comes from.
 
-import { Picture, floats, h, limitOf, number, range, row, staged, tileOf } from "./base.js";
+import { floats, h, number, range, row } from "./base.js";
 import { forward, layersOf, readSafetensors } from "./network.js";
 import { sign, table } from "./numbers.js";
+import { Picture, limitOf, tileOf } from "./pictures.js";
+import { staged } from "./stage.js";
 import { placeOf, under, windowOf } from "./windows.js";
 
 /** One of several maps. */
@@ -146,7 +148,7 @@ const explorer = staged("what a filter sees", (stage, model) => {
     const moved = Object.entries(about).filter(([name, value]) => value !== model.get(name));
     if (moved.length) stage.put(Object.fromEntries(moved));
   }
-  async function load({ network, ...about }) {
+  async function load({ network, refreshed, ...about }) {
     about.image = Math.min(about.image, count - 1);
     return { about, ...(await source(about, fit)) };
   }
@@ -206,7 +208,7 @@ const explorer = staged("what a filter sees", (stage, model) => {
       row(kernels, ...(count > 1 ? [each] : [])),
     ];
   }
-  stage.update([...Object.keys(names), "network"], load, draw);
+  stage.update([...Object.keys(names), "network", "refreshed"], load, draw);
 });
 
 export default explorer;

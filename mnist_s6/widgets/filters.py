@@ -173,10 +173,9 @@ def _place(passes: list[LayerPass], depth: int, channel: int, row: int, column: 
 class FilterExplorer(Explorer):
     "The layers of a network, and where each value of their maps comes from."
     front = 'filters.js'
-    image, depth, channel, row, column = (traitlets.Int(0, min=0).tag(sync=True) for _ in range(5))
-    images = traitlets.Bytes().tag(sync=True) # (N, C, H, W), float32
+    image, depth, channel, row, column, refreshed = (traitlets.Int(0, min=0).tag(sync=True) for _ in range(6))
+    images, network = (traitlets.Bytes().tag(sync=True) for _ in range(2)) # (N, C, H, W), float32; see `network_bytes`
     shape, labels = (traitlets.List().tag(sync=True) for _ in range(2)) # Of an image, and of all
-    network = traitlets.Bytes().tag(sync=True) # See `network_bytes`
 
     def __init__(self, model: nn.Module, images: torch.Tensor, labels: list[int]):
         self.model, self.tensors, passes = model, images.detach().cpu(), record_layers(model, images[0])
@@ -187,13 +186,14 @@ class FilterExplorer(Explorer):
 
     def refresh(self) -> None:
         "Show the network as it is now, if it has gone on learning."
-        self.network = network_bytes(self.model) if self.tensors.shape[1:] == (1, 28, 28) else b''
+        network = network_bytes(self.model) if self.tensors.shape[1:] == (1, 28, 28) else b''
+        self.set(network=network, refreshed=self.refreshed + 1)
 
     def still(self) -> Picture:
         "What the explorer shows."
         title = f'image {self.image}' + (f', label {self.labels[self.image]}' if self.labels else '')
         place = self.depth, self.channel, self.row, self.column
-        return filter_picture(self.model, self.tensors[self.image], *place, title=title)
+        return filter_picture(self.model, self.tensors[self.image], *place, title)
 
     def answer_layers(self, image: int) -> dict[str, list]:
         return {'layers': _names(record_layers(self.model, self.tensors[image]))}

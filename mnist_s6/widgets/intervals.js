@@ -1,9 +1,11 @@
 // Test sets, drawn again and again from one true accuracy: does the interval of each catch the truth?
 
 import { randomSource } from "./augment.js";
-import { BLUE, ORANGE, ValueError, clamp, grouped, h, percent, range, row, staged } from "./base.js";
+import { ValueError, clamp, grouped, h, percent, range, row } from "./base.js";
 import { Chart } from "./chart.js";
+import { BLUE, ORANGE } from "./pictures.js";
 import { play } from "./playing.js";
+import { staged } from "./stage.js";
 import { wilson } from "./wilson.js";
 
 const SIZES = [10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000]; // images in a test set

@@ -1,8 +1,9 @@
 // The label court: judge images blind, then see votes, labels and the network's answer, and three ways to score.
 
-import { KEYS, Picture, ValueError, bytes, captioned, clamp, grouped, h, listed, percent, row } from "./base.js";
-import { staged, thumbnail } from "./base.js";
+import { KEYS, ValueError, bytes, captioned, clamp, grouped, h, listed, percent, row } from "./base.js";
 import { imagesOf } from "./images.js";
+import { Picture, thumbnail } from "./pictures.js";
+import { staged } from "./stage.js";
 import { headedTable } from "./tables.js";
 import { wilson } from "./wilson.js";
 

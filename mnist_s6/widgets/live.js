@@ -1,8 +1,10 @@
 // A training while it runs: its curves, and the kernels of the first convolution, epoch by epoch.
 
-import { BLUE, ORANGE, Picture, bytes, range, row, staged } from "./base.js";
+import { bytes, range, row } from "./base.js";
 import { Chart } from "./chart.js";
+import { BLUE, ORANGE, Picture } from "./pictures.js";
 import { player } from "./playing.js";
+import { staged } from "./stage.js";
 
 const WAITING = "The training has not ended its first epoch yet: the curves will begin then.";
 

@@ -1,11 +1,12 @@
 // The mistakes of a network: how often which digits are mixed up, the misread images, and each beside its like.
 
 import { answers } from "./ahead.js";
-import { ARROWS, Bars, KEYS, Picture, bytes, captioned, clamp, floats, grouped, h, limitOf, percent } from "./base.js";
-import { range, row, staged, thumbnail, withArticle } from "./base.js";
+import { ARROWS, KEYS, bytes, captioned, clamp, floats, grouped, h, percent, range, row, withArticle } from "./base.js";
 import { confusionOf, confusionTable } from "./confusion.js";
 import { imagesOf, unpacked } from "./images.js";
 import { table } from "./numbers.js";
+import { Bars, Picture, limitOf, thumbnail } from "./pictures.js";
+import { staged } from "./stage.js";
 
 const PAGE = 48; // mistakes that are shown at once
 const ANY = -1;
@@ -109,8 +110,7 @@ const explorer = staged("the mistakes of a network", (stage, model) => {
   }
   /** The confusion matrix, whose cells can be clicked; the lists and its headings say what is chosen. */
   function drawMatrix({ label, prediction }) {
-    const wrong = `${grouped(labels.length)} of ${grouped(tested)} wrong`;
-    const caption = `${wrong}: click a cell\n↓ label, prediction →`;
+    const caption = `${grouped(labels.length)} of ${grouped(tested)} wrong: click a cell\n↓ label, prediction →`;
     const name = caption.replace("\n", ", ");
     const about = { class: "s6-grid s6-matrix", role: "grid", "aria-label": name, [KEYS]: "true" };
     const grid = confusionTable(counts, classes, about, (down, across) => {
@@ -179,7 +179,7 @@ const explorer = staged("the mistakes of a network", (stage, model) => {
     }
     drawn = "";
     [page, look].forEach(part => part.replaceChildren());
-    return stage.say(nothingWords(about, labels.length, tested, chosen.length - places.length));
+    stage.say(nothingWords(about, labels.length, tested, chosen.length - places.length));
   }
   stage.update(["label", "prediction", "mistake"], load, draw);
 });

@@ -1,6 +1,7 @@
 // Tables of numbers, and signs between them.
 
-import { captioned, colourOf, h, limitOf, number } from "./base.js";
+import { captioned, h, number } from "./base.js";
+import { colourOf, limitOf } from "./pictures.js";
 
 /** A table of numbers (rows of `columns`), coloured from −limit to limit; too many are shown by colour alone. */
 export function table(caption, data, columns, limit = limitOf(data), digits = 2) {

@@ -1,7 +1,9 @@
 // How far a value sees: a small stack of layers, each of which averages what is in its window.
 
-import { Picture, ValueError, bytes, h, listed, range, row, staged } from "./base.js";
+import { ValueError, bytes, h, listed, range, row } from "./base.js";
 import { imagesOf } from "./images.js";
+import { Picture } from "./pictures.js";
+import { staged } from "./stage.js";
 import { placesIn, receptiveField, slide, windowOf } from "./windows.js";
 
 const DEEPEST = 6;

@@ -1,11 +1,12 @@
 // Two recorded trainings side by side, epoch by epoch: kernels, curves, confusion, and when a digit was learned.
 
-import { BLUE, ORANGE, Picture, ValueError, bytes, captioned, grouped, h, number, percent, range } from "./base.js";
-import { row, staged } from "./base.js";
+import { ValueError, bytes, captioned, grouped, h, number, percent, range, row } from "./base.js";
 import { Chart } from "./chart.js";
 import { confusionOf, confusionTable } from "./confusion.js";
 import { unpacked } from "./images.js";
+import { BLUE, ORANGE, Picture } from "./pictures.js";
 import { player } from "./playing.js";
+import { staged } from "./stage.js";
 import { headedTable } from "./tables.js";
 import { wilson } from "./wilson.js";
 

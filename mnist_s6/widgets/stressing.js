@@ -1,10 +1,12 @@
 // A digit that is spoiled more and more, what a network makes of it, and how many such digits it reads.
 
-import { BLUE, Bars, ORANGE, Picture, ValueError, bytes, captioned, grouped, h, percent, row, staged } from "./base.js";
+import { ValueError, bytes, captioned, grouped, h, percent, row } from "./base.js";
 import { Chart } from "./chart.js";
 import { imagesOf } from "./images.js";
+import { BLUE, ORANGE, Bars, Picture } from "./pictures.js";
 import { reader } from "./reader.js";
 import { spoiled } from "./spoiling.js";
+import { staged } from "./stage.js";
 import { wilson } from "./wilson.js";
 
 const STRONGEST = 5;

@@ -11,7 +11,8 @@ from playwright.sync_api import Browser, expect
 from mnist_s6.widgets import Explorer, Picture, alive_html
 
 FRONT = """
-import { Picture, staged } from "./base.js";
+import { Picture } from "./pictures.js";
+import { staged } from "./stage.js";
 import { table } from "./numbers.js";
 import { play } from "./playing.js";
 

@@ -165,3 +165,21 @@ def test_a_network_that_takes_no_such_image_is_told(notebook: Notebook) -> None:
     explorer.press(IMAGE, "ArrowRight")
     explorer.fits(r"Image 2: layer 0\.features\.0\.0 \(Conv2d\), channel 0, .*")
     explorer.shows_error("")
+
+
+def test_refreshing_asks_anew(notebook: Notebook) -> None:
+    """A network that isn't the course's has gone on learning: its explorer shows what it computes now."""
+    notebook.run(
+        "from mnist_s6.widgets import filter_explorer\n"
+        "pupil = torch.nn.Sequential(torch.nn.Conv2d(1, 1, 1, bias=False))\n"
+        "it = filter_explorer(pupil, torch.ones(1, 1, 28, 28))\n"
+        "def learn(weight):\n"
+        "    with torch.no_grad(): pupil[0].weight.fill_(weight)\n"
+        "    it.refresh()\n"
+        "learn(2)\n"
+        "it"
+    )
+    explorer = notebook.explorer(LAYER, nth=2)
+    explorer.fits(r"Image 0: layer 0 \(Conv2d\), .* sums to 2\.000.*")
+    notebook.run("learn(3)")
+    explorer.fits(r"Image 0: layer 0 \(Conv2d\), .* sums to 3\.000.*")
