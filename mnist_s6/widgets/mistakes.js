@@ -88,7 +88,7 @@ const explorer = staged("the mistakes of a network", (stage, model) => {
   const [labels, predictions] = ["labels", "predictions"].map(name => bytes(model.get(name)));
   const confidences = floats(model.get("confidences"));
   const counts = confusionOf(labels, predictions, classes);
-  const digits = [[ANY, "any"], ...range(classes).map(digit => [digit, String(digit)])];
+  const digits = [[ANY, "any"], ...range(classes).map(digit => [digit, digit])];
   for (const name of ["label", "prediction"]) stage.choice(name, name, digits, { mistake: 1 });
   const slider = stage.slider("mistake", "mistake", { min: 1, max: 2 });
   const finish = async look => ({ ...look, pool: await unpacked(bytes(look.images)) });
@@ -127,9 +127,9 @@ const explorer = staged("the mistakes of a network", (stage, model) => {
   }
   function drawPage({ places, chosen }, start) {
     const some = places.slice(start, start + PAGE);
-    const numbers = `${grouped(start + 1)} to ${grouped(start + some.length)} of ${grouped(chosen.length)}`;
-    const missing = chosen.length > places.length ? ` (this page keeps ${places.length} of them)` : "";
-    const caption = `Mistakes ${numbers}${missing}, the surest first (label→prediction): click one`;
+    const [first, last, all] = [start + 1, start + some.length, chosen.length].map(grouped);
+    const kept = chosen.length > places.length ? ` (this page keeps ${places.length} of them)` : "";
+    const caption = `Mistakes ${first} to ${last} of ${all}${kept}, the surest first (label→prediction): click one`;
     const tiles = some.map((place, n) => {
       const sure = percent(confidences[place], 0);
       const lines = [`${labels[place]}→${predictions[place]}`, sure].map(line => h("span", {}, line));
@@ -178,7 +178,8 @@ const explorer = staged("the mistakes of a network", (stage, model) => {
       return stage.say(`Mistake ${which + 1} of ${chosen.length} (${choice}): ${found.words}.`);
     }
     drawn = "";
-    [page, look].forEach(part => part.replaceChildren());
+    page.replaceChildren();
+    look.replaceChildren();
     stage.say(nothingWords(about, labels.length, tested, chosen.length - places.length));
   }
   stage.update(["label", "prediction", "mistake"], load, draw);

@@ -72,11 +72,17 @@ OPEN = """async path => {
     await panel.sessionContext.ready;
 }"""
 CLOSE = "() => jupyterapp.shell.currentWidget.dispose()"
-# Keeps in `under` the messages to the kernel that it has not done with yet, the explorers' own among them.
+# Keeps in `under` the messages to the kernel that it has not done with yet, the explorers' own among them; in `said` what
+# was said, a line for each message, for the day on which a test fails.
 WATCH = """() => {
     const kernel = jupyterapp.shell.currentWidget.sessionContext.session.kernel;
-    const under = (globalThis.under = new Set());
+    const under = (globalThis.under = new Set()), said = (globalThis.said = []);
     kernel.anyMessage.connect((_, { msg, direction }) => {
+        const { header, parent_header, content } = msg, { data = {}, execution_state, comm_id } = content;
+        const about = JSON.stringify(data.content ?? Object.keys(data.state ?? {}));
+        const words = [Math.round(performance.now()), direction, header.msg_type, header.msg_id, "for", parent_header?.msg_id,
+            "subshell", header.subshell_id, execution_state, comm_id, data.method, about.slice(0, 120)];
+        said.push(words.filter(word => word != null).join(" "));
         if (direction === "send" && msg.channel === "shell") under.add(msg.header.msg_id);
         else if (msg.header.msg_type === "status" && msg.content.execution_state === "idle")
             under.delete(msg.parent_header.msg_id);
@@ -261,8 +267,9 @@ class Notebook:
         expect(self.page.locator(".jp-Notebook")).to_have_class(re.compile("jp-mod-commandMode"))
 
     def keep(self, name: str) -> None:
-        """Keep a picture of the whole tab in _out/screenshots/."""
+        """Keep a picture of the whole tab in _out/screenshots/, and what page and kernel said to each other."""
         self.page.screenshot(path=SCREENSHOTS / f"{self.name} {name}.png")
+        (SCREENSHOTS / f"{self.name} {name}.txt").write_text(self.page.evaluate("globalThis.said?.join('\\n') ?? ''"))
 
     def explorer(self, label: str, nth: int = 0) -> "ExplorerOnPage":
         """The explorer that has a control, or a button, called `label`; of several, number `nth`."""

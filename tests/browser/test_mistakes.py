@@ -294,5 +294,10 @@ def test_in_jupyterlab(notebook: Notebook) -> None:
     explorer.settle()
     notebook.run("print('heard', explorer.label, explorer.mistake, explorer.still().text[:10])")
     expect(notebook.page.get_by_text("heard -1 6 Mistake 6 ")).to_be_visible()
-
-
+    notebook.run("looks, explorer.looks = explorer.looks, None")
+    explorer.press("mistake", "End")
+    explorer.shows_error("TypeError: ")
+    notebook.run("explorer.looks = looks")  # an error isn't kept as an answer
+    explorer.press("mistake", "Home", "End")
+    explorer.fits(rf"Mistake {found[1]} of {found[1]} .*")
+    explorer.shows_error("")
