@@ -223,7 +223,7 @@ def refusal_limit(
     loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # Digits that it hasn't learned from, such as validation images
     share: float = 0.01, # Of them that are to be refused
 ) -> Refusal: # For `predict(..., refuse=...)` with the same network
-    "The limit of sureness below which such a share of digits lies; raises `ValueError` or `TypeError`."
+    "The confidence below which such a share of digits lies; raises `ValueError` or `TypeError`."
     check_number('share', share, 0, 0.5)
     sure = classify(model, loader)[0].softmax(1).amax(1)   # (n,)
     return Refusal(share, sure.double().quantile(share).item())
