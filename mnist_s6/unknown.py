@@ -85,7 +85,7 @@ def draw_letter(
 
 # %% ../nbs/62_unknown.ipynb #fa4f45b3
 def _some(images: torch.Tensor, n: int, generator: torch.Generator) -> torch.Tensor: # (n, 28, 28)
-    "So many images, drawn by lot; raises `ValueError` if there are none."
+    "So many images, drawn at random; raises `ValueError` if there are none."
     check_number('the number of images to draw from', len(images), 1, 10**9)
     return images[torch.randint(len(images), (n,), generator=generator)]
 
