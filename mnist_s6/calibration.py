@@ -115,7 +115,7 @@ def refusing(
     confidences: torch.Tensor, # (n,) the largest probability for each image
     correct: torch.Tensor, # (n,) whether the answer is right
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]: # (n,) each: threshold, share answered, share wrong of those
-    "What is left and how much of it is wrong, if only so sure answers are given; raises `ValueError`."
+    "How much is answered, and how much of that is wrong, above each threshold of confidence; raises `ValueError`."
     if confidences.shape != correct.shape or confidences.ndim != 1 or not len(confidences):
         raise ValueError(f'confidences have shape {tuple(confidences.shape)} and correct {tuple(correct.shape)}; '
                          'expected (n,) for both, with n at least 1')

@@ -85,7 +85,7 @@ def draw_letter(
 
 # %% ../nbs/62_unknown.ipynb #fa4f45b3
 def _some(images: torch.Tensor, n: int, generator: torch.Generator) -> torch.Tensor: # (n, 28, 28)
-    "So many images, drawn by lot; raises `ValueError` if there are none."
+    "So many images, drawn at random; raises `ValueError` if there are none."
     check_number('the number of images to draw from', len(images), 1, 10**9)
     return images[torch.randint(len(images), (n,), generator=generator)]
 
@@ -223,7 +223,7 @@ def refusal_limit(
     loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # Digits that it hasn't learned from, such as validation images
     share: float = 0.01, # Of them that are to be refused
 ) -> Refusal: # For `predict(..., refuse=...)` with the same network
-    "The limit of sureness below which such a share of digits lies; raises `ValueError` or `TypeError`."
+    "The confidence below which such a share of digits lies; raises `ValueError` or `TypeError`."
     check_number('share', share, 0, 0.5)
     sure = classify(model, loader)[0].softmax(1).amax(1)   # (n,)
     return Refusal(share, sure.double().quantile(share).item())

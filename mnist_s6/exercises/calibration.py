@@ -124,6 +124,8 @@ def _(logits, temperature): return (logits*temperature).softmax(1)
 def _(logits, temperature): return logits.softmax(1)/temperature
 @with_temperature.mistake('You make two softmaxes, one after the other. Divide the logits, not the probabilities.')
 def _(logits, temperature): return (logits.softmax(1)/temperature).softmax(1)
+@with_temperature.mistake('Probabilities to the power 1/T don\'t sum to 1: divide each row by its sum.')
+def _(logits, temperature): return logits.softmax(1)**(1/temperature)
 
 # %% ../../nbs/58_calibration.ipynb #22841f48
 @with_temperature.mistake('Those are still logits. Make probabilities of them.')
@@ -155,7 +157,7 @@ def _refusal_inputs(seed: int) -> list[tuple]:
     'given = confidences >= threshold; share = given.float().mean(); the wrong ones are (~correct[given])',
 ), 'The second share is among what is answered, since only those answers reach anybody. Without any, nothing is wrong.')
 def answered_above(confidences: torch.Tensor, correct: torch.Tensor, threshold: float) -> tuple[float, float]:
-    "The share of images at least so sure, and the share of those that is wrong (0 if there are none)."
+    "The share of images with a confidence of `threshold` or more, and how much of it is wrong (0 if there are none)."
     given = confidences >= threshold
     wrong = (given & ~correct).sum().item()/max(1, given.sum().item())
     return given.float().mean().item(), wrong

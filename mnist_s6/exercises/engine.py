@@ -196,7 +196,7 @@ class Task(Answers):
 def _result(outcome: Outcome, seconds: float) -> Result:
     "What came of a check that had so many seconds."
     if isinstance(outcome.error, TimeUp):
-        return Result(False, f'it is not done after {seconds:g} seconds: is there a loop that never ends?')
+        return Result(False, f'it is not done after {seconds:g} seconds: a loop that never ends, or too much work?')
     if outcome.error: return Result(False, f'its result can\'t be looked at: {type(outcome.error).__name__}')
     return outcome.output
 

@@ -50,7 +50,7 @@ def _duel_inputs(seed: int) -> list[tuple]:
 ), 'The place of the limit plays no part, and neither does the scale: only the order counts. So scores of different '
    'kinds can be compared by it.')
 def chance_to_tell(known: torch.Tensor, unknown: torch.Tensor) -> float:
-    "How often, in all pairs of a digit (known) and another picture (unknown), the other's score is higher; ties half."
+    "In which share of all pairs of a digit and another picture the other one scores higher; a tie counts half."
     wins = 0.
     for digit in known.tolist():
         for other in unknown.tolist(): wins += (other > digit) + (other == digit)/2

@@ -96,6 +96,8 @@ def _(soft, labels, weight): return (1 - weight)*soft + weight*F.one_hot(labels,
 def _(soft, labels, weight): return weight*soft + F.one_hot(labels, soft.shape[1])
 @mixed_target.mistake('The label is missing.')
 def _(soft, labels, weight): return weight*soft
+@mixed_target.mistake('At the label you replaced what the teachers say there. Add the label\'s share to it.')
+def _(soft, labels, weight): return (weight*soft).scatter(1, labels[:, None], 1 - weight)
 
 # %% ../../nbs/72_softening.ipynb #c64a4bb9
 @mixed_target.mistake('The rest was spread over all digits, as label smoothing does. It belongs to the label.')
