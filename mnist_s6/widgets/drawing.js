@@ -166,6 +166,7 @@ const explorer = staged("draw a digit, and see it read", (stage, model) => {
   }
   stage.listen("change:drawing", paint);
   stage.listen("change:example", putExample);
+  if (!model.get("drawing")?.byteLength) putExample(); // a link may name an example
   paint();
 
   async function load({ drawing, ...options }) {
