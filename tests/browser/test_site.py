@@ -26,6 +26,12 @@ AWAKE = """() => Array.from(document.querySelectorAll("[data-front]")).every(it 
     const { top, bottom } = it.getBoundingClientRect();
     return it.dataset.alive || top > innerHeight + 800 || bottom < -800;
 })"""
+# On how many lines the text of an element stands.
+LINES = """it => {
+    const range = document.createRange();
+    range.selectNodeContents(it);
+    return range.getClientRects().length;
+}"""
 # What is shown, light or dark: all but the button that switches between the two.
 SHOWN = """() => Array.from(document.querySelectorAll("body *"))
     .filter(it => !it.closest(".theme-toggle")).map(it => it.checkVisibility({ visibilityProperty: true }) ? 1 : 0).join("")"""
@@ -263,13 +269,11 @@ def test_explorers_are_alive(visitor: Visitor, site: Path) -> None:
     assert found
 
 
-def one_of_each(site: Path) -> list[tuple[str, str]]:
-    """Of each front end the first place that shows it: a page, and the explorer's name."""
-    found = {}
-    for path in sorted(site.glob("*.html")):
-        for name, front in re.findall(r'id="([^"]+)" data-front="([^"]+)"', path.read_text("utf-8")):
-            found.setdefault(front, (path.stem, name))
-    return list(found.values())
+def explorers_of(site: Path) -> list[tuple[str, str, str]]:
+    """Of each explorer its front end, its page and its name."""
+    tag = re.compile(r'id="([^"]+)" data-front="([^"]+)"')
+    pages = {path.stem: path.read_text("utf-8") for path in sorted(site.glob("*.html"))}
+    return [(front, page, name) for page, text in pages.items() for name, front in tag.findall(text)]
 
 
 def place_of(page: Page, name: str) -> Locator:
@@ -281,11 +285,17 @@ def place_of(page: Page, name: str) -> Locator:
 
 
 def test_the_address_keeps_what_was_chosen(reader: Visitor, site: Path) -> None:
-    """In each explorer; whoever follows the link sees the same."""
-    for page_name, name in one_of_each(site):
+    """In one explorer of each kind; whoever follows the link sees the same."""
+    left = {front for front, _, _ in explorers_of(site)}
+    for front, page_name, name in explorers_of(site):
+        if front not in left:
+            continue
         reader.wrong.clear()
         page = reader.open(page_name)
         place = place_of(page, name)
+        if not place.locator("input[type=range]:enabled, select").count():
+            continue  # a sheet without examples
+        left.remove(front)
         sentence = place.locator(".s6-sentence")
         before = sentence.inner_text()
         if place.locator("input[type=range]:enabled").count():
@@ -299,6 +309,7 @@ def test_the_address_keeps_what_was_chosen(reader: Visitor, site: Path) -> None:
         page.reload()
         expect(place_of(page, name).locator(".s6-sentence")).to_have_text(after)
         assert not reader.wrong, (name, reader.wrong)
+    assert not left
 
 
 def test_a_link_to_another_state_on_the_same_page(visitor: Visitor) -> None:
@@ -351,7 +362,7 @@ def test_an_explorer_is_whole_on_a_phone(reader: Visitor) -> None:
     place = place_of(page, page.locator("[data-front]").get_attribute("id"))
     for matrix in place.locator(".s6-scroll:has(.s6-grid)").all():
         assert matrix.evaluate("it => it.scrollWidth <= it.clientWidth")
-    assert place.get_by_role("columnheader", name="learned").first.bounding_box()["height"] < 60
+    assert place.get_by_text("never", exact=True).first.evaluate(LINES) == 1
     for button in place.locator("button").all():
         assert button.bounding_box()["height"] >= 24
     for name in ("23_augmentation", "63_stress"):
@@ -360,7 +371,6 @@ def test_an_explorer_is_whole_on_a_phone(reader: Visitor) -> None:
         for slider in place.locator(".s6-control:has(input[type=range])").all():
             left, right = (slider.locator(it).bounding_box() for it in ("input", "output"))
             assert right["y"] < left["y"] + left["height"] and right["x"] + right["width"] <= PHONE[0]
-    reader.size(*DESK)
 
 
 def test_colours_that_say_something_stay(browser: Browser, addresses: dict[str, str]) -> None:
@@ -382,6 +392,7 @@ def test_nothing_lies_over_a_printed_page(reader: Visitor) -> None:
 
 def test_a_printed_table_keeps_its_columns(reader: Visitor) -> None:
     """The table of layers on the first page: each row is a line, on a desk."""
+    reader.size(*DESK)
     page = reader.open("index")
     table = page.locator(".output pre", has_text="receptive field")
     lines = table.inner_text().rstrip().splitlines()
