@@ -76,7 +76,7 @@ export class Sheet {
     canvas.addEventListener("pointerdown", event => {
       if (pointer !== null || event.button !== 0) return; // a second finger, or a right click
       event.preventDefault();
-      canvas.focus({ preventScroll: true });
+      canvas.focus({ preventScroll: true, focusVisible: false }); // a hand sees where it draws
       canvas.setPointerCapture(event.pointerId); // a stroke may leave the sheet and come back
       [pointer, last] = [event.pointerId, null];
       this.ring.hidden = true;
