@@ -215,6 +215,7 @@ def test_what_front_ends_share_and_each_of_them_use_no_name_twice() -> None:
         together = {name: text for file in files for name, text in explorers.modules(file).items()}
         names = [name for text in together.values() for name in top.findall(text)]
         assert len(names) > 50 and len(names) == len(set(names)), front
+        assert not set(names) & {"history", "location", "document", "navigator", "performance"}, front  # the browser's
 
 
 def test_links_to_files_outside_nbs_go_to_the_repository() -> None:
