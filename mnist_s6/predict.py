@@ -6,7 +6,7 @@
 __all__ = ['Prediction', 'Predictions', 'predict']
 
 # %% ../nbs/13_predict.ipynb #39bea25c
-import os
+import operator, os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, overload
@@ -72,7 +72,8 @@ class Predictions(Sequence):
 
     def __getitem__(self, index: int | slice) -> 'Prediction | Predictions':
         if isinstance(index, slice): return Predictions(self.probabilities[index], self.lowest)
-        return next(iter(Predictions(self.probabilities[index][None], self.lowest)))
+        row = operator.index(index)   # of a list or a mask, this is a TypeError
+        return next(iter(Predictions(self.probabilities[row][None], self.lowest)))
 
 # %% ../nbs/13_predict.ipynb #94a2226b
 def _as_usual(
