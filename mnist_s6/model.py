@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from .checks import check_number
 from .threads import twin
@@ -28,8 +29,11 @@ def evaluating(
 
 # %% ../nbs/02_model.ipynb #5990b982
 def check_network(model: nn.Module) -> None:
-    "Raise `TypeError` for anything that is no network, such as the class of one."
-    if isinstance(model, nn.Module): return
+    "Raise `TypeError` for what is no network, such as the class of one; `ValueError` for one without its sizes yet."
+    if isinstance(model, nn.Module):
+        if not any(map(is_lazy, model.parameters())): return
+        raise ValueError('the network has layers that wait for their size, such as nn.LazyLinear. '
+                         'Let it see one batch first, as in model(images)')
     given = f'the class {model.__name__}' if isinstance(model, type) else f'{model!r:.80}'
     remedy = f'{model.__name__}()' if isinstance(model, type) else 'S6Net() or load_network(path)'
     raise TypeError(f'model is {given}; expected a network, such as {remedy}')
@@ -192,6 +196,10 @@ def _row(name: str, layers: list[nn.Module], output: torch.Tensor) -> LayerSumma
                         sum(p.numel() for p in layer.parameters()), multiply_adds(layer, output), size)
 
 # %% ../nbs/38_costs.ipynb #201ac6bd
+def _main(output: torch.Tensor | tuple) -> torch.Tensor:
+    "What a layer puts out; the first of several things, as of an `nn.LSTM`."
+    return output[0] if isinstance(output, tuple) else output
+
 def _listen(model: nn.Module, input_shape: tuple[int, ...]) -> list[tuple[str, nn.Module, torch.Tensor]]:
     "Each layer's name, the layer and its output for an image of zeros; raises `ValueError` where it doesn't fit."
     check_network(model)
@@ -199,7 +207,8 @@ def _listen(model: nn.Module, input_shape: tuple[int, ...]) -> list[tuple[str, n
     heard = twin(model)   # a hook on the network itself would hear all who use it
     for name, layer in heard.named_modules():
         if not list(layer.children()):
-            layer.register_forward_hook(lambda layer, _, out, name=name: ran.append((name or 'model', layer, out)))
+            layer.register_forward_hook(
+                lambda layer, _, out, name=name: ran.append((name or 'model', layer, _main(out))))
     try:
         with torch.no_grad(): ask(heard, torch.zeros(1, *input_shape))
     except (RuntimeError, ValueError) as error:
