@@ -116,7 +116,7 @@ def stress_explorer(
     found: Stress | None = None, # What the same network reads of many digits; None where nobody knows
     **state: object, # As in digit=8, kind='blur', strength=2, seed=5
 ) -> StressExplorer:
-    "Spoil digits and see them read; raises `KeyError` for no such name or digit, and else `TraitError` or `ValueError`."
+    "Spoil digits and see them read; raises `KeyError` for no such name or digit, else `TraitError` or `ValueError`."
     check_range(images)   # else bytes would begin again at 0
     first = {label: int((labels == label).nonzero()[0]) for label in sorted(labels.unique().tolist())}
     pictures = {label: (255*images[i]).round().byte() for label, i in first.items()}
