@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.nn.parameter import is_lazy
 
 from .checks import check_number
 from .threads import twin
@@ -29,11 +28,8 @@ def evaluating(
 
 # %% ../nbs/02_model.ipynb #5990b982
 def check_network(model: nn.Module) -> None:
-    "Raise `TypeError` for what is no network, such as the class of one; `ValueError` for one without its sizes yet."
-    if isinstance(model, nn.Module):
-        if not any(map(is_lazy, model.parameters())): return
-        raise ValueError('the network has layers that wait for their size, such as nn.LazyLinear. '
-                         'Let it see one batch first, as in model(images)')
+    "Raise `TypeError` for anything that is no network, such as the class of one."
+    if isinstance(model, nn.Module): return
     given = f'the class {model.__name__}' if isinstance(model, type) else f'{model!r:.80}'
     remedy = f'{model.__name__}()' if isinstance(model, type) else 'S6Net() or load_network(path)'
     raise TypeError(f'model is {given}; expected a network, such as {remedy}')

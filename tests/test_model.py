@@ -371,14 +371,3 @@ def test_a_layer_that_gives_several_things_has_a_row() -> None:
 
     rows = model_summary(Rows()).rows
     assert [(row.kind, row.output_shape) for row in rows] == [("LSTM", (28, 6)), ("Linear", (10,))]
-
-
-@pytest.mark.filterwarnings("ignore:Lazy modules")
-def test_a_network_without_its_sizes_is_refused_and_left_as_it_is() -> None:
-    net = nn.Sequential(nn.Flatten(), nn.LazyLinear(10))
-    for look in model_summary, lambda net: evaluating(net).__enter__():
-        with pytest.raises(ValueError, match="wait for their size, such as nn.LazyLinear. Let it see one batch first"):
-            look(net)
-        assert isinstance(net[1], nn.LazyLinear)
-    net(torch.zeros(2, 1, 28, 28))
-    assert model_summary(net).parameters == 7850
