@@ -80,7 +80,7 @@ def weights_header(
 ) -> dict[str, str]: # Network, widths, mean, std, sha256 and more; empty if another program wrote the file
     "What a weights file says about itself; raises `ValueError` if it is damaged, `OSError` if it can't be read."
     from safetensors import safe_open
-    with _reading(path), safe_open(path, 'pt') as file: return file.metadata() or {}
+    with _reading(path), safe_open(path, 'pt') as file: return dict(sorted((file.metadata() or {}).items()))
 
 # %% ../nbs/12_weights.ipynb #a14f7faf
 def _misfits(found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> list[str]:
