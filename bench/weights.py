@@ -14,7 +14,7 @@ from mnist_s6.model import model_summary
 from mnist_s6.speed import recorded
 from mnist_s6.train import RECIPES
 from mnist_s6.truth import Opening, SealedTest, spread, wilson
-from mnist_s6.weights import pretrained, save_weights, weights_header
+from mnist_s6.weights import _shipped_network, pretrained, save_weights, weights_header
 from seal import LEDGER, open_test, train
 
 RECIPE, SEED = "handwriting", 0
@@ -113,7 +113,7 @@ def train_and_save() -> None:
     for old in FOLDER.glob("*.safetensors"):
         old.unlink()
     save_weights(run.model, FOLDER / f"{RECIPE}.safetensors", {"recipe": RECIPE, "seed": SEED})
-    pretrained.cache_clear()
+    _shipped_network.cache_clear()
 
 
 def main(only: str = "") -> None:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F
 
-from .checks import check_classes, check_number
+from .checks import check_number
 from .truth import Interval, wilson
+from .util import count_correct
 
 if TYPE_CHECKING: from matplotlib.figure import Figure
 
@@ -37,7 +38,7 @@ def _plot_reliability(found: 'Reliability') -> 'Figure':
     return figure
 
 # %% ../nbs/35_calibration.ipynb #371c938b
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Reliability:
     "How sure a network is in each bin of confidence, and how often it is right."
     counts: torch.Tensor # (bins,) images
@@ -50,6 +51,13 @@ class Reliability:
         return (self.counts*(self.accuracy - self.confidence).abs()).sum().item()/self.counts.sum().item()
 
     def plot(self) -> 'Figure': return _plot_reliability(self)   # bars that should end at the diagonal
+
+# %% ../nbs/35_calibration.ipynb #0d561fbf
+def _check_correct(confidences: torch.Tensor, correct: torch.Tensor) -> None: # (n,) each
+    "Raise `ValueError` for anything but right or wrong for each image."
+    if correct.shape != confidences.shape or ((correct != 0) & (correct != 1)).any():
+        raise ValueError(f'correct has shape {tuple(correct.shape)}, or other numbers than 0 and 1; expected '
+                         f'{tuple(confidences.shape)}, true where the answer is right, such as answers == labels')
 
 # %% ../nbs/35_calibration.ipynb #fdb5f29b
 def _bin_numbers(confidences: torch.Tensor, bins: int) -> torch.Tensor: # (n,), 0 to bins − 1
@@ -67,8 +75,7 @@ def reliability(
 ) -> Reliability:
     "Sort images by confidence and count the right ones; raises `ValueError` or `TypeError`."
     numbers = _bin_numbers(confidences, bins)
-    if correct.shape != confidences.shape:
-        raise ValueError(f'correct has shape {tuple(correct.shape)}; expected {tuple(confidences.shape)}')
+    _check_correct(confidences, correct)
     counts = numbers.bincount(minlength=bins)
     sums = [numbers.bincount(values.double(), bins) for values in (confidences, correct)]
     return Reliability(counts, *(total/counts.clamp(min=1) for total in sums))
@@ -83,6 +90,7 @@ def calibration_band(
 ) -> Interval: # Of the expected calibration error
     "The errors that a perfectly calibrated network would show; raises `ValueError` or `TypeError`."
     member = F.one_hot(_bin_numbers(confidences, bins), bins).float()   # (n, bins)
+    seed = check_number('seed', seed, 0, 2**63 - 1, whole=True)
     chances, generator = confidences.float(), torch.Generator().manual_seed(seed)
     errors = []
     for some in torch.arange(check_number('trials', trials, 10, 100_000, whole=True)).split(100):
@@ -97,7 +105,7 @@ def fit_temperature(
     labels: torch.Tensor, # (n,)
 ) -> float: # Divide logits by it, then take the softmax
     "The temperature with the smallest loss (Guo and others 2017); raises `ValueError` or `TypeError`."
-    check_classes(labels, logits.shape[1])
+    count_correct(logits, labels)   # refuses what doesn't fit
     scores = logits.detach().double()
     at_labels = scores[torch.arange(len(labels)), labels.long()].mean()
     low, high = 0.01, 100.   # of 1/T
@@ -119,6 +127,7 @@ def refusing(
     if confidences.shape != correct.shape or confidences.ndim != 1 or not len(confidences):
         raise ValueError(f'confidences have shape {tuple(confidences.shape)} and correct {tuple(correct.shape)}; '
                          'expected (n,) for both, with n at least 1')
+    _check_correct(confidences, correct)
     thresholds, order = confidences.sort(descending=True, stable=True)
     answered = torch.arange(1, len(order) + 1)
     wrong = (~correct.bool())[order].cumsum(0)

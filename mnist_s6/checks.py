@@ -20,14 +20,14 @@ def check_number(
     low: float, # The smallest allowed
     high: float, # The largest allowed
     whole: bool = False, # Only whole numbers
-) -> Number: # The same number
+) -> Number: # The same number; a whole one as Python's own int
     "The number, if it is one and in range; raises `TypeError` or `ValueError` if it isn't."
     kind = numbers.Integral if whole else numbers.Real
     is_number = isinstance(value, kind) and not isinstance(value, bool)
     if not is_number or not low <= value <= high:   # catches not-a-number too
         error = ValueError if is_number else TypeError
         raise error(f"{name} is {value!r}; expected a {'whole '*whole}number from {low:,} to {high:,}")
-    return value
+    return int(value) if whole else value
 
 # %% ../nbs/17_checks.ipynb #0aac52da
 def check_classes(

@@ -39,7 +39,8 @@ def plot_images(
     if images.ndim != 3 or not len(images) or len(titles) not in (0, len(images)):
         raise ValueError(f'images have shape {tuple(images.shape)} and {len(titles)} titles; '
                          'expected (N, H, W) or (N, 1, H, W) with N at least 1, and a title for each or none')
-    rows, columns = math.ceil(len(images)/columns), min(columns, len(images))
+    columns = min(check_number('columns', columns, 1, 1000, whole=True), len(images))
+    rows = math.ceil(len(images)/columns)
     height = rows*(1.25 if len(titles) else 1.) + 0.3*bool(title)
     figure = Figure(figsize=(columns, height), layout='constrained')
     if title: figure.suptitle(title, fontsize=10)
@@ -84,6 +85,7 @@ class SeededLoader(DataLoader):
         seed: int, # Fixes the order and every random transform, of all epochs
         **options: object, # Anything else that `DataLoader` takes
     ):
+        seed = check_number('seed', seed, 0, 2**63 - 1, whole=True)
         super().__init__(dataset, generator=torch.Generator().manual_seed(seed), **options)
         self.random_state = torch.Generator().manual_seed(seed).get_state()
 
@@ -114,9 +116,11 @@ def _tensors(dataset: 'MNIST | Subset') -> tuple[torch.Tensor, torch.Tensor]: # 
     if isinstance(dataset, Subset):
         images, labels = _tensors(dataset.dataset)
         return images[dataset.indices], labels[dataset.indices]
-    if not len(getattr(dataset, 'data', ())):
+    images, labels = getattr(dataset, 'data', None), getattr(dataset, 'targets', None)
+    grey = isinstance(images, torch.Tensor) and images.dtype == torch.uint8 and images.ndim == 3 and len(images)
+    if not grey or not isinstance(labels, torch.Tensor) or len(labels) != len(images):
         raise TypeError(f'dataset is {dataset!r}; expected an MNIST with images, or a Subset of one')
-    return dataset.data[:, None], dataset.targets
+    return images[:, None], labels
 
 # %% ../nbs/01_datasets.ipynb #7510a114
 class BatchedLoader:
@@ -131,6 +135,7 @@ class BatchedLoader:
     ):
         self.images, self.labels = (tensor.to(device) for tensor in _tensors(dataset))   # (n, 1, 28, 28) uint8, (n,)
         self.dataset, self.augmentation, self.pixels = dataset, augmentation, pixel_table(self.images.shape[-1], device)
+        check_number('the number of images in the dataset', len(self.images), 1, math.inf)
         self.batch_size = check_number('batch_size', batch_size, 1, 60_000, whole=True)
         self.generator = torch.Generator().manual_seed(check_number('seed', seed, 0, 2**63 - 1, whole=True))
         self.count = max(1, round(check_number('share', share, 1e-6, 1)*len(self.images)))   # images in an epoch
@@ -197,12 +202,14 @@ def load_data(
 ) -> tuple[SeededLoader, SeededLoader] | tuple[BatchedLoader, BatchedLoader]:
     "The training loader, and the test (or validation) loader; raises `ValueError`, `TypeError` or `OSError`."
     held_out = 5000*validation if isinstance(validation, bool) else validation
-    check_number('validation', held_out, 0, 59_999, whole=True)
-    check_number('batch_size', batch_size, 1, 60_000 - held_out, whole=True)
-    check_number('num_workers' + ' with batched=True'*batched, num_workers, 0, 0 if batched else 256, whole=True)
+    held_out = check_number('validation', held_out, 0, 59_999, whole=True)
+    batch_size = check_number('batch_size', batch_size, 1, 60_000 - held_out, whole=True)
+    num_workers = check_number('num_workers' + ' with batched=True'*batched, num_workers, 0, 256*(not batched), True)
     seed = int(torch.randint(2**62, ())) if seed is None else check_number('seed', seed, 0, 2**63 - 1, whole=True)
     if not batched and (str(device) != 'cpu' or share != 1):
         raise ValueError(f'device is {str(device)!r} and share {share!r}; other than cpu and 1, pass batched=True')
+    if not isinstance(augmentation, Augmentation):
+        raise TypeError(f'augmentation is {augmentation!r}; expected an Augmentation, such as mnist_s6.train.PLAIN')
     for_one = replace(augmentation, slant=0., stroke=0.) if batched else augmentation   # batches don't use it
     train_set, test_set = _datasets(data_folder() if root is None else root, for_one, held_out)
     if batched: return (BatchedLoader(train_set, batch_size, augmentation, seed, device, share),

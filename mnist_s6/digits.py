@@ -164,7 +164,7 @@ def _to_grey(pixels: torch.Tensor) -> torch.Tensor: # (..., H, W, C) → (..., H
 @lru_cache(maxsize=None)
 def _place_weights(precision: torch.dtype) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]: # (28,), (2, 28), (2, 28)
     "Ones; what tells the last and the first row with ink; how far each row lies from 13 and 15. Made once, for speed."
-    places = torch.arange(28, dtype=precision)
+    places = torch.arange(28, dtype=precision, device='cpu')   # as the images, whatever PyTorch's default is just now
     return torch.ones_like(places), torch.stack([4**places, 4**(27 - places)]), torch.stack([places - 13, 15 - places])
 
 def in_place(

@@ -31,7 +31,8 @@ def ask_teachers(
 ) -> torch.Tensor: # (n, 10), in the loader's order; each row sums to 1
     "The mean of the teachers' probabilities for each image; raises `ValueError` without teachers or images."
     check_number('the number of teachers', len(teachers), 1, 1000)
-    said = [classify(teacher, loader)[0].double().softmax(1) for teacher in teachers]   # (n, 10) each
+    batches = list(loader)   # the same for all
+    said = [classify(teacher, batches)[0].double().softmax(1) for teacher in teachers]   # (n, 10) each
     return torch.stack(said).mean(0).float()
 
 # %% ../nbs/70_distillation.ipynb #a6e4c81a

@@ -72,14 +72,15 @@ def write_atomically(
     remedy: str = 'Pass a path in a folder that you can write to', # What to do if it can't be written
 ) -> None:
     "Write a file so that it is there whole or not at all; raises `OSError` if it can't be written."
-    path = Path(path)
     with writing(what, path, remedy):
-        handle, temporary = tempfile.mkstemp(prefix=f'.{path.name}.', suffix='.tmp', dir=path.parent)
+        target = Path(os.path.realpath(path))   # where a link leads: the link stays
+        if target.exists() and not (target.is_file() or target.is_dir()): raise OSError(22, 'a pipe or device is there')
+        handle, temporary = tempfile.mkstemp(prefix=f'.{target.name}.', suffix='.tmp', dir=target.parent)
         try:
             with os.fdopen(handle, 'wb') as file:
                 file.write(data); file.flush(); os.fsync(file.fileno())
             os.chmod(temporary, 0o644)   # all may read it; only its owner may write
-            os.replace(temporary, path)
+            os.replace(temporary, target)
         finally: Path(temporary).unlink(missing_ok=True)   # after a success it is gone already
 
 # %% ../nbs/10_files.ipynb #4cfe9a91

@@ -73,13 +73,12 @@ def _keeping(training: 'Training', epochs: int) -> Iterator[None]:
     finally: training.model.eval()
 
 # %% ../nbs/39_fit.ipynb #494368d7
-def _check_given(model: nn.Module, train_loader: Iterable, test_loader: Iterable, epochs: int) -> None:
+def _check_given(model: nn.Module, train_loader: Iterable, test_loader: Iterable) -> None:
     "Raise `ValueError` or `TypeError` for what can't be trained, or evaluated."
     check_network(model)
     if any(parameter.dtype == torch.float16 for parameter in model.parameters()):
         raise ValueError('the network is in half precision (torch.float16), in which small steps vanish. '
                          'Train model.float(), and make it model.half() afterwards')
-    check_number('epochs', epochs, 1, 10_000, whole=True)
     for name, loader in ('train_loader', train_loader), ('test_loader', test_loader):
         check_number(f'len({name})', len(loader), 1, math.inf)
 
@@ -102,7 +101,8 @@ def fit(
     callbacks: Sequence[Callable[[Training], None]] = (), # Called before the first epoch, and after each
 ) -> History:
     "Train, evaluating after each epoch; raises `ValueError` or `TypeError` on bad input; see below for Ctrl-C."
-    _check_given(model, train_loader, test_loader, epochs)
+    _check_given(model, train_loader, test_loader)
+    epochs = check_number('epochs', epochs, 1, 10_000, whole=True)
     model.to(memory_format=torch.channels_last)
     optimizer, scheduler = schedule.build(model, epochs*len(train_loader))
     history = History(test_name=evaluated_on(test_loader))

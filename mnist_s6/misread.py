@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # %% ../nbs/74_misread.ipynb #65dd62c1
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Mistakes:
     "Misclassified images, the most confident mistake first."
     indices: torch.Tensor # (n,) Places in the loader's order
@@ -57,15 +57,16 @@ def find_misclassified(
     model: nn.Module, # Returns logits (N, 10)
     loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # Batches of images and labels
 ) -> Mistakes:
-    "All images of `loader` that `model` gets wrong; raises `ValueError` if it has none at all."
+    "All images of `loader` that `model` gets wrong; raises `ValueError` or `TypeError` for no images, or odd labels."
     kept: list[torch.Tensor] = []
     def keeping() -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         for images, labels in loader:
             kept.append(images.cpu())
             yield images, labels
     logits, labels = classify(model, keeping())
+    check_classes(labels, logits.shape[1])
     confidences, predictions = logits.softmax(1).max(1)   # (n,) each
-    wrong = (predictions != labels).nonzero()[:, 0]
+    wrong = (predictions != labels.long()).nonzero()[:, 0]
     wrong = wrong[confidences[wrong].argsort(descending=True)]
     return Mistakes(wrong, torch.cat(kept)[wrong], labels[wrong], predictions[wrong], confidences[wrong])
 

@@ -192,6 +192,10 @@ def _row(name: str, layers: list[nn.Module], output: torch.Tensor) -> LayerSumma
                         sum(p.numel() for p in layer.parameters()), multiply_adds(layer, output), size)
 
 # %% ../nbs/38_costs.ipynb #201ac6bd
+def _main(output: torch.Tensor | tuple) -> torch.Tensor:
+    "What a layer puts out; the first of several things, as of an `nn.LSTM`."
+    return output[0] if isinstance(output, tuple) else output
+
 def _listen(model: nn.Module, input_shape: tuple[int, ...]) -> list[tuple[str, nn.Module, torch.Tensor]]:
     "Each layer's name, the layer and its output for an image of zeros; raises `ValueError` where it doesn't fit."
     check_network(model)
@@ -199,7 +203,8 @@ def _listen(model: nn.Module, input_shape: tuple[int, ...]) -> list[tuple[str, n
     heard = twin(model)   # a hook on the network itself would hear all who use it
     for name, layer in heard.named_modules():
         if not list(layer.children()):
-            layer.register_forward_hook(lambda layer, _, out, name=name: ran.append((name or 'model', layer, out)))
+            layer.register_forward_hook(
+                lambda layer, _, out, name=name: ran.append((name or 'model', layer, _main(out))))
     try:
         with torch.no_grad(): ask(heard, torch.zeros(1, *input_shape))
     except (RuntimeError, ValueError) as error:

@@ -6,7 +6,7 @@
 __all__ = ['Prediction', 'Predictions', 'predict']
 
 # %% ../nbs/13_predict.ipynb #39bea25c
-import os
+import operator, os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, overload
@@ -50,7 +50,7 @@ class Prediction:
 
 # %% ../nbs/13_predict.ipynb #fb290f0f
 @dataclass(frozen=True, eq=False)
-class Predictions(Sequence):
+class Predictions(Sequence[Prediction]):
     "What the network says about many images; a sequence of `Prediction`, with the numbers of all in tensors."
     probabilities: torch.Tensor # (N, 10)
     lowest: float | None = None # As in `Prediction`
@@ -70,9 +70,13 @@ class Predictions(Sequence):
     def __iter__(self) -> Iterator[Prediction]:
         for row in self.probabilities.tolist(): yield Prediction(row.index(max(row)), max(row), tuple(row), self.lowest)
 
-    def __getitem__(self, index: int | slice) -> 'Prediction | Predictions':
+    @overload
+    def __getitem__(self, index: int) -> Prediction: ...
+    @overload
+    def __getitem__(self, index: slice) -> 'Predictions': ...
+    def __getitem__(self, index: int | slice) -> 'Prediction | Predictions': # A `TypeError` for a list or a mask
         if isinstance(index, slice): return Predictions(self.probabilities[index], self.lowest)
-        return next(iter(Predictions(self.probabilities[index][None], self.lowest)))
+        return next(iter(Predictions(self.probabilities[operator.index(index)][None], self.lowest)))
 
 # %% ../nbs/13_predict.ipynb #94a2226b
 def _as_usual(

@@ -20,6 +20,7 @@ def progress_bar(
     from tqdm import tqdm
     options = dict(total=total, initial=done, leave=False, mininterval=0.5,
                    bar_format='{l_bar}{bar:8}| {elapsed}<{remaining}{postfix}')
+    if sys.stderr is None: return tqdm(**options, disable=True)   # a program without any window or terminal
     shell = sys.modules['IPython'].get_ipython() if 'IPython' in sys.modules else None
     kernel = getattr(shell, 'kernel', None)   # none in a terminal
     if kernel and kernel.get_parent().get('content', {}).get('allow_stdin'):

@@ -32,7 +32,7 @@ def digit_shares(
     return torch.stack([right/matrix.sum(1).clamp(min=1), right/matrix.sum(0).clamp(min=1)], 1)
 
 # %% ../nbs/33_recorder.ipynb #563e2c4c
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Flight:
     "A recorded training of E epochs; row 0 of predictions and kernels is before the first."
     name: str

@@ -18,6 +18,7 @@ from torch import nn
 from .augment import Draws, augment_batch, change_strokes
 from .checks import check_classes, check_number
 from .datasets import MEAN, STD
+from .digits import check_range
 from .truth import wilson
 from .util import classify, count_correct
 
@@ -143,8 +144,11 @@ def stress_test(
     labels: torch.Tensor, # (N,)
     seed: int = 0, # Of what is drawn: with the same one, each network sees the same pictures
 ) -> Stress:
-    "Let a network read images that are spoiled in all ways; raises what `corrupt` and `classify` raise."
+    "Let a network read images that are spoiled in all ways; raises `ValueError` or `TypeError` where they don't fit."
     check_classes(labels)
+    check_number('the number of labels', len(labels), len(images), len(images))
+    check_range(images)
+    seed = check_number('seed', seed, 0, 2**60, whole=True)
     def right(pictures: torch.Tensor) -> int:
         batches = zip(((pictures[:, None] - MEAN)/STD).split(500), labels.split(500))
         return count_correct(*classify(model, batches))

@@ -9,6 +9,7 @@ __all__ = ['inside', 'twin', 'without_warnings']
 import copy, threading, warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from types import MethodType
 
 import torch
@@ -51,6 +52,9 @@ def _with_twins(value: object, made: dict[int, nn.Module]) -> object:
     "A value in which twins stand for modules; the same object if it holds none."
     if isinstance(value, nn.Module): return _twin(value, made)
     if isinstance(value, MethodType): return MethodType(value.__func__, _with_twins(value.__self__, made))
+    if isinstance(value, partial):
+        function, given, named = (_with_twins(part, made) for part in (value.func, value.args, value.keywords))
+        return partial(function, *given, **named)
     if not isinstance(value, dict) and type(value) not in (list, tuple) or not value: return value
     items = value.copy().items() if isinstance(value, dict) else enumerate(value)
     changed = {key: new for key, old in items if (new := _with_twins(old, made)) is not old}

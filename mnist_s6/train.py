@@ -185,7 +185,7 @@ def _facts(recipe: Recipe, seed: int, training: Training) -> dict[str, object]:
     facts |= {'recipe.network': recipe.network.__name__, 'seed': seed, 'training images': len(loader.images),
               'evaluated on': training.history.test_name,
               'the SHA-256 of labels or soft targets': weights_digest({'targets': loader.labels.cpu()})}
-    return json.loads(json.dumps(facts, default=str))
+    return json.loads(json.dumps(facts, default=float))   # NumPy's numbers, too
 
 # %% ../nbs/14_train.ipynb #c295d345
 def _digest(text: str, tensors: dict[str, torch.Tensor]) -> str:

@@ -7,7 +7,7 @@ __all__ = ['mcnemar', 'Comparison', 'compare', 'student_t', 'Spread', 'spread', 
            'SealedTest', 'Interval', 'wilson']
 
 # %% ../nbs/07_truth.ipynb #0afd0ea9
-import json, math
+import json, math, threading
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -36,7 +36,7 @@ def mcnemar(
     only_b: int, # Images that only the second reads
 ) -> float: # p, 0 to 1
     "How often chance splits them so unevenly, or more (McNemar 1947, exact); raises `ValueError` or `TypeError`."
-    counts = [int(check_number(name, count, 0, 100_000, whole=True))
+    counts = [check_number(name, count, 0, 100_000, whole=True)
               for name, count in (('only_a', only_a), ('only_b', only_b))]
     n, ways, term = sum(counts), 1, 1
     for k in range(min(counts)):
@@ -72,7 +72,7 @@ def compare(
     batches = list(loader)   # the same for both
     (logits_a, labels), (logits_b, _) = classify(net_a, batches), classify(net_b, batches)
     check_classes(labels, logits_a.shape[1])
-    a, b = logits_a.argmax(1) == labels, logits_b.argmax(1) == labels   # (n,) each
+    a, b = (logits.argmax(1) == labels.long() for logits in (logits_a, logits_b))   # (n,) each
     return Comparison(int((a & ~b).sum()), int((b & ~a).sum()), len(labels))
 
 # %% ../nbs/07_truth.ipynb #0212abfd
@@ -148,7 +148,7 @@ def expected_best(
     k: int, # Tries that differ by chance only, 1 to 1,000,000
 ) -> float: # In deviations of one try
     "By how much the best of so many equal tries is above their mean; raises `ValueError` or `TypeError`."
-    k = int(check_number('k', k, 1, 1_000_000, whole=True))
+    k = check_number('k', k, 1, 1_000_000, whole=True)
     x = torch.linspace(-9, 9, 3601, dtype=torch.float64)
     all_below = torch.special.ndtr(x)**k   # (3601,) how often all tries are below x
     return ((x[1:] + x[:-1])/2*all_below.diff()).sum().item()
@@ -188,6 +188,8 @@ def _digest(model: nn.Module) -> str: # 64 hexadecimal digits
                            for name, tensor in twin(model).state_dict().items()})
 
 # %% ../nbs/07_truth.ipynb #2e1a2305
+_ONE_WRITES = threading.Lock() # Of the threads
+
 def _write_ledger(path: Path, openings: Iterable[Opening]) -> None:
     text = json.dumps([asdict(opening) for opening in openings], indent=1, ensure_ascii=False)
     write_atomically(path, text.encode(), 'the ledger')
@@ -227,10 +229,12 @@ class SealedTest:
     ) -> Opening: # With the result; it is in the ledger
         "Evaluate on the test images, and write it down; raises `ValueError`, `TypeError` or `OSError`."
         check_network(model)
-        earlier = self.openings
-        opening = _announced(model, hypothesis, earlier)
-        _write_ledger(self.path, (*earlier, opening))   # before anything is seen
+        with _ONE_WRITES:
+            announced = _announced(model, hypothesis, self.openings)
+            _write_ledger(self.path, (*self.openings, announced))   # before anything is seen
         logits, labels = classify(model, self.loader)
-        opening = replace(opening, correct=count_correct(logits, labels), images=len(labels))
-        _write_ledger(self.path, (*earlier, opening))
+        opening = replace(announced, correct=count_correct(logits, labels), images=len(labels))
+        with _ONE_WRITES:
+            others = [line for line in self.openings if line != announced]   # also those of meanwhile
+            _write_ledger(self.path, (*others, opening))
         return opening

@@ -110,7 +110,7 @@ def unknown_pictures(
     seed: int = 0, # Of all that is drawn
 ) -> dict[str, torch.Tensor]: # By kind, (n, 28, 28) each, 0 to 1
     "Pictures that show no digit, or no whole one, as large and as central as MNIST's; raises `ValueError`."
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(check_number('seed', seed, 0, 2**63 - 1, whole=True))
     blots, overlaid = _blots(n, generator), _overlaid(images, labels, n, generator)
     return {
         'letters': torch.stack([prepare_digit(draw_letter(list(LETTERS)[i % 26], generator)) for i in range(n)]),
@@ -158,7 +158,7 @@ def energy(
     return -logits.logsumexp(1)
 
 # %% ../nbs/62_unknown.ipynb #a803a190
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Distance:
     "How far features are from the nearest class (Lee and others 2018)."
     means: torch.Tensor # (classes, D)
@@ -176,6 +176,7 @@ def fit_distance(
 ) -> Distance:
     "Learn where the classes are, and how they spread; raises `ValueError` for a class without images."
     check_classes(labels, int(labels.max()) + 1 if len(labels) else 1)
+    labels = labels.long()   # bytes would be taken for a mask
     counts = labels.bincount()
     if len(labels) != len(features) or 0 in counts.tolist() or not len(labels):
         raise ValueError(f'{len(features)} features have {len(labels)} labels, of classes with {counts.tolist()} '

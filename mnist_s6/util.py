@@ -30,7 +30,7 @@ def set_seed(
     seed: int, # 0 or more
 ) -> None:
     "Start the random numbers of Python, NumPy and PyTorch; raises `ValueError` or `TypeError` for a bad seed."
-    seed = int(check_number('seed', seed, 0, 2**32 - 1, whole=True))
+    seed = check_number('seed', seed, 0, 2**32 - 1, whole=True)
     random.seed(seed); np.random.seed(seed); torch.manual_seed(seed)
 
 # %% ../nbs/03_util.ipynb #8cdd582e
@@ -40,7 +40,9 @@ def get_device(
     "The device to train on; raises `ValueError` for one that isn't there."
     available = ['cuda']*torch.cuda.is_available() + ['mps']*torch.backends.mps.is_available() + ['cpu']
     if name is None: return torch.device(available[0])
-    if str(name).split(':')[0] in available: return torch.device(name)
+    kind, _, number = str(name).partition(':')   # 'cuda:1' is the second card
+    numbers = ['', *map(str, range(torch.cuda.device_count() if kind == 'cuda' else 1))]
+    if kind in available and number in numbers: return torch.device(name)
     raise ValueError(f'device {name!r} is not on this machine; expected one of {available}, or None for the fastest')
 
 # %% ../nbs/03_util.ipynb #7d6f9675
@@ -53,7 +55,7 @@ def count_correct(
         raise ValueError(f'logits have shape {tuple(logits.shape)} and labels {tuple(labels.shape)}; '
                          'expected (N, classes) and (N,). If labels are one-hot, pass their argmax(1)')
     check_classes(labels, logits.shape[1])
-    return (logits.argmax(1) == labels).sum().item()
+    return (logits.argmax(1) == labels.long()).sum().item()
 
 # %% ../nbs/03_util.ipynb #e26e5f1a
 class Score(NamedTuple):
@@ -89,7 +91,7 @@ def classify(
     found = []
     with evaluating(model) as network:
         for images, labels in loader: found.append((ask(network, images), labels))
-    check_number('the number of batches in the loader', len(found), 1, math.inf)
+    check_number('the number of images in the loader', sum(len(labels) for _, labels in found), 1, math.inf)
     logits, labels = zip(*found)
     return torch.cat(logits).cpu(), torch.cat(labels).cpu()
 
@@ -109,7 +111,10 @@ def _digits(labels: torch.Tensor) -> torch.Tensor: # (N,)
     return labels.argmax(1) if labels.ndim == 2 and labels.is_floating_point() else labels
 
 def _check_answers(logits: torch.Tensor, labels: torch.Tensor) -> None:
-    "Raise `ValueError` or `TypeError` for labels, or soft targets, that don't fit."
+    "Raise `ValueError` or `TypeError` for labels, or soft targets, that don't fit, and where nothing can learn."
+    if not logits.requires_grad:
+        raise ValueError('no parameter of the network can learn: all of them are frozen, or slopes are switched off. '
+                         'Call model.requires_grad_(True), and leave torch.no_grad()')
     if labels.ndim == 2 and labels.is_floating_point(): check_probabilities(labels, logits.shape[-1])
     count_correct(logits, _digits(labels))
 
@@ -226,7 +231,7 @@ def wilson(
     level: float = 0.95, # How often such an interval holds the truth, 0.01 to 0.9999
 ) -> Interval:
     "Where the true accuracy may lie after so many right answers (Wilson 1927); raises `ValueError` or `TypeError`."
-    n = int(check_number('n', n, 1, math.inf, whole=True))
+    n = check_number('n', n, 1, math.inf, whole=True)
     share, z = check_number('correct', correct, 0, n, whole=True)/n, _deviations(level)
     middle = (share + z*z/(2*n))/(1 + z*z/n)
     half = z*math.sqrt(share*(1 - share)/n + z*z/(4*n*n))/(1 + z*z/n)

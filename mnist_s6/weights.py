@@ -7,7 +7,7 @@ __all__ = ['NETWORKS', 'weights_digest', 'safetensors_bytes', 'save_weights', 'w
            'pretrained', 'export_onnx']
 
 # %% ../nbs/12_weights.ipynb #f0c5e739
-import functools, hashlib, io, json, os, re
+import functools, hashlib, io, json, os, re, threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
@@ -80,7 +80,7 @@ def weights_header(
 ) -> dict[str, str]: # Network, widths, mean, std, sha256 and more; empty if another program wrote the file
     "What a weights file says about itself; raises `ValueError` if it is damaged, `OSError` if it can't be read."
     from safetensors import safe_open
-    with _reading(path), safe_open(path, 'pt') as file: return file.metadata() or {}
+    with _reading(path), safe_open(path, 'pt') as file: return dict(sorted((file.metadata() or {}).items()))
 
 # %% ../nbs/12_weights.ipynb #a14f7faf
 def _misfits(found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> list[str]:
@@ -158,14 +158,21 @@ def load_network(
     check_number(f'size of {path}, in bytes,', os.path.getsize(path), 0, 100_000_000)
     header = weights_header(path)
     _check_header(path, header)
-    model = NETWORKS[header['network']](tuple(json.loads(header['widths']))).to(_precision(_read_weights(path)))
+    with torch.random.fork_rng(devices=[]):   # the first weights are drawn by lot, and then replaced
+        model = NETWORKS[header['network']](tuple(json.loads(header['widths']))).to(_precision(_read_weights(path)))
     load_weights(model, path)
     return model.eval().to(memory_format=torch.channels_last)
 
 # %% ../nbs/12_weights.ipynb #2b48e82c
-@functools.cache
+_ONE_LOADS = threading.Lock() # Of the threads
+
 def pretrained() -> nn.Module: # In evaluation mode; the same one at each call
     "The network that comes with the course; raises `RuntimeError` if the package is damaged."
+    with _ONE_LOADS, torch.inference_mode(False), torch.device('cpu'): return _shipped_network()
+
+@functools.cache
+def _shipped_network() -> nn.Module:
+    "See `pretrained`."
     try:
         found = [file for file in (files('mnist_s6')/'weights').iterdir() if file.name.endswith('.safetensors')]
         return load_network(str(found[0]))

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -143,3 +144,28 @@ def test_refusing_refuses(shapes):
     """Other lengths, or nothing."""
     with pytest.raises(ValueError, match="expected \\(n,\\) for both"):
         refusing(*(torch.ones(n) for n in shapes))
+
+
+@pytest.mark.parametrize("count", [reliability, refusing])
+def test_labels_are_no_right_answers(count):
+    """Labels in place of right and wrong would make an accuracy above 1; not-a-number is neither."""
+    confidences = torch.tensor([0.9, 0.8, 0.7])
+    for bad in torch.tensor([7, 2, 1]), torch.tensor([1.0, 0.5, 0.0]), torch.tensor([1, math.nan, 0]), torch.tensor([1, -1, 0]):
+        with pytest.raises(ValueError, match="such as answers == labels"):
+            count(confidences, bad)
+
+
+def test_a_temperature_needs_a_label_for_each_image():
+    """With fewer labels, the first images alone would have counted on one side."""
+    logits, labels = calibrated(100)
+    for some, others in (logits, labels[:50]), (logits[:50], labels), (logits[0], labels):
+        with pytest.raises(ValueError, match="logits have shape .* and labels"):
+            fit_temperature(some, others)
+
+
+def test_a_seed_of_the_band_is_checked():
+    """As all seeds are."""
+    confidences = calibrated(50)[0].softmax(1).amax(1)
+    assert calibration_band(confidences, trials=10, seed=np.int64(3)) == calibration_band(confidences, trials=10, seed=3)
+    with pytest.raises(ValueError, match="seed is -1"):
+        calibration_band(confidences, trials=10, seed=-1)

@@ -398,7 +398,7 @@ def test_a_pickle_is_never_opened(tmp_path: Path, run: Callable, zipped: bool) -
 def test_a_damaged_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Callable) -> None:
     (tmp_path / "weights").mkdir()
     monkeypatch.setattr(weights, "files", lambda _: tmp_path)
-    pretrained.cache_clear()
+    weights._shipped_network.cache_clear()
     for content in None, b"", WEIGHTS.read_bytes()[:-1]:
         if content is not None:
             (tmp_path / "weights" / WEIGHTS.name).write_bytes(content)

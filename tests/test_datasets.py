@@ -3,7 +3,9 @@
 import json
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from torch.utils.data import DataLoader, Subset
@@ -326,3 +328,42 @@ def test_images_of_another_size_are_batched_too() -> None:
     small.data, small.targets = torch.full((40, 14, 14), 255, dtype=torch.uint8), torch.arange(40)
     images, labels = next(iter(BatchedLoader(small, 20, Augmentation())))
     assert images.shape == (20, 1, 14, 14) and len(labels) == 20
+
+
+@pytest.mark.parametrize("batched", [False, True])
+def test_numbers_may_be_numpys(batched: bool) -> None:
+    """All that `load_data` counts with; PyTorch takes only Python's."""
+    found = load_data(np.int64(100), seed=np.int64(3), validation=np.int64(500), num_workers=np.int64(0), batched=batched)
+    usual = load_data(100, seed=3, validation=500, batched=batched)
+    for one, other in zip(found, usual):
+        assert len(one) == len(other) and torch.equal(next(iter(one))[1], next(iter(other))[1])
+
+
+def test_what_is_no_augmentation_is_named() -> None:
+    for other in None, "mild", Augmentation:
+        for batched in False, True:
+            with pytest.raises(TypeError, match="augmentation is .*; expected an Augmentation, such as"):
+                load_data(100, augmentation=other, batched=batched)
+
+
+@pytest.mark.parametrize("columns", [0, -1, 2.5, True, "3"])
+def test_columns_that_can_not_be_drawn(columns: object) -> None:
+    with pytest.raises((ValueError, TypeError), match=f"columns is {columns!r}; expected a whole number from 1"):
+        plot_images(torch.rand(3, 28, 28), columns=columns)
+
+
+@pytest.mark.parametrize("data, targets", [
+    (np.zeros((5, 32, 32, 3), "uint8"), [0] * 5),  # as CIFAR10 has them
+    (torch.zeros(5, 28, 28, dtype=torch.uint8), [0] * 5),
+    (torch.zeros(5, 28, 28), torch.zeros(5).long()),  # not bytes: they would be divided by 255
+    (torch.zeros(5, 28, 28, dtype=torch.uint8), torch.zeros(4).long()),
+    (torch.zeros(5, 784, dtype=torch.uint8), torch.zeros(5).long()),
+])
+def test_datasets_of_another_kind_are_refused(data: object, targets: object) -> None:
+    with pytest.raises(TypeError, match="expected an MNIST with images, or a Subset of one"):
+        BatchedLoader(SimpleNamespace(data=data, targets=targets), 2)
+
+
+def test_a_subset_without_images_is_refused(train_set: MNIST) -> None:
+    with pytest.raises(ValueError, match="the number of images in the dataset is 0"):
+        BatchedLoader(Subset(train_set, []), 2)

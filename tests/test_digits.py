@@ -16,6 +16,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageDraw
 from test_predict import ONE, PNG, drawing, png_of_zeros
 
+from mnist_s6 import digits
 from mnist_s6.digits import (
     _floats, _grey, _grey_images, _open_image, _picture_pixels, _to_grey, as_pixels, centre_of_mass, check_file, check_range, grey_pictures,
     in_place, ink_box, photo_of, prepare_digit, prepare_image, prepare_images, prepare_steps,
@@ -433,3 +434,13 @@ def test_large_bytes_are_shrunk_like_floats() -> None:
     for shape in (900, 701), (3, 2000), (2000, 3):
         image = torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
         assert shrunk(image).shape == shrunk(image / 255).shape and max(shrunk(image).shape) == 560
+
+
+def test_who_asks_first_decides_no_device_for_others() -> None:
+    """What is made once, for speed, is on the CPU, whatever PyTorch's default device was at that moment."""
+    images = torch.zeros(2, 28, 28)
+    images[0, 4:24, 13:15] = 1
+    digits._place_weights.cache_clear()
+    with torch.device("meta"):
+        assert digits.in_place(images).tolist() == [True, False]
+    assert digits.in_place(images).tolist() == [True, False]

@@ -104,7 +104,7 @@ def test_teachers_are_asked_as_they_are() -> None:
     assert torch.allclose(said, (one + other) / 2, atol=1e-6) and said.shape == (9, 10)
     teachers[0].train()
     assert torch.equal(ask_teachers(teachers, batches), said) and teachers[0].training
-    with pytest.raises(ValueError, match="the number of batches in the loader is 0"):
+    with pytest.raises(ValueError, match="the number of images in the loader is 0"):
         ask_teachers(teachers, [])
 
 
@@ -228,3 +228,19 @@ def test_the_benchmark_trains_softly_too() -> None:
     ours = seal.train(TINY, 3)
     theirs = run_recipe(TINY, 3, seal.ROOT, device="cpu")
     assert weights_digest(ours.model.state_dict()) == weights_digest(theirs.model.state_dict())
+
+
+def test_teachers_see_the_same_images() -> None:
+    """Also where a loader shuffles, or can be read only once; else the mean would be over different images."""
+    torch.manual_seed(0)
+    teachers, images = [FastNet(), FastNet()], torch.rand(6, 1, 28, 28)
+    expected = ask_teachers(teachers, [(images, torch.zeros(6).long())])
+
+    class Shuffled:
+        def __iter__(self):
+            self.order = torch.randperm(6)
+            return iter([(images[self.order], torch.zeros(6).long())])
+
+    loader = Shuffled()
+    assert torch.allclose(ask_teachers(teachers, loader), expected[loader.order])
+    assert torch.allclose(ask_teachers(teachers, iter([(images, torch.zeros(6).long())])), expected)

@@ -185,3 +185,25 @@ def test_the_data_is_beside_the_notebooks_of_a_clone(no_cache_named: pytest.Monk
     assert (course_folder(), data_folder()) == (tmp_path, tmp_path / "data")
     no_cache_named.setenv("MNIST_S6_CACHE", "mine")
     assert data_folder() == Path("mine")
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    """What it leads to is written, also where nothing is there yet; the temporary file is there too."""
+    (tmp_path / "large").mkdir()
+    link, there = tmp_path / "note.txt", tmp_path / "large" / "note.txt"
+    link.symlink_to(there)
+    for data in b"first", b"second":
+        write_atomically(link, data)
+        assert link.is_symlink() and there.read_bytes() == data and not there.is_symlink()
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["large", "note.txt", "note.txt"]
+
+
+def test_what_is_no_file_is_never_replaced(tmp_path: Path) -> None:
+    """A pipe, and a link to a device: root could replace even that."""
+    pipe, device = tmp_path / "pipe", tmp_path / "device"
+    os.mkfifo(pipe)
+    device.symlink_to("/dev/null")
+    for path in pipe, device:
+        with pytest.raises(OSError, match="can't write the file .a pipe or device is there.. Pass a path"):
+            write_atomically(path, b"data")
+    assert pipe.is_fifo() and device.is_char_device() and len(list(tmp_path.iterdir())) == 2

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 from helpers import reply
 from images import batches, few_images, small_net
 
@@ -16,6 +17,7 @@ from mnist_s6.augment import Augmentation
 from mnist_s6.fit import OneCycle, Training, fit
 from mnist_s6.misread import confusion_matrix, find_misclassified
 from mnist_s6.model import S6Net
+from mnist_s6.truth import compare
 from mnist_s6.util import History, Score, classify, evaluate
 
 
@@ -120,7 +122,7 @@ def test_only_a_training_takes_soft_targets() -> None:
         evaluate(small_net(), [(torch.rand(8, 1, 28, 28), F.one_hot(torch.arange(8), 10).float())])
 
 
-@pytest.mark.parametrize("kind", [torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64])
+@pytest.mark.parametrize("kind", [torch.uint8, torch.uint16, torch.int8, torch.int16, torch.int32, torch.uint32, torch.int64])
 def test_labels_may_be_of_any_whole_type(kind: torch.dtype) -> None:
     torch.manual_seed(0)
     net, images = small_net(), torch.rand(8, 1, 28, 28)
@@ -128,6 +130,7 @@ def test_labels_may_be_of_any_whole_type(kind: torch.dtype) -> None:
     loader = [(images, torch.arange(8).to(kind))]
     assert evaluate(net, loader) == expected and len(fit(net, loader, loader, epochs=1)) == 1
     assert confusion_matrix(loader[0][1], loader[0][1]).sum() == 8
+    assert len(find_misclassified(net, loader)) == compare(net, nn.Sequential(net, nn.Softmin(1)), loader).n - round(8 * evaluate(net, loader).accuracy)
 
 
 @pytest.mark.parametrize("given", [S6Net, None, "s6"])
@@ -283,3 +286,16 @@ def test_rate_takes_right_answers(value: object) -> None:
 @pytest.mark.parametrize("value", [0.02, 1, 1e-5, 1e6, 1e9, -1, 0, None, "10", (), math.nan, math.inf, torch.ones(2)])
 def test_rate_refuses_wrong_ones(value: object) -> None:
     assert not rate_is_right(value)
+
+
+@pytest.mark.parametrize("epochs", [np.int64(2), np.uint8(2)])
+def test_epochs_may_be_a_number_of_numpys(epochs: int) -> None:
+    """As from `np.arange`; the schedule takes only Python's."""
+    assert len(fit(small_net(), batches(), batches(), epochs=epochs)) == 2
+
+
+def test_a_program_without_a_terminal_trains_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `pythonw` starts it: there is no standard output or error."""
+    monkeypatch.setattr("sys.stderr", None)
+    monkeypatch.setattr("sys.stdout", None)
+    assert len(fit(small_net(), batches(), batches(), epochs=1)) == 1

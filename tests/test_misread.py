@@ -92,3 +92,15 @@ def test_several_matrices_fit_into_one_figure() -> None:
     for axes in pair:
         draw_confusion(axes, torch.tensor([[3, 1], [0, 2]]), fontsize=5)
     assert all({text.get_fontsize() for text in axes.texts} == {5} and not axes.get_title() for axes in pair)
+
+
+@pytest.mark.parametrize("labels, error, message", [
+    (torch.arange(3)[:, None], ValueError, "labels have shape (3, 1)"),
+    (torch.eye(3).long(), ValueError, "labels have shape (3, 3)"),
+    (torch.arange(3).float(), TypeError, "labels are of type torch.float32"),
+    (torch.arange(3) + 1, ValueError, "labels are from 1 to 3; expected 0 to 2"),
+])
+def test_odd_labels_are_no_mistakes_of_the_network(labels: torch.Tensor, error: type[Exception], message: str) -> None:
+    """Compared as they are, each would count as misread, or stand for several images."""
+    with pytest.raises(error, match=re.escape(message)):
+        find_misclassified(nn.Identity(), [(torch.eye(3), labels)])

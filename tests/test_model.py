@@ -356,3 +356,18 @@ TENTH = nn.Sequential(nn.AvgPool2d(9), nn.Flatten(), nn.ConstantPad1d((0, 1), 0.
 def test_a_wrong_network(capsys: pytest.CaptureFixture, answer: object, hint: str) -> None:
     said = verdict(capsys, "my_net", answer)
     assert said.startswith("not yet: ") and hint in said
+
+
+def test_a_layer_that_gives_several_things_has_a_row() -> None:
+    """As `nn.LSTM`, which gives its outputs and its memory."""
+
+    class Rows(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.read, self.say = nn.LSTM(28, 6, batch_first=True), nn.Linear(6, 10)
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return self.say(self.read(images[:, 0])[0][:, -1])
+
+    rows = model_summary(Rows()).rows
+    assert [(row.kind, row.output_shape) for row in rows] == [("LSTM", (28, 6)), ("Linear", (10,))]

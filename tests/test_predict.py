@@ -12,6 +12,7 @@ import sys
 import time
 import warnings
 import zlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
@@ -28,6 +29,7 @@ from mnist_s6.digits import in_place, photo_of
 from mnist_s6.files import read_idx, unpack_data
 from mnist_s6.model import S6Net
 from mnist_s6.predict import Prediction, Predictions, predict
+from mnist_s6 import weights
 from mnist_s6.weights import pretrained
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -421,3 +423,38 @@ def test_that_check_can_fail(source: str) -> None:
     assert uses(source) != []
 
 
+@pytest.mark.parametrize("index", [[0, 1], (0, 1), np.array([0, 1]), torch.tensor([True, False]), None, 1.0, "1"])
+def test_an_answer_is_asked_for_by_one_number(index: object) -> None:
+    """A mask or a list of places made an answer of rows, and no error."""
+    found = Predictions(torch.eye(10)[[3, 8]])
+    with pytest.raises(TypeError):
+        found[index]
+    with pytest.raises(IndexError):
+        found[2]
+    assert [found[place].digit for place in (1, np.int64(1), torch.tensor(1), -1)] == [8, 8, 8, 8]
+
+
+def test_predicting_leaves_the_random_numbers_alone() -> None:
+    """Also the first time, when the network has to be built."""
+    weights._shipped_network.cache_clear()
+    state = torch.get_rng_state()
+    predict(drawing())
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("where", [torch.inference_mode, lambda: torch.device("meta"), torch.no_grad])
+def test_who_asks_first_decides_nothing_for_others(where: Callable) -> None:
+    """The network that all share is on the CPU and can learn, wherever it was first asked for."""
+    weights._shipped_network.cache_clear()
+    with where():
+        first = pretrained()
+    assert pretrained() is first
+    assert all(p.device.type == "cpu" and p.requires_grad and not p.is_inference() for p in first.parameters())
+    assert predict(drawing()).digit == 1
+
+
+def test_threads_that_ask_at_once_get_the_same_network() -> None:
+    """Each would load its own, and a share of refusals is known for one of them only."""
+    weights._shipped_network.cache_clear()
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(lambda _: id(pretrained()), range(8)))) == 1

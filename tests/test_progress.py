@@ -77,3 +77,12 @@ def test_it_is_text_without_the_notebook_part_of_tqdm(monkeypatch: pytest.Monkey
     pretend(monkeypatch, kernel({"allow_stdin": True}))
     monkeypatch.setattr(builtins, "__import__", none_of_it)
     assert type(progress_bar(3)) is tqdm
+
+
+def test_it_draws_nothing_where_there_is_nothing_to_draw_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    with progress_bar(3) as bar:
+        bar.update()
+        bar.set_description("epoch 1")
+        bar.clear()
+    assert bar.disable

@@ -215,6 +215,7 @@ def test_what_front_ends_share_and_each_of_them_use_no_name_twice() -> None:
         together = {name: text for file in files for name, text in explorers.modules(file).items()}
         names = [name for text in together.values() for name in top.findall(text)]
         assert len(names) > 50 and len(names) == len(set(names)), front
+        assert not set(names) & {"history", "location", "document", "navigator", "performance"}, front  # the browser's
 
 
 def test_links_to_files_outside_nbs_go_to_the_repository() -> None:
@@ -269,3 +270,13 @@ def test_comments_beside_parameters_are_their_documentation() -> None:
     lines = ["Do `it` to a*b."]
     library.with_parameters(None, "function", "one", one, None, lines)
     assert lines == [r"Do ``it`` to a\*b.", "", ":param first: The first", ":returns: What comes out, as ``x``", ""]
+
+
+def test_plain_words_of_code_need_no_mark(site: Path) -> None:
+    """Names and brackets look as unmarked code does, in the light and in the dark, and so aren't marked."""
+    style = re.sub(r"/\*.*?\*/", "", (site / "_static/pygments.css").read_text(encoding="utf-8"))
+    colours = {selector.strip(): colour for selector, colour in re.findall(r"([^{}]*)\{[^{}]*?\bcolor: (#\w+)", style)}
+    plain = [selector for selector in colours if re.search(r"\.highlight \.[np]$", selector)]
+    assert len(plain) == 6 and all(colours[it] == colours[it[: it.rindex(" ")]] for it in plain)
+    code = '<span class="n">f</span><span class="p">(</span><span class="s1">&#39;a&#39;</span><span class="p">)</span>'
+    assert build_site.lighter(code) == 'f(<span class="s1">&#39;a&#39;</span>)'

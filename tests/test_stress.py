@@ -157,3 +157,15 @@ def test_images_of_another_precision_than_the_default_are_spoiled_too(kind: str)
     finally:
         torch.set_default_dtype(usual)
     assert spoiled.dtype == torch.float32 and spoiled.shape == (2, 28, 28)
+
+
+def test_stress_test_refuses():
+    """Fewer labels than images counted as misread; normalised images were cut off at 0 and 1."""
+    net, images, labels = Ink(), crosses(), torch.zeros(30, dtype=torch.long)
+    for other in labels[:20], torch.zeros(40, dtype=torch.long):
+        with pytest.raises(ValueError, match="the number of labels is"):
+            stress_test(net, images, other)
+    with pytest.raises(ValueError, match="undo a normalisation"):
+        stress_test(net, (images - 0.13) / 0.31, labels)
+    with pytest.raises(ValueError, match="seed is -1"):
+        stress_test(net, images, labels, seed=-1)

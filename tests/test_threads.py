@@ -3,6 +3,7 @@
 import copy
 import threading
 import warnings
+from functools import partial
 
 import pytest
 import torch
@@ -48,6 +49,27 @@ def test_every_place_of_a_part_gets_its_twin() -> None:
     assert torch.allclose(asked(x[:1]), net(x[:1]))
     assert asked.kept is net.kept and type(asked) is Yours and asked.norm.weight is net.norm.weight
     assert state.keys() == asked.state_dict().keys()
+
+
+def test_a_method_with_some_of_its_arguments_gets_its_twin() -> None:
+    """As `functools.partial` makes it: else the dropout in it stays on, and accuracies change from one time to the next."""
+
+    class Partly(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.drop = nn.Dropout(0.5)
+            self.step, self.inner, self.plain = partial(self.go, times=2), partial(torch.mul, self.drop), partial(torch.add, other=1)
+
+        def go(self, x: torch.Tensor, times: int) -> torch.Tensor:
+            return self.drop(times * x)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.step(x)
+
+    net, x = Partly(), torch.ones(100)
+    asked = twin(net)
+    assert torch.equal(asked(x), 2 * x) and (net(x) == 0).any()
+    assert asked.inner.args == (asked.drop,) and asked.plain(x).eq(2).all() and net.step.func.__self__ is net
 
 
 def test_a_twin_learns_what_the_network_learns() -> None:

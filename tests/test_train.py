@@ -9,10 +9,12 @@ import signal
 import socket
 import sys
 import time
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
 import mnist_s6.train as library
+import numpy as np
 import pytest
 import torch
 from mnist_s6.commands import start_train
@@ -245,3 +247,10 @@ def test_a_clock_set_back(begun):
     before = weights(begun)
     train_in_folder(TINY, begun, 3, resume=True, device="cpu")
     assert weights(begun) == before
+
+
+def test_a_seed_of_numpys_is_the_same_seed(tmp_path):
+    """And so are numbers of a recipe: a training begun with them goes on with Python's."""
+    recipe = replace(TINY, epochs=np.int64(1), batch_size=np.int64(100), share=np.float32(0.5))
+    train_in_folder(recipe, tmp_path, np.int64(3), device="cpu")
+    train_in_folder(replace(TINY, epochs=1, share=0.5), tmp_path, 3, device="cpu", resume=True)

@@ -4,6 +4,7 @@ import itertools
 import json
 import math
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -131,7 +132,7 @@ def test_compare_words():
 def test_compare_refuses():
     """No images, labels that don't fit, things that are no networks."""
     net = Fixed([0])
-    with pytest.raises(ValueError, match="number of batches"):
+    with pytest.raises(ValueError, match="number of images"):
         compare(net, net, [])
     with pytest.raises(ValueError, match="labels are from"):
         compare(net, net, [(torch.zeros(1, 1, 28, 28), torch.tensor([11]))])
@@ -311,3 +312,26 @@ def test_exercises_are_there():
 
     for name in "wilson", "mcnemar", "expected_calibration_error", "best_of":
         assert isinstance(getattr(exercises, name), Exercise)
+
+
+def test_sealed_keeps_the_lines_of_others(tmp_path):
+    """Whoever opens while another looks loses nothing: each line stays, each with its result."""
+    path, seen = tmp_path / "ledger.json", numbered([0] * 7)
+
+    class Interrupted(list):
+        def __iter__(self):
+            SealedTest(seen, path).open(Fixed([0] * 7), "the other network reads more than half")
+            return super().__iter__()
+
+    SealedTest(Interrupted(seen), path).open(Fixed([0] * 7), QUESTION)
+    assert sorted((line.hypothesis, line.correct) for line in SealedTest(seen, path).openings) == sorted(
+        [(QUESTION, 7), ("the other network reads more than half", 7)])
+
+
+def test_sealed_counts_threads_too(tmp_path):
+    """Eight at once for one question: eight lines, with the numbers 1 to 8."""
+    sealed = SealedTest(numbered([0] * 7), tmp_path / "ledger.json")
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: sealed.open(Fixed([0] * 7), QUESTION), range(8)))
+    assert sorted(line.number for line in sealed.openings) == list(range(1, 9))
+    assert all(line.correct == 7 for line in sealed.openings)

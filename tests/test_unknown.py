@@ -14,12 +14,15 @@ from PIL import Image
 from torch import nn
 
 from mnist_s6 import unknown
+from mnist_s6.calibration import Reliability
 from mnist_s6.commands import start
 from mnist_s6.digits import in_place
+from mnist_s6.misread import Mistakes
 from mnist_s6.model import FastNet, S6Net
 from mnist_s6.predict import Prediction, Predictions, predict
+from mnist_s6.recorder import Flight
 from mnist_s6.small import TinyNet
-from mnist_s6.unknown import (LETTERS, Refusal, auroc, draw_letter, energy, fit_distance, let_through, look, refusal_limit, shipped_refusal,
+from mnist_s6.unknown import (LETTERS, Distance, Refusal, auroc, draw_letter, energy, fit_distance, let_through, look, refusal_limit, shipped_refusal,
                               unknown_pictures, unsureness)
 from mnist_s6.weights import pretrained, save_weights, weights_digest
 
@@ -92,7 +95,7 @@ def test_look_refuses():
     model = S6Net().eval()
     with pytest.raises(ValueError):
         look(model, [(torch.zeros(1, 1, 5, 5), torch.zeros(1))])
-    with pytest.raises(ValueError, match="batches in the loader"):
+    with pytest.raises(ValueError, match="images in the loader"):
         look(model, [])
     assert not any(layer._forward_pre_hooks for layer in model.modules())
 
@@ -278,3 +281,20 @@ def test_prediction_is_as_it_was():
     """Three values make one, and it prints them."""
     assert repr(Prediction(1, 0.9, (0.1, 0.9))) == "Prediction(digit=1, probability=0.9, probabilities=(0.1, 0.9))"
     assert Prediction(1, 0.9, (0.1, 0.9)) == Prediction(1, 0.9, (0.1, 0.9)) and hash(Prediction(1, 0.9, (0.1, 0.9)))
+
+
+def test_labels_may_be_bytes():
+    """They would be taken for a mask."""
+    torch.manual_seed(0)
+    features, labels = torch.rand(40, 5), torch.arange(40) % 4
+    found = fit_distance(features, labels.to(torch.uint8))
+    assert torch.equal(found.means, fit_distance(features, labels).means)
+
+
+@pytest.mark.parametrize("kind", [Distance, Flight, Mistakes, Predictions, Reliability])
+def test_results_that_hold_tensors_can_be_compared(kind):
+    """Field by field, the question would be ambiguous: one is equal to itself only."""
+    one, other = (object.__new__(kind) for _ in range(2))
+    for found in one, other:
+        vars(found).update({name: torch.ones(2) for name in kind.__dataclass_fields__})
+    assert one == one and one != other and one in [other, one]

@@ -76,8 +76,8 @@ def test_shapes_that_do_not_fit_are_not_counted(logits: tuple[int, ...], labels:
 
 @pytest.mark.parametrize("look", [classify, evaluate, find_misclassified])
 def test_nothing_to_look_at_is_an_error(look: Callable[..., object]) -> None:
-    for nothing in [], iter([]):
-        with pytest.raises(ValueError, match="the number of batches in the loader is 0; expected a number from 1"):
+    for nothing in [], iter([]), [(torch.zeros(0, 3), torch.zeros(0, dtype=torch.long))]:
+        with pytest.raises(ValueError, match="the number of images in the loader is 0; expected a number from 1"):
             look(nn.Identity(), nothing)
 
 
@@ -308,3 +308,25 @@ def test_mix_up_says_what_is_missing(value: object, hint: str) -> None:
 def test_mix_up_counts_once_in_the_singular() -> None:
     found = SimpleNamespace(labels=torch.tensor([4, 4, 7]), predictions=torch.tensor([9, 9, 2]))
     assert "7→2 happened 1 time, another" in reply("03_util", "my_pair", (7, 2), np=np, Counter=Counter, mistakes=found)
+
+
+def test_a_card_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two cards are there: a third isn't, nor is a card of another name; nothing is asked of the real machine."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert [str(get_device(name)) for name in ("cuda", "cuda:1", "cpu", "cpu:0")] == ["cuda", "cuda:1", "cpu", "cpu:0"]
+    for name in "cuda:2", "cuda:first", "cpu:7":
+        with pytest.raises(ValueError, match=f"device '{name}' is not on this machine"):
+            get_device(name)
+
+
+def test_what_can_not_learn_is_told_before_a_step() -> None:
+    """All is frozen, or slopes are switched off."""
+    net = S6Net()
+    frozen = torch.optim.SGD(net.parameters(), lr=0.1)
+    with torch.no_grad(), pytest.raises(ValueError, match="no parameter of the network can learn"):
+        train_epoch(net, batches(), frozen)
+    with pytest.raises(ValueError, match="no parameter of the network can learn.*requires_grad_"):
+        train_epoch(net.requires_grad_(False), batches(), frozen)
+    net.classifier.requires_grad_(True)
+    assert train_epoch(net, batches(), frozen).loss > 0  # one layer is enough

@@ -22,6 +22,7 @@ from mnist_s6.predict import predict
 from mnist_s6.small import TinyNet
 from mnist_s6.threads import twin
 from mnist_s6.util import evaluate
+from mnist_s6.widgets import network_bytes
 from mnist_s6.weights import NETWORKS, export_onnx, load_network, load_weights, pretrained, save_weights, weights_digest, weights_header
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -288,3 +289,12 @@ def test_without_onnx_the_package_is_named(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(ImportError, match=r'pip install "mnist_s6\[onnx\]"'):
         export_onnx(tmp_path / "digits.onnx")
+
+
+def test_loading_leaves_the_random_numbers_alone(saved: tuple[nn.Module, Path]) -> None:
+    """A new network draws its first weights, which are replaced at once; sending one to a page builds one too."""
+    net, path = saved
+    state = torch.get_rng_state()
+    load_network(path)
+    assert network_bytes(net)
+    assert torch.equal(torch.get_rng_state(), state)

@@ -27,6 +27,8 @@ from mnist_s6.weights import export_onnx, pretrained, save_weights
 
 digit: int = predict("a.png").digit
 chance: float = predict("a.png").probability
+first: int = predict(["a.png", "b.png"])[0].digit
+others: list[int] = [one.digit for one in predict(["a.png", "b.png"])[1:]]
 export_onnx("a.onnx", pretrained())
 run = run_recipe("quick", 1)
 accuracy: float = run.history.test_accuracy[-1]

@@ -166,3 +166,10 @@ def test_other_programs_colours_fail() -> None:
     pair = [(seen(to_rgb("tab:red"), eye) - seen(to_rgb("tab:green"), eye)).norm() for eye in EYES]
     assert min(pair) < 10
     assert seen(colormaps["coolwarm"](range(256))[:, :3], "all cones")[:, 0].diff().min() < 0
+
+
+def test_images_under_stress_are_from_0_to_1() -> None:
+    """Normalised ones, as bytes, began again at 0: the digit that was shown was not the one that was given."""
+    for images in torch.rand(10, 28, 28) * 3 - 0.4, torch.full((10, 28, 28), 200, dtype=torch.uint8):
+        with pytest.raises(ValueError, match="image has values from .*; expected 0 .black. to 1 .white.*undo a normalisation"):
+            stress_explorer(S6Net(), images, torch.arange(10))

@@ -92,15 +92,20 @@ def run_sphinx(out: Path, source: Path) -> None:
         raise SystemExit(status)
 
 
-def pack_pictures(html: Path) -> None:
-    """Keep the pages' pictures as WebP, which loses nothing and takes a quarter less than PNG."""
+def lighter(page: str) -> str:
+    """A page with its pictures as WebP, and without the marks of code's plain words, which look as if unmarked."""
+    page = re.sub(r'(_images/[^"/]+)\.png"', r'\1.webp"', page)
+    return re.sub(r'<span class="[npw]">([^<]*)</span>', r"\1", page)
+
+
+def pack_pages(html: Path) -> None:
+    """Keep pictures as WebP, which loses nothing and takes a quarter less than PNG, and pages without needless marks."""
     for path in below(html / "_images", "*.png"):
         with Image.open(path) as picture:
             picture.convert("RGBA").save(path.with_suffix(".webp"), lossless=True, quality=100, method=4)
         path.unlink()
-    for page in below(html, "*.html"):
-        text = page.read_text(encoding="utf-8")
-        page.write_text(re.sub(r'(_images/[^"/]+)\.png"', r'\1.webp"', text), encoding="utf-8")
+    for path in below(html, "*.html"):
+        path.write_text(lighter(path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def build(out: Path) -> int:
@@ -111,7 +116,7 @@ def build(out: Path) -> int:
     run_sphinx(out, out / "source")
     for path in below(out / "html", "*.map"):
         path.unlink()
-    pack_pictures(out / "html")
+    pack_pages(out / "html")
     return pack(out / "html", out / "html" / ZIP)
 
 

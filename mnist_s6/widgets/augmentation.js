@@ -67,7 +67,7 @@ function histogram({ before, after }) {
 }
 
 const explorer = staged("what augmentation does to a digit", (stage, model) => {
-  const count = stage.known("image", model.get("count"));
+  const count = model.recorded?.("image") ?? model.get("count"); // a page without Python keeps some
   stage.slider("index", "image").limit(count);
   stage.slider("crop_probability", "crop probability", { max: 1, step: 0.05, digits: 2 });
   stage.slider("crop_size", "crop size in pixels", { min: 1, max: 28 });

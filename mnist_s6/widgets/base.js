@@ -9,7 +9,7 @@ export class ValueError extends Error {
 
 /** An element: h("p", { class: "s6-note", onclick: act }, "text", child); a child may be what has a `figure`. */
 export function h(tag, attributes = {}, ...children) {
-  const svg = ["svg", "path", "line", "circle", "rect", "text", "g", "polyline"].includes(tag);
+  const svg = ["svg", "path", "line", "circle", "rect", "text", "polyline"].includes(tag);
   const element = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);

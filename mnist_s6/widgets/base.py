@@ -310,7 +310,8 @@ def network_bytes(
     model = twin(model)   # without wrappers, such as that of torch.compile
     widths = tuple(layer.out_channels for layer in model.modules() if isinstance(layer, nn.Conv2d))
     network, count = {'S6Net': (S6Net, 4), 'FastNet': (FastNet, 3)}.get(type(model).__name__, (None, 0))
-    if len(widths) != count or network is None or not _same(model, network(widths)): return b''
+    with torch.random.fork_rng(devices=[]):   # a new network draws its first weights
+        if len(widths) != count or network is None or not _same(model, network(widths)): return b''
     tensors = {name: tensor.detach().float().cpu().contiguous() for name, tensor in model.state_dict().items()
                if tensor.is_floating_point()}
     return save(tensors, {'network': type(model).__name__})

@@ -8,7 +8,7 @@ export class Chart {
     Object.assign(this, { x, y, log, width, height });
     const [left, right, top, bottom] = [46, width - 14, 8, height - 34]; // room for half of a label at the end
     Object.assign(this, { left, right, top, bottom });
-    const text = (words, at) => h("text", { "text-anchor": "middle", ...at }, String(words));
+    const text = (words, at) => h("text", { "text-anchor": "middle", ...at }, String(words).replace(/^-/, "−"));
     const middle = (top + bottom) / 2;
     this.svg = h(
       "svg", { viewBox: `0 0 ${width} ${height}`, width, role: "img", "aria-label": title },
@@ -55,7 +55,7 @@ export class Chart {
     const there = ([x, y]) => `${this.across(x)},${this.up(y)}`;
     const lows = points.map(([x, low]) => there([x, low]));
     const highs = points.map(([x, , high]) => there([x, high]));
-    this.svg.append(h("polygon", { points: [...lows, ...highs.reverse()].join(" "), fill: color, opacity: 0.2 }));
+    this.svg.append(h("path", { d: `M${[...lows, ...highs.reverse()].join("L")}Z`, fill: color, opacity: 0.2 }));
     return this;
   }
 

@@ -129,7 +129,7 @@ const explorer = staged("convolution, step by step", (stage, model) => {
     const values = next();
     if (values) stage.put(values);
     return values !== null;
-  }, 600);
+  }, 600, () => now && next() === null && stage.put(first()));
   stage.check("slowly", "one product at a time");
 
   function load(about) {

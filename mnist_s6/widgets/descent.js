@@ -110,7 +110,7 @@ function landscape(path, name) {
 }
 
 /** The loss after each step. */
-function history(path, name) {
+function lossHistory(path, name) {
   const ticks = { xticks: [0, 20, 40, 60], yticks: [0.001, 0.1, 10, 1000], x: [0, MOST], y: [0.001, 1000] };
   const names = { title: "The loss after each step", xlabel: "step", ylabel: "loss" };
   const chart = new Chart({ ...names, ...ticks, log: true, width: 300, height: 240 });
@@ -140,7 +140,7 @@ const explorer = staged("a ball on the loss", (stage, model) => {
     second.input.parentElement.style.display = about.start.length > 1 ? "" : "none";
     map.svg.classList.add("s6-pick");
     map.svg.addEventListener("click", event => begin(map, event));
-    stage.view.replaceChildren(row(map, history(path, about.loss)));
+    stage.view.replaceChildren(row(map, lossHistory(path, about.loss)));
     stage.say(wayWords(path, about));
   }
   /** Begin where the pointer is. */

@@ -78,7 +78,7 @@ export class Sheet {
     canvas.addEventListener("pointerdown", event => {
       if (pointer !== null || event.button !== 0) return; // a second finger, or a right click
       event.preventDefault();
-      canvas.focus({ preventScroll: true });
+      canvas.focus({ preventScroll: true, focusVisible: false }); // a hand sees where it draws
       canvas.setPointerCapture(event.pointerId); // a stroke may leave the sheet and come back
       [pointer, last] = [event.pointerId, null];
       this.ring.hidden = true;
@@ -168,6 +168,7 @@ const explorer = staged("draw a digit, and see it read", (stage, model) => {
   }
   stage.listen("change:drawing", paint);
   stage.listen("change:example", putExample);
+  if (!model.get("drawing")?.byteLength) putExample(); // a link may name an example
   paint();
 
   async function load({ drawing, ...options }) {

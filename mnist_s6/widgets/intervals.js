@@ -74,7 +74,7 @@ function lines(sets, about) {
     const dot = { cx: at(share), cy: up, r: 2, class: "s6-caught" };
     chart.svg.append(line, caught ? h("circle", { ...dot, fill: color }) : h("rect", { ...square, fill: color }));
   });
-  return chart.legend([[BLUE, "with ●: caught the truth"], [ORANGE, "with ■: missed it"]]);
+  return chart.legend([[BLUE, "caught the truth, ●"], [ORANGE, "missed it, ■"]]);
 }
 
 /** The share of intervals that caught the truth, after each test set. */

@@ -46,7 +46,7 @@ function curves(train, test, { title, ylabel, best, name, epoch }) {
 const explorer = staged("a training", (stage, model) => {
   const records = () => model.get("records");
   const last = () => records().length - 1;
-  const shown = place => (place < 0 ? last() : Math.min(place, last()));
+  const shown = place => Math.max(0, place < 0 ? last() : Math.min(place, last()));
   const slider = stage.slider("place", "epoch", {
     shown, // −1 is the newest, whatever comes
     chosen: place => (place === last() ? -1 : place),

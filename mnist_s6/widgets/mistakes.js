@@ -90,7 +90,7 @@ const explorer = staged("the mistakes of a network", (stage, model) => {
   const counts = confusionOf(labels, predictions, classes);
   const digits = [[ANY, "any"], ...range(classes).map(digit => [digit, digit])];
   for (const name of ["label", "prediction"]) stage.choice(name, name, digits, { mistake: 1 });
-  const slider = stage.slider("mistake", "mistake", { min: 1, max: 2 });
+  const slider = stage.slider("mistake", "mistake", { min: 1 });
   const finish = async look => ({ ...look, pool: await unpacked(bytes(look.images)) });
   const looks = answers(stage, "mistake", "place", finish);
   const [pairs, page, look] = [h("figure"), h("figure", { class: "s6-wide" }), h("div")];

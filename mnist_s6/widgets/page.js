@@ -48,22 +48,30 @@ export function pageModel(state, answers = [], changed = () => {}) {
 
 /** Bring an explorer to life in the element `place`; its plain values that change stand in the address. */
 export function alive(explorer, place, name, { state, answers }) {
-  const saved = { ...state };
   const plain = value => ["number", "string", "boolean"].includes(typeof value) && String(value).length < 200;
-  for (const [key, value] of Object.entries(addressState(location.hash, name))) {
-    if (typeof value === typeof state[key] && plain(value)) saved[key] = value;
-  }
+  let [now, end] = [state, null];
   const keepAddress = values => {
+    now = values;
     const other = Object.keys(state).filter(key => plain(values[key]) && values[key] !== state[key]);
     const query = new URLSearchParams(other.map(key => [key, JSON.stringify(values[key])]));
+    const address = other.length ? `#${name}?${query}` : location.pathname + location.search;
     try {
-      history.replaceState(null, "", other.length ? `#${name}?${query}` : location.pathname + location.search);
-    } catch {
-      // a page inside a frame may have no address of its own
+      globalThis.history.replaceState(null, "", address); // an explorer may have a `history` of its own
+    } catch (error) {
+      if (error.name !== "SecurityError") throw error; // a page inside a frame may have no address of its own
     }
   };
-  place.replaceChildren();
-  const model = pageModel(saved, answers, keepAddress);
-  explorer.render({ model, el: place });
-  return model;
+  /** Begin with what the address says; a drawing, or what else can't stand there, stays. */
+  const begin = () => {
+    end?.();
+    place.replaceChildren();
+    const fits = ([key, value]) => typeof value === typeof state[key] && plain(value);
+    const asked = Object.entries(addressState(location.hash, name)).filter(fits);
+    const other = Object.entries(now).filter(([, value]) => !plain(value));
+    const model = pageModel({ ...state, ...Object.fromEntries([...other, ...asked]) }, answers, keepAddress);
+    end = explorer.render({ model, el: place });
+    return model;
+  };
+  addEventListener("hashchange", () => location.hash.split("?")[0] === `#${name}` && begin());
+  return begin();
 }

@@ -1,7 +1,10 @@
 // Buttons that lead on by themselves.
 
-/** A button that calls `step` again and again until it is pressed once more, or `step` returns false. */
-export function play(stage, step, milliseconds) {
+/**
+ * A button that calls `step` again and again until it is pressed once more, or `step` returns false; `rewind` is
+ * called before, and may lead back from the end.
+ */
+export function play(stage, step, milliseconds, rewind = () => {}) {
   let timer = null;
   const stop = () => {
     clearInterval(timer);
@@ -9,6 +12,7 @@ export function play(stage, step, milliseconds) {
     button.textContent = "play";
   };
   const start = () => {
+    rewind();
     timer = setInterval(() => step() === false && stop(), milliseconds);
     button.textContent = "pause";
   };
@@ -25,5 +29,5 @@ export function player(stage, first, next, milliseconds) {
   };
   stage.button("start again", () => stage.put(first));
   stage.button("step", step);
-  play(stage, step, milliseconds);
+  play(stage, step, milliseconds, () => next() === null && stage.put(first));
 }

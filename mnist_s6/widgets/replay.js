@@ -155,7 +155,7 @@ const explorer = staged("two recorded trainings", (stage, model) => {
     const shown = flights.filter(({ name }) => [model.get("left"), model.get("right")].includes(name));
     return Math.max(0, ...shown.map(({ epochs }) => epochs));
   };
-  const slider = stage.slider("epoch", "epoch", { max: 1 });
+  const slider = stage.slider("epoch", "epoch");
   const next = () => (model.get("epoch") < most() ? { epoch: model.get("epoch") + 1 } : null);
   player(stage, { epoch: 0 }, next, 700);
   stage.choice("digit", "digit", range(10).map(digit => [digit, String(digit)]));

@@ -115,11 +115,6 @@ export class Stage {
 
   // ---- its controls
 
-  /** On a page without Python, how many answers to a question were recorded; else what Python could give. */
-  known(question, count) {
-    return this.model.recorded?.(question) ?? count;
-  }
-
   /** Let a control show the state `name` now and whenever it changes. */
   bind(name, show, ...parts) {
     this.listen(`change:${name}`, show);
@@ -131,9 +126,11 @@ export class Stage {
    * A slider of the state `name`; `limit(count)` lets it have only so many values. If they aren't the state's:
    * `shown` leads from the state to the slider's value, `chosen` back, and `text` is what stands beside it.
    */
-  slider(name, label, { min = 0, max = 1, step = 1, digits = 0, shown = v => v, chosen = v => v, text = null } = {}) {
-    const id = newId();
-    const input = h("input", { id, type: "range", min, max, step, [KEYS]: "true" });
+  slider(name, label, { min = 0, max, step = 1, digits = 0, shown = v => v, chosen = v => v, text = null } = {}) {
+    const [id, at] = [newId(), shown(this.model.get(name))];
+    const inside = Math.max(min, Math.min(at, max ?? at));
+    if (inside !== at) this.model.set(name, chosen(inside)); // a link may say anything
+    const input = h("input", { id, type: "range", min, max: max ?? min + 1, step, [KEYS]: "true" });
     const output = h("output", { for: id });
     const show = () => {
       input.value = shown(this.model.get(name));

@@ -38,7 +38,7 @@ function curve(kind, counts, n, strength) {
   const [x, y] = [chart.across(strength), chart.up(points[strength][1])];
   const look = { width: 10, height: 10, fill: ORANGE, stroke: "currentColor", class: "s6-now" };
   chart.svg.append(h("rect", { x: x - 5, y: y - 5, ...look }));
-  return chart.legend([[BLUE, "with its 95% interval"], [ORANGE, "■ the strength that is chosen"]]);
+  return chart.legend([[BLUE, "read, ● with its 95% interval"], [ORANGE, "the chosen strength, ■"]]);
 }
 
 const explorer = staged("a digit under stress", (stage, model) => {

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from ..checks import check_number
+from ..digits import check_range
 from ..stress import CORRUPTIONS, Stress, corrupt
 from ..util import wilson
 from .base import BLUE, ORANGE, Picture, show
@@ -115,7 +116,8 @@ def stress_explorer(
     found: Stress | None = None, # What the same network reads of many digits; None where nobody knows
     **state: object, # As in digit=8, kind='blur', strength=2, seed=5
 ) -> StressExplorer:
-    "Spoil digits and see them read; raises `KeyError` for no such name or digit, `TraitError` for a wrong value."
+    "Spoil digits and see them read; raises `KeyError` for no such name or digit, else `TraitError` or `ValueError`."
+    check_range(images)   # else bytes would begin again at 0
     first = {label: int((labels == label).nonzero()[0]) for label in sorted(labels.unique().tolist())}
     pictures = {label: (255*images[i]).round().byte() for label, i in first.items()}
     explorer = StressExplorer(model, pictures, found)._with(**state)

@@ -30,7 +30,6 @@ globalThis.course = { fronts: {}, saved: {}, parts: {} }; // filled by the files
   }
 
   const places = [...document.querySelectorAll("[data-front]")];
-  const named = places.find(place => location.hash.split("?")[0] === `#${place.id}`);
   const seen = new IntersectionObserver(entries => entries.forEach(({ isIntersecting, target }) => {
     if (!isIntersecting) return;
     seen.unobserve(target);
@@ -39,11 +38,21 @@ globalThis.course = { fronts: {}, saved: {}, parts: {} }; // filled by the files
   places.forEach(place => seen.observe(place));
 
   // Where a link leads to stays in its place while explorers above it wake and grow, until the reader moves on.
-  const aim = () => document.getElementById(decodeURIComponent(location.hash.slice(1)));
-  let goal = named ?? aim();
-  addEventListener("hashchange", () => (goal = aim()));
+  const aim = () => {
+    try {
+      return document.getElementById(decodeURIComponent(location.hash.slice(1).split("?")[0]));
+    } catch {
+      return null; // a broken link, such as one that ends with %
+    }
+  };
+  const lead = () => goal?.scrollIntoView({ behavior: "instant" });
+  let goal = aim();
+  addEventListener("hashchange", () => {
+    goal = aim();
+    if (location.hash.includes("?")) lead(); // to an explorer, of which the browser knows nothing
+  });
   for (const move of ["wheel", "touchmove", "pointerdown", "keydown"]) addEventListener(move, () => (goal = null));
-  const grown = new ResizeObserver(() => goal?.scrollIntoView({ behavior: "instant" }));
+  const grown = new ResizeObserver(lead);
   places.forEach(place => grown.observe(place));
 
   // Searching shows an excerpt of each page, which it fetches.

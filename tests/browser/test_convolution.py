@@ -191,6 +191,9 @@ def test_steps_and_play(page: Page) -> None:
     page.clock.run_for(3000)
     says(page, words(BY_HAND, KERNEL, place=4))
     expect(page.get_by_role("button", name="play")).to_be_visible()  # it has stopped by itself
+    page.get_by_role("button", name="play").click()  # from the end it begins again
+    page.clock.run_for(100)
+    says(page, words(BY_HAND, KERNEL, place=1))
 
 
 def test_a_place_is_pointed_at(page: Page) -> None:

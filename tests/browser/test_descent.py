@@ -141,6 +141,10 @@ def test_steps_and_play(page: Page) -> None:
     page.clock.run_for(60_000)
     says(page, words(steps=60))
     expect(page.get_by_role("button", name="play")).to_be_visible()  # it has stopped by itself
+    page.get_by_role("button", name="play").click()  # from the end it begins again
+    page.clock.run_for(650)
+    says(page, words(steps=2))
+    assert page.evaluate("location.hash").endswith("?steps=2")
 
 
 def test_a_click_sets_the_start(page: Page) -> None:

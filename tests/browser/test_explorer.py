@@ -101,6 +101,9 @@ def test_the_address_restores_the_state(browser: Browser, tmp_path: Path) -> Non
         page.reload()
         expect(page.locator(".s6-sentence")).to_have_text("8 squares, the last is 64 m², 8 bytes.")
         expect(page.get_by_role("slider", name="how many")).to_have_value("8")
+        for wanted, sentence in (("1e300", "9 squares, the last is 81 cm², 9 bytes."), ("-5", "1 squares, the last is 1 cm², 1 bytes.")):
+            page.evaluate("hash => { location.hash = hash; }", f"explorer?count={wanted}")
+            expect(page.locator(".s6-sentence")).to_have_text(sentence)  # a number beyond the slider's ends is moved there
 
 
 def test_errors_stand_in_the_explorer(browser: Browser, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from mnist_s6.widgets import record_layers
 @pytest.fixture(scope="module")
 def s6(browser: Browser) -> Iterator[Functions]:
     """All functions that need no explorer."""
-    functions = Functions(browser, "network.js", "digits.js", "augment.js", "base.js", "windows.js", "page.js")
+    functions = Functions(browser, "network.js", "digits.js", "augment.js", "pictures.js", "windows.js", "page.js")
     yield functions
     functions.close()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from helpers import ROOT, stills
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 from strokes import STROKES, draw
 
 PHONE, ENLARGED, DESK = (390, 844), (640, 512), (1280, 1024)  # a window of 1280×1024, enlarged to 200%, has 640×512
@@ -26,6 +26,12 @@ AWAKE = """() => Array.from(document.querySelectorAll("[data-front]")).every(it 
     const { top, bottom } = it.getBoundingClientRect();
     return it.dataset.alive || top > innerHeight + 800 || bottom < -800;
 })"""
+# On how many lines the text of an element stands.
+LINES = """it => {
+    const range = document.createRange();
+    range.selectNodeContents(it);
+    return range.getClientRects().length;
+}"""
 # What is shown, light or dark: all but the button that switches between the two.
 SHOWN = """() => Array.from(document.querySelectorAll("body *"))
     .filter(it => !it.closest(".theme-toggle")).map(it => it.checkVisibility({ visibilityProperty: true }) ? 1 : 0).join("")"""
@@ -261,3 +267,134 @@ def test_explorers_are_alive(visitor: Visitor, site: Path) -> None:
             expect(place.locator(".s6-sentence")).to_have_text(sentence)
             found += 1
     assert found
+
+
+def explorers_of(site: Path) -> list[tuple[str, str, str]]:
+    """Of each explorer its front end, its page and its name."""
+    tag = re.compile(r'id="([^"]+)" data-front="([^"]+)"')
+    pages = {path.stem: path.read_text("utf-8") for path in sorted(site.glob("*.html"))}
+    return [(front, page, name) for page, text in pages.items() for name, front in tag.findall(text)]
+
+
+def place_of(page: Page, name: str) -> Locator:
+    """An explorer's place on a page, awake."""
+    place = page.locator(f'[id="{name}"]')
+    place.scroll_into_view_if_needed()
+    expect(place).to_have_attribute("data-alive", "true")
+    return place
+
+
+def test_the_address_keeps_what_was_chosen(reader: Visitor, site: Path) -> None:
+    """In one explorer of each kind; whoever follows the link sees the same."""
+    left = {front for front, _, _ in explorers_of(site)}
+    for front, page_name, name in explorers_of(site):
+        if front not in left:
+            continue
+        reader.wrong.clear()
+        page = reader.open(page_name)
+        place = place_of(page, name)
+        if not place.locator("input[type=range]:enabled, select").count():
+            continue  # a sheet without examples
+        left.remove(front)
+        sentence = place.locator(".s6-sentence")
+        before = sentence.inner_text()
+        if place.locator("input[type=range]:enabled").count():
+            slider = place.locator("input[type=range]:enabled").first
+            slider.press("ArrowLeft" if slider.evaluate("it => it.value === it.max") else "ArrowRight")
+        else:
+            place.locator("select").first.select_option(index=1)
+        expect(sentence).not_to_have_text(before)
+        page.wait_for_function("name => location.hash.startsWith(`#${name}?`)", arg=name)
+        after = sentence.inner_text()
+        page.reload()
+        expect(place_of(page, name).locator(".s6-sentence")).to_have_text(after)
+        assert not reader.wrong, (name, reader.wrong)
+    assert not left
+
+
+def test_a_link_to_another_state_on_the_same_page(visitor: Visitor) -> None:
+    """The explorer takes it over, and stops playing; so it does on the way back."""
+    page = visitor.open("28_descent")
+    name = page.locator("[data-front]").get_attribute("id")
+    place = place_of(page, name)
+    place.get_by_role("button", name="play").click()
+    page.evaluate("name => { location.hash = `#${name}?steps=3`; }", name)
+    expect(place.locator(".s6-sentence")).to_have_text(re.compile("^After 3 steps with a learning rate of 0.050,"))
+    page.evaluate("name => { location.hash = `#${name}?steps=5&rate=0.1`; }", name)
+    expect(place.locator(".s6-sentence")).to_have_text(re.compile("^After 5 steps with a learning rate of 0.100,"))
+    page.wait_for_timeout(700)
+    page.go_back()
+    expect(place.locator(".s6-sentence")).to_have_text(re.compile("^After 3 steps with a learning rate of 0.050,"))
+    assert place.locator(".s6").count() == 1
+
+
+def test_a_link_keeps_the_drawing(visitor: Visitor) -> None:
+    """What can't stand in the address stays when another state comes from there."""
+    page = visitor.open("22_drawing")
+    place = place_of(page, page.locator("[data-front]").get_attribute("id"))
+    draw(place.locator("canvas[role=application]"), STROKES[7])
+    sentence = place.locator(".s6-sentence")
+    expect(sentence).to_have_text(re.compile("^The drawing reads as 7 with "))
+    page.evaluate("location.hash = `#${document.querySelector('[data-front]').id}?crop=false`")
+    expect(sentence).to_have_text(re.compile("^The drawing, not cropped, reads as "))
+
+
+@pytest.mark.parametrize("broken", ["%", "%E0%A4%A", "nowhere?x=1"])
+def test_a_broken_link_is_only_that(broken: str, visitor: Visitor) -> None:
+    page = visitor.page
+    page.goto(f"{visitor.address}/02_model.html#{broken}")
+    place = place_of(page, page.locator("[data-front]").first.get_attribute("id"))
+    expect(place.locator(".s6-sentence")).not_to_be_empty()
+
+
+def test_intervals_are_seen(reader: Visitor) -> None:
+    page = reader.open("60_replay")
+    place = place_of(page, page.locator("[data-front]").get_attribute("id"))
+    bands = place.locator("path[opacity]")
+    expect(bands).to_have_count(5)  # two runs in two charts, and one that never answers 9 is trusted nowhere
+    assert all(bands.nth(n).bounding_box()["width"] > 100 for n in range(2))
+
+
+def test_an_explorer_is_whole_on_a_phone(reader: Visitor) -> None:
+    """A matrix of ten digits needs no scrolling, words stay whole, and a slider's value stands beside it."""
+    reader.size(*PHONE)
+    page = reader.open("60_replay")
+    place = place_of(page, page.locator("[data-front]").get_attribute("id"))
+    for matrix in place.locator(".s6-scroll:has(.s6-grid)").all():
+        assert matrix.evaluate("it => it.scrollWidth <= it.clientWidth")
+    assert place.get_by_text("never", exact=True).first.evaluate(LINES) == 1
+    for button in place.locator("button").all():
+        assert button.bounding_box()["height"] >= 24
+    for name in ("23_augmentation", "63_stress"):
+        page = reader.open(name)
+        place = place_of(page, page.locator("[data-front]").get_attribute("id"))
+        for slider in place.locator(".s6-control:has(input[type=range])").all():
+            left, right = (slider.locator(it).bounding_box() for it in ("input", "output"))
+            assert right["y"] < left["y"] + left["height"] and right["x"] + right["width"] <= PHONE[0]
+
+
+def test_colours_that_say_something_stay(browser: Browser, addresses: dict[str, str]) -> None:
+    """Also where the system chooses the colours."""
+    visitor = Visitor(browser, addresses["file"], forced_colors="active")
+    page = visitor.open("63_stress")
+    place = place_of(page, page.locator("[data-front]").get_attribute("id"))
+    colours = [place.locator(it).first.evaluate("it => getComputedStyle(it).backgroundColor") for it in (".s6-track i", ".s6-swatch")]
+    visitor.page.close()
+    assert colours == ["rgb(0, 114, 178)"] * 2 and not visitor.wrong
+
+
+def test_nothing_lies_over_a_printed_page(reader: Visitor) -> None:
+    page = reader.open("02_model")
+    page.emulate_media(media="print")
+    assert page.locator(".skip-to-content").is_hidden()
+    page.emulate_media(media="screen")
+
+
+def test_a_printed_table_keeps_its_columns(reader: Visitor) -> None:
+    """The table of layers on the first page: each row is a line, on a desk."""
+    reader.size(*DESK)
+    page = reader.open("index")
+    table = page.locator(".output pre", has_text="receptive field")
+    lines = table.inner_text().rstrip().splitlines()
+    height = table.evaluate("it => parseFloat(getComputedStyle(it).lineHeight)")
+    assert len(lines) > 15 and table.bounding_box()["height"] < (len(lines) + 2) * height
