@@ -21,7 +21,7 @@ __all__ = ['EXERCISES', 'progress', 'reset', 'accuracy', 'adamw_step', 'add_byte
            'unmoved', 'unregistered', 'velocity_limit', 'weight_decay_step', 'when_the_nines', 'which_flight',
            'which_underfits', 'wilson', 'with_temperature', 'without_augmentation', 'zero_start', 'chance_to_tell',
            'hide_square', 'limit_for', 'read_what_slips', 'sure_of_letters', 'what_shifts_buy', 'mixed_target',
-           'soft_cross_entropy']
+           'soft_cross_entropy', 'column_runs', 'factor_in_all', 'missing_share', 'moments_of_all', 'without_factors']
 
 # %% ../../nbs/40_exercises.ipynb #6eb0c8eb
 from .bugs import alone_and_in_company, fits, loss_at_start, order_of_checks, unmoved, unregistered
@@ -32,6 +32,7 @@ from .choices import too_high, velocity_limit
 from .choosing import note_losses
 from .data import accuracy, add_bytes, batch_indices, flip, normalise
 from .engine import Exercise
+from .finding import column_runs, missing_share
 from .first import brightness, broadcast_shape, first_loss, linear, misread, nearest, order_of_means
 from .first import read_shape, slope, step_too_far
 from .flight import first_learned, found_and_trusted, no_slopes, when_the_nines, which_flight
@@ -53,6 +54,7 @@ from .robust import what_shifts_buy
 from .rooms import bug_in_forward, bug_in_loop, bug_in_regression, bug_in_schedule, bug_in_split
 from .rooms import room_1, room_10, room_11, room_12, room_2, room_3, room_4, room_5, room_6, room_7
 from .rooms import room_8, room_9
+from .scaling import factor_in_all, moments_of_all, without_factors
 from .softening import mixed_target, soft_cross_entropy
 from .steps import early_stop, momentum_step, one_cycle, sgd_step
 from .truth import best_of, find_the_leak, half_as_wide, honest_choice, mcnemar, mean_interval
@@ -79,7 +81,8 @@ _all_ = ['accuracy', 'adamw_step', 'add_bytes', 'alone_and_in_company', 'answere
          'velocity_limit', 'weight_decay_step', 'when_the_nines', 'which_flight', 'which_underfits',
          'wilson', 'with_temperature', 'without_augmentation', 'zero_start',
          'chance_to_tell', 'hide_square', 'limit_for', 'read_what_slips', 'sure_of_letters', 'what_shifts_buy',
-         'mixed_target', 'soft_cross_entropy']
+         'mixed_target', 'soft_cross_entropy',
+         'column_runs', 'factor_in_all', 'missing_share', 'moments_of_all', 'without_factors']
 
 # %% ../../nbs/40_exercises.ipynb #68e1391b
 #: All exercises, in the order of the course
@@ -101,6 +104,7 @@ EXERCISES: tuple[Exercise, ...] = (
     alone_and_in_company, room_9, room_10, room_11, room_12, unmoved, order_of_checks, bug_in_loop,
     bug_in_regression, bug_in_forward, bug_in_split, bug_in_schedule,
     half_as_wide, wilson, mcnemar, mean_interval, best_of, honest_choice, find_the_leak,
+    column_runs, missing_share, factor_in_all, without_factors, moments_of_all,
     found_and_trusted, first_learned, when_the_nines, which_flight, no_slopes,
     expected_calibration_error, with_temperature, answered_above, read_the_refusals,
     sure_of_letters, chance_to_tell, limit_for, read_what_slips, hide_square, what_shifts_buy,
