@@ -3,9 +3,9 @@
 import { answers } from "./ahead.js";
 import { cropMiddle, drawOnce, enlarge, randomSource, turn } from "./augment.js";
 import { bytes, fixed, number, range, row } from "./base.js";
-import { Chart } from "./chart.js";
+import { BLUE, ORANGE, Chart } from "./chart.js";
 import { normalised } from "./network.js";
-import { BLUE, ORANGE, Picture, tileOf } from "./pictures.js";
+import { Picture, tileOf } from "./pictures.js";
 import { staged } from "./stage.js";
 
 const DRAWS = 24;

@@ -49,10 +49,7 @@ export const number = (value, digits = 3) => (Number(fixed(value, digits)) + 0).
 export const percent = (share, digits = 1) => `${fixed(100 * share, digits)}%`;
 
 /** As in "1, 2 and 3". */
-export function listed(items) {
-  const most = items.slice(0, -1).join(", ");
-  return most ? `${most} and ${items.at(-1)}` : String(items[0]);
-}
+export const listed = items => new Intl.ListFormat("en-GB").format(items.map(String));
 
 /** A count for people: "10,000". */
 export const grouped = count => count.toLocaleString("en-US");

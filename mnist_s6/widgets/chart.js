@@ -2,6 +2,9 @@
 
 import { captioned, clamp, h } from "./base.js";
 
+export const BLUE = "#0072B2"; // Okabe and Ito's: everyone can tell them apart
+export const ORANGE = "#E69F00";
+
 /** Axes with a title and labels; draw on it with `line` and `bars`, and show its `figure`. */
 export class Chart {
   constructor({ title, xlabel, ylabel, x, y, xticks = [], yticks = [], log = false, width = 330, height = 200 }) {

@@ -2,8 +2,7 @@
 
 import { randomSource } from "./augment.js";
 import { ValueError, clamp, h, number, percent, range, row } from "./base.js";
-import { Chart } from "./chart.js";
-import { BLUE, ORANGE } from "./pictures.js";
+import { BLUE, ORANGE, Chart } from "./chart.js";
 import { player } from "./playing.js";
 import { staged } from "./stage.js";
 

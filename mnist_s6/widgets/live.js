@@ -1,8 +1,8 @@
 // A training while it runs: its curves, and the kernels of the first convolution, epoch by epoch.
 
 import { bytes, range, row } from "./base.js";
-import { Chart } from "./chart.js";
-import { BLUE, ORANGE, Picture } from "./pictures.js";
+import { BLUE, ORANGE, Chart } from "./chart.js";
+import { Picture } from "./pictures.js";
 import { player } from "./playing.js";
 import { staged } from "./stage.js";
 
@@ -46,7 +46,7 @@ function curves(train, test, { title, ylabel, best, name, epoch }) {
 const explorer = staged("a training", (stage, model) => {
   const records = () => model.get("records");
   const last = () => records().length - 1;
-  const shown = place => Math.max(0, place < 0 ? last() : Math.min(place, last()));
+  const shown = place => (place < 0 ? last() : Math.min(place, last()));
   const slider = stage.slider("place", "epoch", {
     shown, // −1 is the newest, whatever comes
     chosen: place => (place === last() ? -1 : place),

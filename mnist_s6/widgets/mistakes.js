@@ -24,7 +24,7 @@ export function choiceWords({ label, prediction }) {
   return `${said("label", label)}, ${said("prediction", prediction)}`;
 }
 
-/** Why there is nothing to see: no mistakes at all, none of this kind, or none that this page keeps. */
+/** Why there is nothing to see: no mistakes, none of this kind, or none that this page keeps. */
 export function nothingWords(about, all, tested, hidden = 0) {
   if (!all) return `No mistakes: the network reads all ${grouped(tested)} test images correctly.`;
   const choice = choiceWords(about);
@@ -57,10 +57,10 @@ function walkable(table, across, at) {
 /** A row of training images with their places in the training set. */
 function neighbours(images, places, caption) {
   const tiles = places.map((place, n) => (
-    h("span", { class: "s6-tile" }, thumbnail(images[n], `training image ${place}`), h("span", {}, String(place)))
+    h("span", { class: "s6-tile" }, thumbnail(images[n], `training image ${place}`), h("span", {}, place))
   ));
-  const none = places.length ? [] : [h("p", { class: "s6-note" }, "none near it is read correctly")];
-  return captioned(caption, h("div", { class: "s6-tiles" }, tiles, none));
+  if (!tiles.length) tiles.push(h("p", { class: "s6-note" }, "none near it is read correctly"));
+  return captioned(caption, h("div", { class: "s6-tiles" }, tiles));
 }
 
 /** The feature maps that differ most: of the mistake above, of its nearest neighbour of the same digit below. */
@@ -144,7 +144,7 @@ const explorer = staged("the mistakes of a network", (stage, model) => {
     page.querySelectorAll("button").forEach((button, n) => {
       const own = n === number;
       button.tabIndex = own ? 0 : -1; // the slider walks through them
-      button.ariaCurrent = own ? "true" : null;
+      button.ariaCurrent = own || null;
       if (own && hadFocus) button.focus();
     });
   }

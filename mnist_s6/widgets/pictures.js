@@ -2,9 +2,6 @@
 
 import { clamp, h, percent, range } from "./base.js";
 
-export const BLUE = "#0072B2"; // Okabe and Ito's: everyone can tell them apart
-export const ORANGE = "#E69F00";
-
 const CIVIDIS = [[0, 34, 78], [59, 73, 109], [124, 123, 120], [188, 175, 111], [254, 232, 56]];
 const SIGNED = range(256).map(n => {
   const place = (n / 255) * 4;
@@ -118,7 +115,7 @@ export class Bars {
     const best = shares.indexOf(Math.max(...shares));
     this.figure.replaceChildren(...Array.from(shares, (share, digit) => h(
       "div", { class: digit === best ? "s6-bar s6-best" : "s6-bar" },
-      h("span", {}, String(digit)),
+      h("span", {}, digit),
       h("span", { class: "s6-track" }, h("i", { style: { width: `${100 * share}%` } })),
       h("span", {}, percent(share)),
       h("span", {}, roles[digit] ?? ""),

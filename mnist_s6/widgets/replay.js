@@ -1,10 +1,10 @@
 // Two recorded trainings side by side, epoch by epoch: kernels, curves, confusion, and when a digit was learned.
 
 import { ValueError, bytes, captioned, grouped, h, number, percent, range, row } from "./base.js";
-import { Chart } from "./chart.js";
+import { BLUE, ORANGE, Chart } from "./chart.js";
 import { confusionOf, confusionTable } from "./confusion.js";
 import { unpacked } from "./images.js";
-import { BLUE, ORANGE, Picture } from "./pictures.js";
+import { Picture } from "./pictures.js";
 import { player } from "./playing.js";
 import { staged } from "./stage.js";
 import { headedTable } from "./tables.js";

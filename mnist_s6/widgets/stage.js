@@ -1,7 +1,9 @@
 // An explorer's stage: controls bound to its state, the sentence, errors, questions to Python.
-// The state lives in `model`, which has get, set, save_changes, on, off and send, as anywidget's has.
+// The state lives in `model`, which is as anywidget's.
 
-import { KEYS, h } from "./base.js";
+import { KEYS, ValueError, h } from "./base.js";
+
+const same = value => value;
 
 let made = 0;
 const newId = () => `s6-${Date.now().toString(36)}-${made++}`;
@@ -27,6 +29,7 @@ export class Stage {
     this.turn = 0;
     this.ends = [];
     this.asked = new Map();
+    this.ranges = [];
     this.controls = h("div", { class: "s6-controls" });
     this.view = h("div", { class: "s6-view" });
     this.sentence = h("p", { class: "s6-sentence", "aria-live": "polite" });
@@ -80,9 +83,17 @@ export class Stage {
     this.run(names, load, draw);
   }
 
+  /** Throw a `ValueError` for what a link says and no slider can. */
+  within([name, low, high = "the last"]) {
+    const value = this.model.get(name);
+    if (value >= low && !(value > high)) return;
+    throw new ValueError(`${name} is ${value}; expected a number from ${low} to ${high}`);
+  }
+
   async run(names, load, draw) {
     const turn = ++this.turn;
     try {
+      this.ranges.forEach(it => this.within(it));
       const about = Object.fromEntries(names.map(name => [name, this.model.get(name)]));
       const coming = load(about);
       const data = coming instanceof Promise ? await coming : coming;
@@ -126,10 +137,9 @@ export class Stage {
    * A slider of the state `name`; `limit(count)` lets it have only so many values. If they aren't the state's:
    * `shown` leads from the state to the slider's value, `chosen` back, and `text` is what stands beside it.
    */
-  slider(name, label, { min = 0, max, step = 1, digits = 0, shown = v => v, chosen = v => v, text = null } = {}) {
-    const [id, at] = [newId(), shown(this.model.get(name))];
-    const inside = Math.max(min, Math.min(at, max ?? at));
-    if (inside !== at) this.model.set(name, chosen(inside)); // a link may say anything
+  slider(name, label, { min = 0, max, step = 1, digits = 0, shown = same, chosen = same, text = null } = {}) {
+    if (shown === same) this.ranges.push([name, min, max]);
+    const id = newId();
     const input = h("input", { id, type: "range", min, max: max ?? min + 1, step, [KEYS]: "true" });
     const output = h("output", { for: id });
     const show = () => {

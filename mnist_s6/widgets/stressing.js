@@ -1,9 +1,9 @@
 // A digit that is spoiled more and more, what a network makes of it, and how many such digits it reads.
 
 import { ValueError, bytes, captioned, grouped, h, percent, row } from "./base.js";
-import { Chart } from "./chart.js";
+import { BLUE, ORANGE, Chart } from "./chart.js";
 import { imagesOf } from "./images.js";
-import { BLUE, ORANGE, Bars, Picture } from "./pictures.js";
+import { Bars, Picture } from "./pictures.js";
 import { reader } from "./reader.js";
 import { spoiled } from "./spoiling.js";
 import { staged } from "./stage.js";

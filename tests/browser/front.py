@@ -59,6 +59,10 @@ class Functions:
         give_back(self.page)
 
 
+class WentWrong(Exception):
+    """What a page did wrong; no `AssertionError`, so that a test which waits for it fails where it expects something else."""
+
+
 class Faults(list[str]):
     """What goes wrong on a page that is opened from a file: its errors, and all that it asks for elsewhere."""
 
@@ -108,4 +112,5 @@ def opened(browser: Browser, folder: Path, explorer: Explorer | str, width: int 
             page.context.close()  # a clock can't be put back
         else:
             give_back(page)
-    assert not wrong, wrong
+    if wrong:
+        raise WentWrong(wrong)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
-from front import Functions, opened
+from front import Functions, WentWrong, opened
 from images import mnist
 from lab import Notebook
 from playwright.sync_api import Browser, Page, expect
@@ -206,7 +206,7 @@ def test_a_place_is_pointed_at(page: Page) -> None:
 
 def test_a_fault_is_told(browser: Browser, tmp_path: Path, digit: torch.Tensor) -> None:
     """An image that isn't there, asked for by the address."""
-    failing = pytest.raises(AssertionError, match="there is no image 7")
+    failing = pytest.raises(WentWrong, match="there is no image 7")
     with failing, opened(browser, tmp_path, convolution_explorer(digit)) as page:
         page.goto(page.url + "#explorer?image=7")
         page.reload()

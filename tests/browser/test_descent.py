@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from front import Functions, opened
+from front import Functions, WentWrong, opened
 from lab import Notebook
 from playwright.sync_api import Browser, Page, expect
 
@@ -163,7 +163,7 @@ def test_a_click_sets_the_start(page: Page) -> None:
 
 def test_a_fault_is_told(browser: Browser, tmp_path: Path, lesson: str) -> None:
     """A landscape that isn't there, asked for by the address."""
-    failing = pytest.raises(AssertionError, match="loss is 'moon'; expected one of")
+    failing = pytest.raises(WentWrong, match="loss is 'moon'; expected one of")
     with failing, opened(browser, tmp_path, lesson) as page:
         page.goto(page.url + "#explorer?loss=moon")
         page.reload()

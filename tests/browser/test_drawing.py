@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from front import Functions, opened
+from front import Functions, WentWrong, opened
 from images import mnist
 from playwright.sync_api import Browser, Locator, Page, expect
 from strokes import STROKES, draw
@@ -123,7 +123,7 @@ def test_a_network_that_cannot_answer_is_told(browser: Browser, tmp_path: Path) 
     """Weights that are no numbers, as after a training that went wrong; an empty sheet needs no network."""
     broken = S6Net()
     torch.nn.init.constant_(broken.classifier.weight, float("nan"))
-    with pytest.raises(AssertionError, match="returned scores"), opened(browser, tmp_path, draw_explorer(broken)) as page:
+    with pytest.raises(WentWrong, match="returned scores"), opened(browser, tmp_path, draw_explorer(broken)) as page:
         says(page, NOTHING)
         expect(page.get_by_label("example")).to_have_count(0)
         draw(canvas_of(page), STROKES[7])

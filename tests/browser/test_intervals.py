@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from front import Functions, opened
+from front import Functions, WentWrong, opened
 from lab import Notebook
 from playwright.sync_api import Browser, Page, expect
 
@@ -142,7 +142,7 @@ def test_dots_caught_and_squares_missed(browser: Browser, tmp_path: Path) -> Non
 ])
 def test_a_bad_address_is_told(name: str, value: str, told: str, browser: Browser, tmp_path: Path) -> None:
     """In words, below the picture, and it is well again after another choice."""
-    failing = pytest.raises(AssertionError, match=told)
+    failing = pytest.raises(WentWrong, match=told)
     with failing, opened(browser, tmp_path, intervals_explorer(**SETTINGS | {"tests": 3})) as page:
         page.goto(f"{page.url}#explorer?{name}={value}")
         page.reload()

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from front import Functions, opened
+from front import Functions, WentWrong, opened
 from lab import Notebook
 from playwright.sync_api import Browser, Page, expect
 
@@ -94,7 +94,7 @@ def test_keys_judge_blind_and_the_verdicts_open(page: Page, court: JudgingExplor
 
 def test_a_bad_address_is_told(browser: Browser, tmp_path: Path, court: JudgingExplorer) -> None:
     """In words, beside the court."""
-    failing = pytest.raises(AssertionError, match="judged is '12'; expected 30 signs")
+    failing = pytest.raises(WentWrong, match="judged is '12'; expected 30 signs")
     with failing, opened(browser, tmp_path, court) as page:
         page.goto(page.url + '#explorer?judged="12"')
         page.reload()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from front import Functions, opened
+from front import Functions, WentWrong, opened
 from images import mnist
 from lab import Notebook
 from playwright.sync_api import Browser, Page, expect
@@ -139,7 +139,7 @@ def test_a_stack_that_leaves_nothing_is_told(page: Page) -> None:
 
 def test_a_bad_number_in_the_address_is_told(browser: Browser, tmp_path: Path, digit: torch.Tensor, windows: str) -> None:
     """No list has it; choosing another one helps."""
-    failing = pytest.raises(AssertionError, match="kernel_2 is 90; expected")
+    failing = pytest.raises(WentWrong, match="kernel_2 is 90; expected")
     with failing, opened(browser, tmp_path, windows) as page:
         page.goto(page.url + "#explorer?kernel_2=90")
         page.reload()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from front import Functions, opened
+from front import Functions, WentWrong, opened
 from lab import Notebook
 from playwright.sync_api import Browser, Page, expect
 
@@ -132,12 +132,13 @@ def test_another_network_is_asked(browser: Browser, tmp_path: Path, digits: tupl
 
 @pytest.mark.parametrize(("name", "value", "told"), [
     ("kind", "dust", "kind is 'dust'; expected one of noise, blur, shift"),
-    ("strength", "7", "strength is 7; expected a whole number from 0 to 5"),
+    ("strength", "7", "strength is 7; expected a number from 0 to 5"),
+    ("strength", "2.5", "strength is 2.5; expected a whole number from 0 to 5"),
     ("digit", "11", "digit is 11; expected one of 0, 1"),
 ])
 def test_a_bad_address_is_told(name: str, value: str, told: str, browser: Browser, tmp_path: Path, explorer: StressExplorer) -> None:
     """In words, below the picture."""
-    failing = pytest.raises(AssertionError, match=told)
+    failing = pytest.raises(WentWrong, match=told)
     with failing, opened(browser, tmp_path, explorer) as page:
         page.goto(f"{page.url}#explorer?{name}={value}")
         page.reload()
