@@ -230,8 +230,9 @@ class SealedTest:
         "Evaluate on the test images, and write it down; raises `ValueError`, `TypeError` or `OSError`."
         check_network(model)
         with _ONE_WRITES:
-            announced = _announced(model, hypothesis, self.openings)
-            _write_ledger(self.path, (*self.openings, announced))   # before anything is seen
+            earlier = self.openings
+            announced = _announced(model, hypothesis, earlier)
+            _write_ledger(self.path, (*earlier, announced))   # before anything is seen
         logits, labels = classify(model, self.loader)
         opening = replace(announced, correct=count_correct(logits, labels), images=len(labels))
         with _ONE_WRITES:

@@ -158,7 +158,7 @@ def load_network(
     check_number(f'size of {path}, in bytes,', os.path.getsize(path), 0, 100_000_000)
     header = weights_header(path)
     _check_header(path, header)
-    with torch.random.fork_rng(devices=[]):   # the first weights are drawn by lot, and then replaced
+    with torch.random.fork_rng(devices=[]):   # the first weights are drawn at random, and then replaced
         model = NETWORKS[header['network']](tuple(json.loads(header['widths']))).to(_precision(_read_weights(path)))
     load_weights(model, path)
     return model.eval().to(memory_format=torch.channels_last)

@@ -14,8 +14,7 @@ const ANY = -1;
 /** The places of the mistakes with this label and prediction; −1 is any. */
 export function choose({ labels, predictions }, { label, prediction }) {
   const fits = (digit, wanted) => wanted === ANY || digit === wanted;
-  const places = range(labels.length);
-  return places.filter(place => fits(labels[place], label) && fits(predictions[place], prediction));
+  return range(labels.length).filter(place => fits(labels[place], label) && fits(predictions[place], prediction));
 }
 
 /** What was chosen, in words. */
@@ -157,12 +156,12 @@ const explorer = staged("the mistakes of a network", (stage, model) => {
     bars.show(found.shares, { [label]: "label", [said]: "prediction" });
     const [own, other] = found.near;
     const images = range(own.length + other.length).map(imagesOf(found.pool, [height, width]));
-    const alike = [
+    const right = [
       neighbours(images.slice(0, own.length), own, `Most alike, read correctly: training ${label}s, the label`),
       neighbours(images.slice(own.length), other, `training ${said}s, the prediction`),
+      differing(found.maps, own[0]),
     ];
-    const right = h("div", {}, alike, differing(found.maps, own[0]));
-    look.replaceChildren(row(large, captioned("Probabilities", bars), right));
+    look.replaceChildren(row(large, captioned("Probabilities", bars), h("div", {}, right)));
   }
   function draw(data, about) {
     const { chosen, places, which, found } = data;

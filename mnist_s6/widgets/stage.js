@@ -1,4 +1,4 @@
-// An explorer's stage: controls bound to its state, the sentence, errors, questions to Python.
+// An explorer's stage: controls, a sentence, errors, questions to Python.
 // The state lives in `model`, which is as anywidget's.
 
 import { KEYS, ValueError, h } from "./base.js";
@@ -84,10 +84,10 @@ export class Stage {
   }
 
   /** Throw a `ValueError` for what a link says and no slider can. */
-  within([name, low, high = "the last"]) {
+  within([name, whole, low, high = "the last"]) {
     const value = this.model.get(name);
-    if (value >= low && !(value > high)) return;
-    throw new ValueError(`${name} is ${value}; expected a number from ${low} to ${high}`);
+    if (value >= low && !(value > high) && !(whole && value % 1)) return;
+    throw new ValueError(`${name} is ${value}; expected a ${whole ? "whole " : ""}number from ${low} to ${high}`);
   }
 
   async run(names, load, draw) {
@@ -138,7 +138,7 @@ export class Stage {
    * `shown` leads from the state to the slider's value, `chosen` back, and `text` is what stands beside it.
    */
   slider(name, label, { min = 0, max, step = 1, digits = 0, shown = same, chosen = same, text = null } = {}) {
-    if (shown === same) this.ranges.push([name, min, max]);
+    if (shown === same) this.ranges.push([name, step === 1 && !digits, min, max]);
     const id = newId();
     const input = h("input", { id, type: "range", min, max: max ?? min + 1, step, [KEYS]: "true" });
     const output = h("output", { for: id });

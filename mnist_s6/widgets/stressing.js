@@ -59,9 +59,6 @@ const explorer = staged("a digit under stress", (stage, model) => {
     const names = kinds.map(([name]) => name).join(", ");
     if (!way) throw new ValueError(`kind is '${kind}'; expected one of ${names}`);
     if (!digits.includes(digit)) throw new ValueError(`digit is ${digit}; expected one of ${digits.join(", ")}`);
-    if (![0, 1, 2, 3, 4, 5].includes(strength)) {
-      throw new ValueError(`strength is ${strength}; expected a whole number from 0 to ${STRONGEST}`);
-    }
     const [amount, unit] = [way[1][strength - 1], way[2]];
     const image = Float32Array.from(images(digits.indexOf(digit)).data);
     const data = strength ? Float32Array.from(spoiled(image, kind, amount, seed)) : image;

@@ -105,10 +105,10 @@ def test_the_address_restores_the_state(browser: Browser, tmp_path: Path) -> Non
         expect(page.get_by_role("slider", name="how many")).to_have_value("8")
 
 
-@pytest.mark.parametrize("wanted", ["-5", "1e+300"])
+@pytest.mark.parametrize("wanted", ["-5", "2.5", "1e+300"])
 def test_what_no_slider_can_say_is_told(wanted: str, browser: Browser, tmp_path: Path) -> None:
     """Before anything is computed; a move of the slider mends it."""
-    told = f"count is {wanted}; expected a number from 1 to 9"
+    told = f"count is {wanted}; expected a whole number from 1 to 9"
     with pytest.raises(WentWrong, match=re.escape(told)), opened(browser, tmp_path, Squares()) as page:
         page.goto(page.url + f"#explorer?count={quote(wanted)}")
         page.reload()
