@@ -284,4 +284,11 @@ def start_train(
     return start(['train', *(sys.argv[1:] if words is None else words)])
 
 # %% ../nbs/15_commands.ipynb #b5ec7e70
-if __name__ == '__main__' and '__file__' in globals(): sys.exit(start())   # python -m mnist_s6.commands
+def _end(
+    status: int, # As `start` returns it
+) -> None:
+    "Leave Python with this exit status, also after a Ctrl-C; raises `SystemExit`."
+    exec('')   # else `python -m` may end by the signal that was caught
+    sys.exit(status)
+
+if __name__ == '__main__' and '__file__' in globals(): _end(start())   # python -m mnist_s6.commands

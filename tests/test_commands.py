@@ -269,6 +269,22 @@ def test_ctrl_c_is_one_line() -> None:
     assert end(waiting) == ("mnist_s6_predict: stopped\n", 130)
 
 
+@pytest.mark.parametrize(("command", "late"), [("predict", "predict.predict"), ("train", "train.train_in_folder")])
+def test_ctrl_c_while_a_text_is_executed(command: str, late: str, tmp_path: Path) -> None:
+    """As when something late defines a dataclass: Python started with `-m` remembers that, and yet the status is ours."""
+    module, name = late.split(".")
+    (tmp_path / "pressing.py").write_text(f"""import os, runpy, signal
+import mnist_s6.{module} as module
+module.{name} = lambda *_, **options: exec("os.kill(os.getpid(), signal.SIGINT)")
+runpy.run_module("mnist_s6.commands", run_name="__main__", alter_sys=True)""")
+    (tmp_path / "a.png").write_bytes(PNG)
+    words = ["a.png"] if command == "predict" else ["fast", "--output", "run"]
+    done = subprocess.run([sys.executable, "-m", "pressing", command, *words], cwd=tmp_path, env=os.environ | {"PYTHONPATH": f"{ROOT}:."},
+                          capture_output=True, text=True, timeout=60, preexec_fn=usual_signals)
+    ending = " before there was anything to keep" if command == "train" else ""
+    assert (done.stderr.removeprefix("mnist_s6_predict: "), done.returncode) == (f"stopped{ending}\n", 130)
+
+
 def test_closed_input_and_full_output_are_one_line(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(PNG)
     closed = start_command("-", stdout=subprocess.DEVNULL, before=lambda: os.close(0))
