@@ -62,6 +62,14 @@ HEAR = """element => {
     if (element.heard === undefined) element.addEventListener("keydown", () => { element.heard += 1; });
     element.heard = 0;
 }"""
+# Adds a cell below all others, and runs it.
+RUN = """async code => {
+    const { content } = jupyterapp.shell.currentWidget;
+    content.activeCellIndex = content.widgets.length - 1;
+    await jupyterapp.commands.execute("notebook:insert-cell-below");
+    content.activeCell.model.sharedModel.setSource(code);
+    await jupyterapp.commands.execute("notebook:run-cell");
+}"""
 # What has the focus, in words.
 FOCUSED = "() => document.activeElement.outerHTML.slice(0, 200)"
 IDLE = "Python 3 (ipykernel) | Idle"  # in the bar at the bottom of the page
@@ -106,7 +114,12 @@ class Kernels(ThisPython):
 c.ServerApp.kernel_spec_manager_class = Kernels
 c.LabApp.expose_app_in_browser = True
 """
-NEWS = "jupyter/settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
+# What a user sets in JupyterLab. Else it asks for news, in a box above the notebook; and it attaches cells when it finds time,
+# the last ones perhaps never on a busy machine, so that "the last cell" is another one each time.
+USER_SETTINGS = {
+    "@jupyterlab/apputils-extension/notification": {"fetchNews": "false"},
+    "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
+}
 
 
 class Server(NamedTuple):
@@ -134,8 +147,10 @@ class Server(NamedTuple):
 def serve(folder: Path) -> Iterator[Server]:
     """Run JupyterLab on copies of the notebooks in `folder`; what they write goes there, not here."""
     shutil.copytree(ROOT / "nbs", folder / "nbs", ignore=shutil.ignore_patterns(".*", "data"))
-    (folder / NEWS).parent.mkdir(parents=True)
-    (folder / NEWS).write_text('{"fetchNews": "false"}')  # else it asks, in a box above the notebook
+    for plugin, settings in USER_SETTINGS.items():
+        path = folder / f"jupyter/settings/{plugin}.jupyterlab-settings"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(settings))
     (folder / "jupyter/jupyter_server_config.py").write_text(SETTINGS.format(tools=str(ROOT / "tools")))
     port = free_port()
     server = Server(f"http://127.0.0.1:{port}", secrets.token_hex(16), folder / "nbs", folder / "data")
@@ -247,24 +262,9 @@ class Notebook:
             self.page.wait_for_timeout(250)
 
     def run(self, code: str) -> None:
-        """Write a new cell below all others, as a reader does, and run it."""
-        cells = self.page.locator(".jp-Notebook .jp-Cell")
-        count = cells.count()
-        cells.last.locator(".jp-InputPrompt").click()
-        expect(cells.last).to_have_class(re.compile("jp-mod-active"))
-        self.page.locator(".jp-NotebookPanel-toolbar").get_by_role("button", name="Insert a cell below").click()
-        expect(cells).to_have_count(count + 1)
-        expect(cells.last).to_have_class(re.compile("jp-mod-active"))
-        editor = cells.last.locator(".cm-content")
-        editor.click()
-        expect(editor).to_be_focused()
-        self.page.keyboard.insert_text(code)
-        expect(editor).to_contain_text(code.splitlines()[-1].strip())
-        expect(editor).to_be_focused()
-        self.page.keyboard.press("Control+Enter")
-        expect(cells.last.locator(".jp-InputPrompt")).not_to_have_text("[ ]:")
+        """Run a new cell below all others; raises `AssertionError` with its traceback if it fails."""
+        self.page.evaluate(RUN, code)
         self.wait_until_run()
-        expect(self.page.locator(".jp-Notebook")).to_have_class(re.compile("jp-mod-commandMode"))
 
     def keep(self, name: str) -> None:
         """Keep a picture of the whole tab in _out/screenshots/, and what page and kernel said to each other."""
@@ -277,16 +277,20 @@ class Notebook:
         sentence = self.page.locator(SENTENCE)
         output = self.page.locator(".jp-OutputArea-output").filter(has=named).filter(has=sentence).nth(nth)
         expect(output, f"{self.name} shows no explorer with {label!r}").to_be_attached(timeout=PATIENCE)
-        return ExplorerOnPage(self.page, output)
+        return ExplorerOnPage(self.page, self.marked(output))
 
     def explorer_saying(self, words: str) -> "ExplorerOnPage":
         """The last explorer whose sentence begins with these words; it is remembered, whatever it says later."""
         sentence = self.page.locator(SENTENCE, has_text=re.compile(f"^{re.escape(words)}"))
         output = self.page.locator(".jp-OutputArea-output").filter(has=sentence).last
         expect(output, f"{self.name} shows no explorer that says {words!r}").to_be_attached(timeout=PATIENCE)
+        return ExplorerOnPage(self.page, self.marked(output))
+
+    def marked(self, output: Locator) -> Locator:
+        """The same element, whatever it says later; and it is found at once, where a search through all outputs takes long."""
         mark = secrets.token_hex(4)
         output.evaluate("(element, mark) => { element.dataset.mark = mark; }", mark)
-        return ExplorerOnPage(self.page, self.page.locator(f"[data-mark='{mark}']"))
+        return self.page.locator(f"[data-mark='{mark}']")
 
 
 class ExplorerOnPage:
