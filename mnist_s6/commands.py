@@ -8,7 +8,7 @@ __all__ = ['SUFFIXES', 'OTHER_SUFFIXES', 'start', 'start_predict', 'start_train'
 # %% ../nbs/15_commands.ipynb #15c00002
 import argparse, io, json, os, signal, sys, threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -287,8 +287,10 @@ def start_train(
 def _end(
     status: int, # As `start` returns it
 ) -> None:
-    "Leave Python with this exit status, also after a Ctrl-C; raises `SystemExit`."
-    exec('')   # else `python -m` may end by the signal that was caught
+    "Leave Python with this exit status, at once after a Ctrl-C; else raises `SystemExit`."
+    if status == 130:
+        with suppress(OSError): print(end='', flush=True)   # nobody may be reading any more
+        os._exit(status)
     sys.exit(status)
 
 if __name__ == '__main__' and '__file__' in globals(): _end(start())   # python -m mnist_s6.commands
