@@ -251,6 +251,10 @@ def _printing_all_signs() -> Iterator[None]:
     finally:
         for output, errors in outputs: output.reconfigure(errors=errors)
 
+# %% ../nbs/15_commands.ipynb #0ecd15a1
+_NEEDED = {'predict': ('mnist_s6.predict', 'mnist_s6.numbers', 'mnist_s6.weights', 'PIL.ImageOps'),   # by command
+           'train': ('mnist_s6.train',)}
+
 # %% ../nbs/15_commands.ipynb #15c00053
 def start(
     words: Sequence[str] | None = None, # As in ['predict', 'a.png']; None takes them from the command line
@@ -262,7 +266,7 @@ def start(
         with _printing_all_signs():
             with _stopping_at_once(name):
                 options = command_parser(name).parse_args(words)
-                import_module(f'mnist_s6.{options.command}')
+                for module in _NEEDED[options.command]: import_module(module)
             return (_predict if options.command == 'predict' else _train)(options, words[1:])
     except KeyboardInterrupt:
         print(f'{name}: stopped', file=sys.stderr)

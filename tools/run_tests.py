@@ -45,8 +45,8 @@ def find_browser(variable: str, *names: str) -> str | None:
 
 
 def find_chromium() -> str | None:
-    """The browser for most tests: what the variable CHROMIUM names, or the machine's own."""
-    return find_browser("CHROMIUM", "chromium", "chromium-browser", "google-chrome")
+    """The browser for most tests: what the variable CHROMIUM names, or the machine's own, without its windows if it can do that."""
+    return find_browser("CHROMIUM", "chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 
 
 def find_firefox() -> str | None:
