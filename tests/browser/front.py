@@ -114,3 +114,9 @@ def opened(browser: Browser, folder: Path, explorer: Explorer | str, width: int 
             give_back(page)
     if wrong:
         raise WentWrong(wrong)
+
+
+def stop_clock(page: Page) -> None:
+    """From here on, time is the test's: it passes only by `page.clock.run_for`. (Installed alone, the clock goes on by itself.)"""
+    page.clock.install(time=0)
+    page.clock.pause_at(1_000_000)

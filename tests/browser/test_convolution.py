@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
-from front import Functions, WentWrong, opened
+from front import Functions, WentWrong, opened, stop_clock
 from images import mnist
 from lab import Notebook
 from playwright.sync_api import Browser, Page, expect
@@ -180,7 +180,7 @@ def test_steps_and_play(page: Page) -> None:
         button["step"].focus()
         page.keyboard.press("Enter")
         says(page, words(BY_HAND, KERNEL, place=place, products=products))
-    page.clock.install()  # from here on, time is the test's
+    stop_clock(page)
     page.get_by_role("button", name="play").click()
     page.clock.run_for(700)
     says(page, words(BY_HAND, KERNEL, place=2))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from front import Functions, WentWrong, opened
+from front import Functions, WentWrong, opened, stop_clock
 from lab import Notebook
 from playwright.sync_api import Browser, Page, expect
 
@@ -125,7 +125,7 @@ def test_every_slider_by_key(page: Page) -> None:
 
 def test_steps_and_play(page: Page) -> None:
     """From the start, one step, and on to the last, where it stops; a pause keeps it. The clock is the test's."""
-    page.clock.install()
+    stop_clock(page)
     page.get_by_role("button", name="start again").click()
     says(page, words(steps=0))
     page.get_by_role("button", name="step", exact=True).click()

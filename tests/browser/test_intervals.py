@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from front import Functions, WentWrong, opened
+from front import Functions, WentWrong, opened, stop_clock
 from lab import Notebook
 from playwright.sync_api import Browser, Page, expect
 
@@ -70,8 +70,7 @@ def test_draws_and_words_are_pythons(browser: Browser) -> None:
 
 def test_buttons_draw(page: Page) -> None:
     """One, a hundred, play and pause, to the last, and from the start again. The clock is the test's."""
-    page.clock.install(time=0)
-    page.clock.pause_at(1000)
+    stop_clock(page)
     says(page)
     page.get_by_role("button", name="draw one").click()
     says(page, tests=1)
