@@ -62,6 +62,7 @@ HEAR = """element => {
     if (element.heard === undefined) element.addEventListener("keydown", () => { element.heard += 1; });
     element.heard = 0;
 }"""
+CODE_CELLS = "() => jupyterapp.shell.currentWidget.content.widgets.filter(it => it.model.type === 'code').length"
 # Adds a cell below all others, and runs it.
 RUN = """async code => {
     const { content } = jupyterapp.shell.currentWidget;
@@ -254,7 +255,7 @@ class Notebook:
         prompts = self.page.locator(".jp-CodeCell .jp-InputPrompt")
         failed = self.page.locator('[data-mime-type="application/vnd.jupyter.error"]')
         end = time.monotonic() + 60 * minutes
-        while not re.fullmatch(r"(\[\d+\]:)+", "".join(prompts.all_text_contents())):
+        while sum(bool(re.fullmatch(r"\[\d+\]:", it)) for it in prompts.all_text_contents()) < self.page.evaluate(CODE_CELLS):
             if failed.count():
                 raise AssertionError(f"{self.name} has a cell that fails:\n{failed.first.text_content()}")
             if time.monotonic() > end:

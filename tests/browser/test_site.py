@@ -213,8 +213,11 @@ def test_a_link_within_a_page_leads_to_its_heading(name: str, place: str, visito
     """Also past pictures that have not been loaded, and explorers that wake."""
     page = visitor.open(name)
     page.locator(f".toc-tree a[href='#{place}']").evaluate("it => it.click()")  # narrow pages keep it in a drawer
-    page.wait_for_timeout(1000)  # a slow way would have ended, and the pictures would have come
-    assert 0 <= page.locator(f"#{place}").bounding_box()["y"] <= 200
+    come_to_rest(page)
+    before = None
+    while before != (before := page.locator(f"#{place}").bounding_box()["y"]):
+        page.wait_for_timeout(1000)  # a slow way ends, and pictures come
+    assert 0 <= before <= 200
 
 
 def test_light_and_dark(visitor: Visitor) -> None:
