@@ -97,9 +97,10 @@ WATCH = """() => {
             under.delete(msg.parent_header.msg_id);
     });
 }"""
-# The kernel has done with all messages, and the page has drawn what came of them.
+# The kernel has done with all messages, and the page has drawn what came of them. Some frames have to pass in which nothing
+# is sent: what changed while a message was under way is held back by its widget, and sent when the answer has been read.
 QUIET = """async () => {
-    for (let frames = 0; frames < 3; frames++) {
+    for (let frames = 0; frames < 20; frames++) {
         await new Promise(requestAnimationFrame);
         if (under.size) return false;
     }
