@@ -309,6 +309,22 @@ def test_nothing_slow_is_imported_first() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_nothing_is_imported_while_predict_waits() -> None:
+    """A Ctrl-C in the midst of an import may be lost: all that is needed until the input comes is there before."""
+    code = """import io, sys
+import mnist_s6.commands as commands
+known, inputs = set(), commands._inputs
+commands._inputs = lambda name: known.update(sys.modules) or inputs(name)
+class Waiting(io.BytesIO):
+    def read(self, *_):
+        print("imported:", sorted(set(sys.modules) - known))
+        return b""
+sys.stdin = io.TextIOWrapper(Waiting())
+commands.start_predict(["-"])"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.stdout.splitlines()[1:] == ["imported: []"]
+
+
 @pytest.mark.parametrize("command", ["predict", "train"])
 def test_ctrl_c_while_it_imports(command: str) -> None:
     """When PyTorch is just being loaded: one line, and no traceback."""

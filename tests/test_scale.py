@@ -62,7 +62,7 @@ def work(words: list[str], log: Path, rank: int, dies: tuple[int, int]) -> None:
     """What one process does, noting the images that its network sees while it learns; one is killed after some of them."""
     os.environ["RANK"] = str(rank)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # as usual, also where the tests run in the background
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # only the command answers it: it has told its end when another process's is noticed here
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the command answers it; after that, a late one must not change the status
     sys.stdout, sys.stderr = (open(f"{log}.{kind}{rank}", "w", buffering=1) for kind in ("out", "err"))
     seen, forward = [], FastNet.forward
 

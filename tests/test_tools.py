@@ -629,7 +629,11 @@ def test_a_step_that_did_not_run_says_why(capsys: pytest.CaptureFixture[str]) ->
 
 @pytest.mark.parametrize(
     ("find", "variable", "name"),
-    [(run_tests.find_chromium, "CHROMIUM", "chromium"), (run_tests.find_firefox, "FIREFOX", "firefox-esr")],
+    [
+        (run_tests.find_chromium, "CHROMIUM", "chromium-headless-shell"),
+        (run_tests.find_chromium, "CHROMIUM", "chromium"),
+        (run_tests.find_firefox, "FIREFOX", "firefox-esr"),
+    ],
 )
 def test_a_browser_is_found_by_name_or_by_its_variable(
     find: Callable[[], str | None], variable: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

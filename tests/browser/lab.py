@@ -62,6 +62,7 @@ HEAR = """element => {
     if (element.heard === undefined) element.addEventListener("keydown", () => { element.heard += 1; });
     element.heard = 0;
 }"""
+# How many of the notebook's cells hold code, attached to the page or not.
 CODE_CELLS = "() => jupyterapp.shell.currentWidget.content.widgets.filter(it => it.model.type === 'code').length"
 # Adds a cell below all others, and runs it.
 RUN = """async code => {
