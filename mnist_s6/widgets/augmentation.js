@@ -107,6 +107,6 @@ const explorer = staged("what augmentation does to a digit", (stage, model) => {
   }
   const names = ["index", "crop_probability", "crop_size", "degrees", "seed"];
   stage.update(names, ({ index }) => images.get(index), draw);
-});
+}, ["count"]);
 
 export default explorer;

@@ -88,6 +88,6 @@ const explorer = staged("a training", (stage, model) => {
     return stage.say(words);
   }
   stage.update(["place", "records", "curves", "kernels", "test_name"], () => null, draw);
-});
+}, ["test_name"]);
 
 export default explorer;

@@ -93,8 +93,8 @@ const explorer = staged("the mistakes of a network", (stage, model) => {
   const finish = async look => ({ ...look, pool: await unpacked(bytes(look.images)) });
   const looks = answers(stage, "mistake", "place", finish);
   const [pairs, page, look] = [h("figure"), h("figure", { class: "s6-wide" }), h("div")];
-  let pixels = null; // unpacked once; a page without Python keeps the surest
-  let drawn = ""; // the page of tiles: a step within it draws none again
+  let pixels = null; // of all mistakes, or the surest
+  let drawn = ""; // which page of tiles is shown
   stage.view.append(row(pairs, page), look);
   const image = n => imagesOf(pixels, [height, width])(n);
 

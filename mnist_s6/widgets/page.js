@@ -65,7 +65,8 @@ export function alive(explorer, place, name, { state, answers }) {
   const begin = () => {
     end?.();
     place.replaceChildren();
-    const fits = ([key, value]) => typeof value === typeof state[key] && plain(value);
+    const facts = ["error", ...explorer.facts];
+    const fits = ([key, value]) => !facts.includes(key) && typeof value === typeof state[key] && plain(value);
     const asked = Object.entries(addressState(location.hash, name)).filter(fits);
     const other = Object.entries(now).filter(([, value]) => !plain(value));
     const model = pageModel({ ...state, ...Object.fromEntries([...other, ...asked]) }, answers, keepAddress);

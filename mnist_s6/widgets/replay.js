@@ -189,6 +189,6 @@ const explorer = staged("two recorded trainings", (stage, model) => {
     stage.say(sides.map(side => flightWords(side, side.matrices, images, about)).join(" "));
   }
   stage.update(["left", "right", "epoch", "digit", "level"], load, draw);
-});
+}, ["images"]);
 
 export default explorer;

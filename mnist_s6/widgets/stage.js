@@ -11,9 +11,10 @@ const newId = () => `s6-${Date.now().toString(36)}-${made++}`;
 /** The words before or behind a control. */
 const named = (id, words) => h("label", { for: id, class: "s6-label" }, words);
 
-/** An explorer as anywidget and page.js take it: `build(stage, model)` fills a stage with this title. */
-export function staged(title, build) {
+/** What anywidget and page.js take: `build(stage, model)` fills a stage; `facts` are state that no reader sets. */
+export function staged(title, build, facts = []) {
   return {
+    facts,
     render({ model, el }) {
       const stage = new Stage(model, el, title);
       build(stage, model);

@@ -73,6 +73,6 @@ const explorer = staged("a digit under stress", (stage, model) => {
     stage.say(stressWords(shares, { ...about, ...size }, read[kind]?.[strength], n));
   }
   stage.update(["digit", "kind", "strength", "seed"], load, draw);
-});
+}, ["n"]);
 
 export default explorer;

@@ -105,6 +105,21 @@ def test_the_address_restores_the_state(browser: Browser, tmp_path: Path) -> Non
         expect(page.get_by_role("slider", name="how many")).to_have_value("8")
 
 
+class Metres(Squares):
+    """Its unit can't be chosen."""
+
+    front = FRONT.replace("});\n\nexport", '}, ["unit"]);\n\nexport')
+
+
+def test_a_link_sets_no_facts(browser: Browser, tmp_path: Path) -> None:
+    """Neither what the front end names, nor an error; what a reader sets is taken."""
+    with opened(browser, tmp_path, Metres(unit="m")) as page:
+        page.goto(page.url + "#explorer?count=8&unit=%22km%22&error=%22broken%22")
+        page.reload()
+        expect(page.locator(".s6-sentence")).to_have_text("8 squares, the last is 64 m², 8 bytes.")
+        expect(page.get_by_role("alert")).to_be_empty()
+
+
 @pytest.mark.parametrize("wanted", ["-5", "2.5", "1e+300"])
 def test_what_no_slider_can_say_is_told(wanted: str, browser: Browser, tmp_path: Path) -> None:
     """Before anything is computed; a move of the slider mends it."""

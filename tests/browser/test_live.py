@@ -93,6 +93,10 @@ def test_the_mouse_moves_the_slider(page: Page, live: LiveTraining) -> None:
     says(page, live, 2)
     page.reload()
     says(page, live, 2)
+    page.goto(page.url + "&test_name=%22perfect%22")  # which images these were is no link's to say
+    page.reload()
+    says(page, live, 2)
+    expect(page.get_by_text("test, ■ dashed").first).to_be_visible()
 
 
 def test_curves_and_kernels_are_the_trainings(page: Page, live: LiveTraining) -> None:

@@ -88,6 +88,9 @@ def test_a_way_through_the_epochs(browser: Browser, tmp_path: Path, explorer: Re
         expect(page.get_by_role("button", name="play")).to_be_visible()  # it has ended by itself
         page.reload()
         says(page, explorer)
+        page.goto(page.url + "&images=5")  # how many there were is no link's to say
+        page.reload()
+        says(page, explorer)
 
 
 def test_it_is_small(explorer: ReplayExplorer) -> None:

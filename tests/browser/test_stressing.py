@@ -109,6 +109,9 @@ def test_every_control(page: Page, explorer: StressExplorer) -> None:
     says(page, explorer, strength=1)
     page.reload()
     says(page, explorer)
+    page.goto(page.url + "&n=99999")  # how many digits were read is no link's to say
+    page.reload()
+    says(page, explorer)
 
 
 def test_a_square_marks_the_strength(page: Page, explorer: StressExplorer) -> None:
