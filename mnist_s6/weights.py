@@ -36,17 +36,21 @@ def weights_digest(
     return digest.hexdigest()
 
 # %% ../nbs/12_weights.ipynb #ac954eb2
+def _parts(data: bytes) -> tuple[dict, bytes]:
+    "The header of a safetensors file, and the numbers behind it."
+    start = 8 + int.from_bytes(data[:8], 'little')
+    return json.loads(data[8:start]), data[start:]
+
 def safetensors_bytes(
     tensors: dict[str, torch.Tensor], # By name, each contiguous and on the CPU
     about: dict[str, str], # What else the file says
 ) -> bytes: # The same for the same content
     "A safetensors file."
     from safetensors.torch import save
-    data = save(tensors, about)
-    start = 8 + int.from_bytes(data[:8], 'little')
-    header = json.dumps(json.loads(data[8:start]) | {'__metadata__': about}, separators=(',', ':')).encode()
-    header += b' '*(-len(header) % 8)
-    return len(header).to_bytes(8, 'little') + header + data[start:]
+    header, numbers = _parts(save(tensors, about))
+    text = json.dumps(header | {'__metadata__': about}, separators=(',', ':')).encode()
+    text += b' '*(-len(text) % 8)
+    return len(text).to_bytes(8, 'little') + text + numbers
 
 # %% ../nbs/12_weights.ipynb #548b6cc3
 def save_weights(
@@ -75,12 +79,18 @@ def _reading(path: str | os.PathLike[str]) -> Iterator[None]:
                          "A pickle (.pt, .pth, .bin) is never opened: it may run a stranger's program") from None
 
 # %% ../nbs/12_weights.ipynb #d1ge5703
+def _about(data: bytes) -> dict[str, str]:
+    "What a whole safetensors file says about itself."
+    return dict(sorted(_parts(data)[0].get('__metadata__', {}).items()))
+
 def weights_header(
     path: str | os.PathLike[str], # A safetensors file
 ) -> dict[str, str]: # Network, widths, mean, std, sha256 and more; empty if another program wrote the file
     "What a weights file says about itself; raises `ValueError` if it is damaged, `OSError` if it can't be read."
-    from safetensors import safe_open
-    with _reading(path), safe_open(path, 'pt') as file: return dict(sorted((file.metadata() or {}).items()))
+    from safetensors import deserialize
+    data = Path(path).read_bytes()
+    with _reading(path): deserialize(data)
+    return _about(data)
 
 # %% ../nbs/12_weights.ipynb #a14f7faf
 def _misfits(found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> list[str]:
@@ -97,9 +107,10 @@ def _read_weights(
 ) -> dict[str, torch.Tensor]: # By name
     "All tensors of a weights file; raises `ValueError` if it is damaged."
     from safetensors.torch import load
-    with _reading(path): found = load(Path(path).read_bytes())
+    data = Path(path).read_bytes()
+    with _reading(path): found = load(data)
     digest = weights_digest(found)
-    if weights_header(path).get('sha256', digest) != digest:
+    if _about(data).get('sha256', digest) != digest:
         raise ValueError(f'{path} was changed after it was written (its SHA-256 is wrong). '
                          'Get it again, or save the weights again')
     return found
@@ -154,7 +165,6 @@ def load_network(
 ) -> nn.Module: # In evaluation mode
     "Build a weights file's network; raises `ValueError` if damaged or of no known network, `OSError` if unreadable."
     check_file(path)
-    open(path, 'rb').close()   # of a file that may not be read, safetensors says that it isn't there
     check_number(f'size of {path}, in bytes,', os.path.getsize(path), 0, 100_000_000)
     header = weights_header(path)
     _check_header(path, header)

@@ -247,6 +247,18 @@ def test_a_network_comes_back_from_its_file(tmp_path: Path, network: type, width
     assert torch.allclose(again(images), model(images), atol=1e-5)
 
 
+def test_a_name_that_is_no_utf_8(tmp_path: Path) -> None:
+    """Such a file can be written on Linux, so it is read, too."""
+    path, model, again = tmp_path / os.fsdecode(b"w\xff.safetensors"), S6Net().eval(), S6Net()
+    try:
+        save_weights(model, path)
+    except OSError:
+        pytest.skip("names are text here")
+    load_weights(again, path)
+    assert weights_header(path)["network"] == "S6Net"
+    assert weights_digest(again.state_dict()) == weights_digest(load_network(path).state_dict()) == weights_digest(model.state_dict())
+
+
 def test_the_model_card_tells_of_these_weights() -> None:
     card, header = (WEIGHTS.parent / "MODEL_CARD.md").read_text(encoding="utf-8"), weights_header(WEIGHTS)
     assert f"# {WEIGHTS.name}" in card and f"`{header['network']}`, widths {header['widths']}" in card and f"seed {header['seed']}" in card
