@@ -33,7 +33,7 @@ export function pageModel(state, answers = [], changed = () => {}) {
       values[name] = value;
       emit(`change:${name}`);
     },
-    save_changes: () => changed(values),
+    save_changes: changed,
     on: (event, hear) => hearers.set(event, (hearers.get(event) ?? new Set()).add(hear)),
     off: (event, hear) => hearers.get(event)?.delete(hear),
     recorded: question => answers.filter(it => it.question === question).length,
@@ -49,11 +49,12 @@ export function pageModel(state, answers = [], changed = () => {}) {
 /** Bring an explorer to life in the element `place`; its plain values that change stand in the address. */
 export function alive(explorer, place, name, { state, answers }) {
   const plain = value => ["number", "string", "boolean"].includes(typeof value) && String(value).length < 200;
-  let [now, end] = [state, null];
-  const keepAddress = values => {
-    now = values;
-    const other = Object.keys(state).filter(key => plain(values[key]) && values[key] !== state[key]);
-    const query = new URLSearchParams(other.map(key => [key, JSON.stringify(values[key])]));
+  const facts = ["error", ...explorer.facts]; // no link sets them
+  let [model, end] = [pageModel(state), null];
+  /** Also when an explorer that is gone still saves: the address is that of the present one. */
+  const keepAddress = () => {
+    const other = Object.keys(state).filter(key => plain(model.get(key)) && model.get(key) !== state[key]);
+    const query = new URLSearchParams(other.map(key => [key, JSON.stringify(model.get(key))]));
     const address = other.length ? `#${name}?${query}` : location.pathname + location.search;
     try {
       globalThis.history.replaceState(null, "", address); // an explorer may have a `history` of its own
@@ -62,17 +63,21 @@ export function alive(explorer, place, name, { state, answers }) {
     }
   };
   /** Begin with what the address says; a drawing, or what else can't stand there, stays. */
-  const begin = () => {
+  const begin = hash => {
     end?.();
     place.replaceChildren();
-    const facts = ["error", ...explorer.facts];
     const fits = ([key, value]) => !facts.includes(key) && typeof value === typeof state[key] && plain(value);
-    const asked = Object.entries(addressState(location.hash, name)).filter(fits);
-    const other = Object.entries(now).filter(([, value]) => !plain(value));
-    const model = pageModel({ ...state, ...Object.fromEntries([...other, ...asked]) }, answers, keepAddress);
+    const asked = Object.entries(addressState(hash, name)).filter(fits);
+    const other = Object.keys(state).map(key => [key, model.get(key)]).filter(([, value]) => !plain(value));
+    model = pageModel({ ...state, ...Object.fromEntries([...other, ...asked]) }, answers, keepAddress);
     end = explorer.render({ model, el: place });
     return model;
   };
-  addEventListener("hashchange", () => location.hash.split("?")[0] === `#${name}` && begin());
-  return begin();
+  addEventListener("hashchange", ({ newURL }) => {
+    const { hash } = new URL(newURL);
+    if (hash.split("?")[0] !== `#${name}`) return;
+    begin(hash);
+    if (location.hash !== hash) keepAddress(); // the earlier state was put there since
+  });
+  return begin(location.hash);
 }

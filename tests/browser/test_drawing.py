@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from front import Functions, WentWrong, opened
+from front import Functions, WentWrong, opened, stop_clock
 from images import mnist
 from playwright.sync_api import Browser, Locator, Page, expect
 from strokes import STROKES, draw
@@ -150,3 +150,12 @@ def test_it_is_small() -> None:
     assert len(front_end("drawing.js").encode()) < 40_000
 
 
+def test_a_link_that_comes_at_once(browser: Browser, tmp_path: Path) -> None:
+    """A stroke that isn't saved yet stays; and what is saved late leaves the address as it is."""
+    with opened(browser, tmp_path, draw_explorer(pretrained())) as page:
+        stop_clock(page)
+        draw(canvas_of(page), STROKES[7])
+        page.evaluate("location.hash = '#explorer?crop=false'")
+        reads(page, 7, ", not cropped,")
+        page.clock.run_for(1000)
+        assert page.evaluate("location.hash") == "#explorer?crop=false"

@@ -105,6 +105,15 @@ def test_the_address_restores_the_state(browser: Browser, tmp_path: Path) -> Non
         expect(page.get_by_role("slider", name="how many")).to_have_value("8")
 
 
+def test_a_link_comes_while_the_address_is_kept(browser: Browser, tmp_path: Path) -> None:
+    """What the explorer writes there before the browser tells of the link doesn't undo it."""
+    with opened(browser, tmp_path, Squares()) as page:
+        expect(page.locator(".s6-sentence")).to_have_text("5 squares, the last is 25 cm², 5 bytes.")
+        page.evaluate("location.hash = '#explorer?count=8'; history.replaceState(null, '', '#explorer?count=4')")
+        expect(page.locator(".s6-sentence")).to_have_text("8 squares, the last is 64 cm², 8 bytes.")
+        assert page.evaluate("location.hash") == "#explorer?count=8"
+
+
 class Metres(Squares):
     """Its unit can't be chosen."""
 
