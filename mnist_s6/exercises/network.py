@@ -225,7 +225,7 @@ def _layer_inputs(seed: int) -> list[tuple]:
 ), 'A kernel of k reaches over k − 1 neighbours, each of which is `step` pixels on. The stride spreads only '
    'the layers after it.')
 def receptive_field(layers: list[tuple[int, int]]) -> int:
-    "How many input pixels, on each side, a value sees after layers given as pairs (kernel, stride)."
+    "How many pixels wide, and high, the square is that a value sees after layers given as pairs (kernel, stride)."
     size = step = 1
     for kernel, stride in layers:
         size += (kernel - 1)*step
