@@ -40,8 +40,8 @@ def connected_components(
 ) -> torch.Tensor: # (H, W), 1 to n in the order of their first pixels, 0 without ink
     "Number the components: ink that hangs together, over corners too."
     runs, labels = ink_runs(ink), torch.zeros(ink.shape, dtype=torch.long)
-    chiefs = torch.tensor(_chiefs(runs.tolist()), dtype=torch.long)   # (n,)
-    numbers = chiefs.unique(return_inverse=True)[1] + 1               # (n,), 1, 2, ...
+    chiefs = torch.tensor(_chiefs(runs.tolist()), dtype=torch.long)   # (r,), one for each run
+    numbers = chiefs.unique(return_inverse=True)[1] + 1               # (r,), 1, 2, ...
     labels[ink] = numbers.repeat_interleave(runs[:, 2] - runs[:, 1])
     return labels
 

@@ -37,7 +37,7 @@ class Mistakes:
     def plot(self,
         count: int = 20, # How many at most
     ) -> 'Figure':
-        "Draw the most confident mistakes, each titled with label → prediction and the confidence."
+        "The most confident mistakes, each with label → prediction and confidence; raises `ValueError` for a bad count."
         count = check_number('count', count, 1, 10_000, whole=True)
         if not len(self): return _plot_words('no mistakes')
         titles = [f'{label}→{prediction}\n{confidence:.0%}' for label, prediction, confidence

@@ -47,7 +47,9 @@ class ChoosingLoader(BatchedLoader):
         order = choose_images(self.losses, self.count, self.hard, self.generator)
         for self.shown, batch in zip(order.split(self.batch_size), batches_of(self.loader, order)): yield batch
 
-    def tell(self, logits: torch.Tensor) -> None: # (N, 10), for the batch that was given last
+    def tell(self,
+        logits: torch.Tensor, # (N, 10), for the batch that was given last
+    ) -> None:
         "Note how each image of a batch went."
         losses = F.cross_entropy(logits, self.labels[self.shown].to(logits.device), reduction='none')
         self.losses[self.shown] = losses.to(self.losses)

@@ -51,7 +51,7 @@ def _curve(points: torch.Tensor) -> torch.Tensor: # (n, 2) → (6·n − 5, 2)
     return torch.cat([curve.transpose(0, 1).reshape(-1, 2), points[-1:]])
 
 # %% ../nbs/62_unknown.ipynb #856ca9f1
-def _segments(text: str) -> torch.Tensor: # (n, 2, 2): start and end, each x and y from 0 to 1
+def _segments(text: str) -> torch.Tensor: # (n, 2, 2): start and end, each x and y from 0 to about 1
     "The straight pieces of a letter's strokes."
     found = []
     for stroke in text.split('; '):
@@ -109,7 +109,7 @@ def unknown_pictures(
     n: int = 260, # Pictures of each kind
     seed: int = 0, # Of all that is drawn
 ) -> dict[str, torch.Tensor]: # By kind, (n, 28, 28) each, 0 to 1
-    "Pictures that show no digit, or no whole one, as large and as central as MNIST's; raises `ValueError`."
+    "Pictures that show no digit, or no whole one, about as large as MNIST's; raises `ValueError` without a 3, 4 or 7."
     generator = torch.Generator().manual_seed(check_number('seed', seed, 0, 2**63 - 1, whole=True))
     blots, overlaid = _blots(n, generator), _overlaid(images, labels, n, generator)
     return {

@@ -178,13 +178,13 @@ no_slopes = Question('33_recorder', 'no_slopes', 'Here, something ended while th
         '  5    0.000 0.000 0.000 0.000 0.000', '  6    0.000 0.000 0.000 0.000 0.000']), hints=(
         'Which slopes are exactly 0, and from when on?',
         'Where a ReLU gets nothing but negative numbers, it gives 0, and passes no slope back.',
-        'One step was so large that no image gets through the network any more.'),
-    why='Steps far too large have pushed the weights to where the ReLUs are 0 for each image. No slopes come through, '
-        'and only the last bias still moves: it says one digit to everything.')
+        'One step was so large that hardly an image gets through the network any more.'),
+    why='Steps far too large have pushed the weights to where the ReLUs are 0 for nearly every image. No slopes come '
+        'through, and only the last bias still moves: it says one digit to nearly everything.')
 
 # %% ../../nbs/61_flight.ipynb #03b9a486
 no_slopes.another('Too high a rate')
 no_slopes.mistake('That makes slopes smaller, but none of them 0.')('softmax twice')
-no_slopes.mistake('There the slopes of the last layer are large, at each new digit.')('not shuffled')
+no_slopes.mistake('There the slopes are large at first and small later, but never 0.')('not shuffled')
 no_slopes.mistake('There the slopes become small as well, as nothing is left to learn. But the accuracy is high, '
                   'and the answers differ.')('by heart')

@@ -267,7 +267,8 @@ def _(model, loader): return 100*_share(_evaluating(model, loader))
 def _(model, loader): return 1 - _share(_evaluating(model, loader))
 
 # %% ../../nbs/49_loops.ipynb #0a033751
-order_of_training = LineOrder('03_util', 'order_of_training', 'Which lines train `model`, in which order? Two don\'t belong.',
+order_of_training = LineOrder(
+    '03_util', 'order_of_training', 'Which lines train `model`, in which order? Two don\'t belong.',
     program='import torch.nn.functional as F\n\ndef program(model, loader, optimizer):\n    model.train()\n'
             '    for images, labels in loader:\n        ...',
     lines=['optimizer.step()', 'loss.backward()', 'labels = model(images).argmax(1)',

@@ -28,7 +28,7 @@ def _decay_inputs(seed: int) -> list[tuple]:
     'return parameter - lr*gradient - lr*...*parameter',
 ), 'The share is lr·weight_decay. Large weights lose more than small ones, and none ever changes its sign by it.')
 def weight_decay_step(parameter: torch.Tensor, gradient: torch.Tensor, lr: float, weight_decay: float) -> torch.Tensor:
-    "A new parameter: one plain step of gradient descent, and less the share lr·weight_decay of the old one."
+    "A parameter after a plain step of gradient descent, less the share lr·weight_decay of the old one."
     return parameter - lr*gradient - lr*weight_decay*parameter
 
 # %% ../../nbs/57_overfitting.ipynb #08d9574e
@@ -113,7 +113,8 @@ best_cure.another('Augmentation')
 best_cure.mistake('It makes the network less sure of its mistakes, but adds nothing to learn from.')('weight decay')
 best_cure.mistake('It may help, but the same 500 images come again and again.')('dropout')
 best_cure.mistake('It keeps what was good already. Another cure makes it better than it ever was.')('stopping early')
-best_cure.mistake('500 images can be learned by heart by a small network too, and it reads worse.')('a smaller network')
+best_cure.mistake('500 images can be learned by heart by a small network too, and we could not see that it reads '
+                  'better.')('a smaller network')
 
 # %% ../../nbs/57_overfitting.ipynb #10d08f13
 which_underfits = Question('05_choices', 'which_underfits', 'Four trainings on the same images, and their losses at '

@@ -39,7 +39,10 @@ def _caught(counts: torch.Tensor, accuracy: float, n: int, level: float) -> torc
     return torch.tensor(held, dtype=torch.bool)
 
 # %% ../../nbs/66_intervals.ipynb #0a22bd99
-def _intervals_words(counts: torch.Tensor, accuracy: float, n: int, level: float) -> str: # (tests,)
+def _intervals_words(
+    counts: torch.Tensor, # (tests,)
+    accuracy: float, n: int, level: float,
+) -> str:
     "What there is to see, as `intervalsWords` in intervals.js."
     settings = f'a true accuracy of {accuracy:.1%}, {n:,} images in each test set and a level of {level:.0%}'
     if not len(counts): return f'No test set is drawn yet, with {settings}.'
@@ -49,7 +52,11 @@ def _intervals_words(counts: torch.Tensor, accuracy: float, n: int, level: float
             f'{wilson(last, n, level)}, {"caught" if held[-1] else "missed"} it.')
 
 # %% ../../nbs/66_intervals.ipynb #e81af286
-def _draw_intervals(axes: Axes, counts: torch.Tensor, accuracy: float, n: int, level: float) -> None: # (tests,)
+def _draw_intervals(
+    axes: Axes,
+    counts: torch.Tensor, # (tests,)
+    accuracy: float, n: int, level: float,
+) -> None:
     "The last hundred test sets, one above the other."
     held, first = _caught(counts, accuracy, n, level), max(0, len(counts) - 100)
     looks = (True, BLUE, 1, '.', 'caught the truth'), (False, ORANGE, 2.5, 's', 'missed it')

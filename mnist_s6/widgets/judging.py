@@ -80,7 +80,11 @@ def _court_words(cases: Sequence[Case], network: Scores, image: int, judged: str
             f'doubted images, the network has {_in_words(network)} right{mine}.')
 
 # %% ../../nbs/65_judging.ipynb #38867cb9
-def _draw_docket(axes: Axes, images: torch.Tensor, judged: str) -> None: # (n, 28, 28)
+def _draw_docket(
+    axes: Axes,
+    images: torch.Tensor, # (n, 28, 28)
+    judged: str, # A letter for each
+) -> None:
     "All images, with their numbers and your verdicts."
     show(axes, mosaic(images, 10), 'All images, by number and verdict')
     for n, said in enumerate(judged):

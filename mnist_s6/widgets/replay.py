@@ -111,7 +111,7 @@ def replay_picture(
     digit: int = 9, # To ask for
     level: float = 0.95, # From which on it is learned, see `learned_at`
 ) -> Picture:
-    "Two recorded trainings side by side; raises `ValueError` for bad numbers."
+    "Two recorded trainings side by side; raises `ValueError` or `TypeError` for bad numbers."
     words = ' '.join(_flight_words(flight, epoch, digit, level) for flight in (one, other))
     figure, pair = Figure(figsize=(11, 5.6), layout='constrained'), (one, other)
     (kernels, kernels_2, loss, right), (counts, counts_2, shares, slopes) = figure.subplots(2, 4)

@@ -37,7 +37,10 @@ def _read(found: Stress, kind: str, strength: int) -> int:
     return (found.untouched, *found.right[kind])[strength]
 
 # %% ../../nbs/67_stressing.ipynb #c369af84
-def _stress_words(shares: torch.Tensor, digit: int, kind: str, strength: int, found: Stress | None) -> str: # (10,)
+def _stress_words(
+    shares: torch.Tensor, # (10,)
+    digit: int, kind: str, strength: int, found: Stress | None,
+) -> str:
     "What there is to see, as `stressWords` in stressing.js."
     best, way = int(shares.argmax()), CORRUPTIONS[kind]
     amount = way.amounts[strength - 1]
