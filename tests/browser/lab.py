@@ -98,14 +98,16 @@ WATCH = """() => {
             under.delete(msg.parent_header.msg_id);
     });
 }"""
-# The kernel has done with all messages, and the page has drawn what came of them. Some frames have to pass in which nothing
-# is sent: what changed while a message was under way is held back by its widget, and sent when the answer has been read.
-QUIET = """async () => {
-    for (let frames = 0; frames < 20; frames++) {
+# Waits until the kernel has done with all messages, and the page has drawn what came of them. Some frames have to pass in
+# which nothing is sent: what changed while a message was under way is held back by its widget, and sent when the answer has
+# been read. (`wait_for_function` takes the first answer of such a function, whatever it is, and does not ask again.)
+QUIET = """async patience => {
+    const end = performance.now() + patience;
+    for (let frames = 0; frames < 10; frames++) {
         await new Promise(requestAnimationFrame);
-        if (under.size) return false;
+        if (under.size) frames = -1;
+        if (performance.now() > end) throw new Error(`not quiet after ${patience} ms: ${under.size} messages are under way`);
     }
-    return true;
 }"""
 # The kernel's server: kernels are forks of a Python that has imported what most notebooks import.
 SETTINGS = """import sys
@@ -384,7 +386,7 @@ class ExplorerOnPage:
 
     def settle(self) -> None:
         """Wait until nothing is on its way any more, neither to the kernel nor from it."""
-        self.page.wait_for_function(QUIET)
+        self.page.evaluate(QUIET, PATIENCE)
 
     def shows_error(self, message: str) -> None:
         """Wait until the widget shows an error that begins so; '' for none."""

@@ -6,9 +6,10 @@ from urllib.parse import quote
 
 import pytest
 import traitlets
-from front import WentWrong, opened
+from front import WentWrong, give_back, opened, take
+from lab import QUIET
 from matplotlib.figure import Figure
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Error, expect
 
 from mnist_s6.widgets import Explorer, Picture, alive_html
 
@@ -170,3 +171,15 @@ def test_it_fits_a_phone(browser: Browser, tmp_path: Path) -> None:
     with opened(browser, tmp_path, Squares(), width=390) as page:
         expect(page.locator(".s6-sentence")).not_to_be_empty()
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_quiet_is_waited_for(browser: Browser) -> None:
+    """As long as a message is under way; one that is never answered is told."""
+    page = take(browser)
+    page.evaluate("globalThis.under = new Set(['a']); setTimeout(() => under.clear(), 500)")
+    page.evaluate(QUIET, 20_000)
+    assert page.evaluate("under.size") == 0
+    page.evaluate("under.add('b')")
+    with pytest.raises(Error, match="not quiet after 100 ms: 1 messages are under way"):
+        page.evaluate(QUIET, 100)
+    give_back(page)
