@@ -20,7 +20,8 @@ class _Parser(argparse.ArgumentParser):
         return super().format_help()
 
     def _print_message(self, message: str, file: IO[str] | None = None) -> None:
-        if os.environ.get('RANK', '0') == '0': super()._print_message(message, file)   # else another process speaks
+        speaks = self.prog == 'mnist_s6_predict' or os.environ.get('RANK', '0') == '0'
+        if speaks: super()._print_message(message, file)   # else another process speaks
 
 # %% ../nbs/75_arguments.ipynb #15c00051
 def _recipes() -> str:

@@ -103,7 +103,7 @@ def _answer(
 def _refuse(name: str, error: Exception) -> int: # Exit status
     "Say in one line what is wrong with an input."
     reason = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)   # without the file's name
-    print(f'mnist_s6_predict: {_shown(name)}: {_shown(reason)}', file=sys.stderr)
+    with suppress(OSError): print(f'mnist_s6_predict: {_shown(name)}: {_shown(reason)}', file=sys.stderr)
     return 1
 
 # %% ../nbs/15_commands.ipynb #8670bbc9
@@ -238,7 +238,7 @@ def _cant_print(name: str, error: OSError) -> int: # Exit status
     "Answer to a failure of standard output."
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())   # else Python complains when it ends
     if isinstance(error, BrokenPipeError): return 141   # nobody reads on
-    print(f'{name}: standard output: {error.strerror}', file=sys.stderr)
+    with suppress(OSError): print(f'{name}: standard output: {error.strerror}', file=sys.stderr)
     return 1
 
 # %% ../nbs/15_commands.ipynb #aa583ca6
@@ -262,6 +262,10 @@ def start(
     "Run one of the commands; raises `SystemExit` on wrong usage, and after `--help`."
     words = list(sys.argv[1:] if words is None else words)
     name = f'mnist_s6_{words[0]}' if words[:1] in (['predict'], ['train']) else 'python -m mnist_s6.commands'
+    if sys.stderr is None: sys.stderr = open(os.devnull, 'w')   # closed: what is wrong is told to nobody
+    if sys.stdout is None:
+        print(f'{name}: standard output is closed', file=sys.stderr)
+        return 1
     try:
         with _printing_all_signs():
             with _stopping_at_once(name):

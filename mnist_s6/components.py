@@ -16,7 +16,7 @@ def ink_runs(
     ink: torch.Tensor, # (H, W), true where there is ink
 ) -> torch.Tensor: # (n, 3): row, first column, last column + 1
     "The pieces of ink in each row, from left to right and from top to bottom."
-    steps = F.pad(ink.int(), (1, 1)).diff(dim=1)   # (H, W + 1): 1 where ink begins, -1 where it ends
+    steps = F.pad(ink.bool().int(), (1, 1)).diff(dim=1)   # (H, W + 1): 1 where ink begins, -1 where it ends
     return torch.cat([(steps == 1).nonzero(), (steps == -1).nonzero()[:, 1:]], 1)
 
 # %% ../nbs/59_components.ipynb #1cca0dc4
@@ -42,7 +42,7 @@ def connected_components(
     runs, labels = ink_runs(ink), torch.zeros(ink.shape, dtype=torch.long)
     chiefs = torch.tensor(_chiefs(runs.tolist()), dtype=torch.long)   # (r,), one for each run
     numbers = chiefs.unique(return_inverse=True)[1] + 1               # (r,), 1, 2, ...
-    labels[ink] = numbers.repeat_interleave(runs[:, 2] - runs[:, 1])
+    labels[ink.bool()] = numbers.repeat_interleave(runs[:, 2] - runs[:, 1])
     return labels
 
 # %% ../nbs/59_components.ipynb #341599b6

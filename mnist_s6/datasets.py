@@ -169,7 +169,8 @@ def stratified_split(
     labels: torch.Tensor, # (n,)
     held_out: int, # How many to set aside
 ) -> tuple[torch.Tensor, torch.Tensor]: # Indices kept (n - held_out,) and held out (held_out,), each ascending
-    "Set aside `held_out` images with each label in its proportion; the same ones on every call."
+    "Set aside `held_out` images with each label in its proportion, always the same; raises `ValueError` for too many."
+    held_out = check_number('held_out', held_out, 0, len(labels), whole=True)
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))   # 0 to n − 1, shuffled
     order = order[labels[order].argsort(stable=True)]   # sorted by label, shuffled within one
     chosen = torch.zeros(len(labels), dtype=torch.bool)

@@ -157,7 +157,7 @@ def _to_grey(pixels: torch.Tensor) -> torch.Tensor: # (..., H, W, C) → (..., H
         return torch.cat([(255*_to_grey(band)).round().byte() for band in pixels.split(32)])
     pixels = _floats(pixels)
     colours, alpha = pixels[..., :3], pixels[..., -1]
-    grey = pixels[..., 0] if channels == 2 else (colours @ torch.tensor([0.299, 0.587, 0.114])).clamp(0, 1)
+    grey = pixels[..., 0] if channels == 2 else (colours @ colours.new_tensor([0.299, 0.587, 0.114])).clamp(0, 1)
     return grey if channels == 3 else grey*alpha + 1 - alpha
 
 # %% ../nbs/11_digits.ipynb #4602f42f

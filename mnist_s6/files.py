@@ -79,7 +79,8 @@ def write_atomically(
         try:
             with os.fdopen(handle, 'wb') as file:
                 file.write(data); file.flush(); os.fsync(file.fileno())
-            os.chmod(temporary, 0o644)   # all may read it; only its owner may write
+            mode = target.stat().st_mode & 0o777 if target.is_file() else 0o644   # a new one may be read by all
+            os.chmod(temporary, mode)
             os.replace(temporary, target)
         finally: Path(temporary).unlink(missing_ok=True)   # after a success it is gone already
 

@@ -73,12 +73,14 @@ def _keeping(training: 'Training', epochs: int) -> Iterator[None]:
     finally: training.model.eval()
 
 # %% ../nbs/39_fit.ipynb #494368d7
-def _check_given(model: nn.Module, train_loader: Iterable, test_loader: Iterable) -> None:
+def _check_given(model: nn.Module, train_loader: Iterable, test_loader: Iterable, schedule: OneCycle) -> None:
     "Raise `ValueError` or `TypeError` for what can't be trained, or evaluated."
     check_network(model)
     if any(parameter.dtype == torch.float16 for parameter in model.parameters()):
         raise ValueError('the network is in half precision (torch.float16), in which small steps vanish. '
                          'Train model.float(), and make it model.half() afterwards')
+    if not hasattr(schedule, 'build'):
+        raise TypeError(f'schedule is {schedule!r}; expected a OneCycle, such as OneCycle(max_lr=0.01)')
     for name, loader in ('train_loader', train_loader), ('test_loader', test_loader):
         check_number(f'len({name})', len(loader), 1, math.inf)
 
@@ -101,7 +103,8 @@ def fit(
     callbacks: Sequence[Callable[[Training], None]] = (), # Called before the first epoch, and after each
 ) -> History:
     "Train, evaluating after each epoch; raises `ValueError` or `TypeError` on bad input; see below for Ctrl-C."
-    _check_given(model, train_loader, test_loader)
+    _check_given(model, train_loader, test_loader, schedule)
+    callbacks = tuple(callbacks)   # they are called again and again
     epochs = check_number('epochs', epochs, 1, 10_000, whole=True)
     model.to(memory_format=torch.channels_last)
     optimizer, scheduler = schedule.build(model, epochs*len(train_loader))
@@ -115,6 +118,6 @@ def fit(
                 train_score = train_epoch(model, train_loader, optimizer, scheduler, schedule.label_smoothing, show)
                 test_score = evaluate(model, test_loader)
                 history.add(train_score, test_score, scheduler.get_last_lr()[0], time.perf_counter() - start)
+                for callback in callbacks: callback(training)   # what they keep doesn't hang on what can be printed
                 print(history.last_epoch(epochs), flush=True)
-                for callback in callbacks: callback(training)
     return history

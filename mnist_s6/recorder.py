@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from .checks import check_number
+from .digits import check_file
 from .files import write_atomically
 from .fit import Training
 from .misread import confusion_matrix
@@ -167,6 +168,7 @@ def load_flight(
     "Read a recording; raises `OSError` if there is none, `ValueError` if it isn't whole."
     from safetensors import SafetensorError
     from safetensors.torch import load
+    check_file(path)
     packed = Path(path).read_bytes()
     try:
         data = lzma.decompress(packed)

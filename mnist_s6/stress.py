@@ -115,6 +115,7 @@ def corrupt(
     if images.ndim != 3 or images.shape[1:] != (28, 28) or not images.is_floating_point():
         raise ValueError(f'images have shape {tuple(images.shape)} and are of type {images.dtype}; '
                          'expected floats (N, 28, 28). Divide bytes by 255')
+    check_range(images)
     way, usual = CORRUPTIONS[kind], images[:, None].to(torch.get_default_dtype())   # in which all that is drawn comes
     return way.change(usual, way.amounts[strength - 1], generator)[:, 0].clamp(0, 1).to(images.dtype)
 

@@ -124,6 +124,9 @@ def run_on(
     "Train by a recipe on given batches; raises what `softened`, `fit` and `company` raise."
     set_seed(seed)
     model = recipe.build().to(train_loader.images.device, memory_format=torch.channels_last)
+    if recipe.settled and not hasattr(model, 'features'):
+        raise ValueError(f'settled is {recipe.settled}, but a {type(model).__name__} has no `features`, of which the '
+                         'first block could rest; expected 0')
     network, train, test = share(model, softened(train_loader, recipe.soft), test_loader)
     if recipe.hard: train = ChoosingLoader(train, recipe.hard)
     told = [_told_of(model, callback) for callback in (*callbacks, settling(recipe, network))]
@@ -278,6 +281,8 @@ def _check_folder(folder: Path, resume: bool) -> None:
         error = FileNotFoundError(2, 'there is no checkpoint to go on from: start without resume', str(checkpoint))
     elif not resume and checkpoint.exists():
         error = FileExistsError(17, 'a training was begun here: resume it, or choose another folder', str(folder))
+    elif not resume and any((folder/name).exists() for name in _FILES):
+        error = FileExistsError(17, 'a training has left its results here: choose another folder', str(folder))
     else: return
     raise error
 
@@ -289,7 +294,9 @@ def _checkpointing(recipe: Recipe, folder: Path, seed: int, resume: bool) -> Cal
         nonlocal begun
         loads = resume and not begun
         if loads: load_checkpoint(checkpoint, training, recipe, seed)
-        if first and not begun: _clear(folder)
+        if first and not begun:
+            _check_folder(folder, resume)   # once more, as another training may have begun here meanwhile
+            _clear(folder)
         if first and not loads: save_checkpoint(checkpoint, training, recipe, seed)
         begun = True
     return keep

@@ -7,10 +7,12 @@ __all__ = ['mcnemar', 'Comparison', 'compare', 'student_t', 'Spread', 'spread', 
            'SealedTest', 'Interval', 'wilson']
 
 # %% ../nbs/07_truth.ipynb #0afd0ea9
-import json, math, threading
-from collections.abc import Iterable, Sequence
+import json, math, os, tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from statistics import mean, stdev
 from typing import TYPE_CHECKING
@@ -19,7 +21,7 @@ import torch
 from torch import nn
 
 from .checks import check_classes, check_number
-from .files import write_atomically
+from .files import write_atomically, writing
 from .model import check_network
 from .threads import twin
 from .util import Interval, _deviations, classify, count_correct, wilson
@@ -188,19 +190,36 @@ def _digest(model: nn.Module) -> str: # 64 hexadecimal digits
                            for name, tensor in twin(model).state_dict().items()})
 
 # %% ../nbs/07_truth.ipynb #2e1a2305
-_ONE_WRITES = threading.Lock() # Of the threads
+@contextmanager
+def _one_writes(path: Path) -> Iterator[None]:
+    "Let no other thread or process write the ledger meanwhile; raises `OSError` where that can't be had."
+    from filelock import FileLock   # PyTorch needs it as well
+    name = sha256(f'{os.path.realpath(path)} {getattr(os, "getuid", int)()}'.encode()).hexdigest()[:16]
+    with writing('the lock of the ledger', path, 'Make a folder for temporary files that you can write to'):
+        lock = FileLock(Path(tempfile.gettempdir())/f'mnist_s6_{name}.lock')
+        lock.acquire()
+    try: yield
+    finally: lock.release()
 
 def _write_ledger(path: Path, openings: Iterable[Opening]) -> None:
     text = json.dumps([asdict(opening) for opening in openings], indent=1, ensure_ascii=False)
     write_atomically(path, text.encode(), 'the ledger')
 
 # %% ../nbs/07_truth.ipynb #da0d47d9
+def _is_whole(opening: Opening) -> bool:
+    "Whether each field is what it should be; raises `TypeError` where one is of another kind."
+    words = opening.when, opening.hypothesis, opening.network
+    counted = opening.images is None or 0 <= opening.correct <= opening.images > 0
+    return all(isinstance(it, str) for it in words) and opening.number > 0 and counted
+
 def _read_ledger(path: Path) -> tuple[Opening, ...]: # The first one first
     "All lines of the ledger, none if there is no file; raises `ValueError` if it is damaged."
-    try: return tuple(Opening(**line) for line in json.loads(path.read_text(encoding='utf-8')))
+    try:
+        openings = tuple(Opening(**line) for line in json.loads(path.read_text(encoding='utf-8')))
+        if all(map(_is_whole, openings)): return openings
     except FileNotFoundError: return ()
-    except (ValueError, TypeError, RecursionError):
-        raise ValueError(f'{path} is no whole ledger: put back a copy, or use another file') from None
+    except (ValueError, TypeError, RecursionError): pass
+    raise ValueError(f'{path} is no whole ledger: put back a copy, or use another file')
 
 # %% ../nbs/07_truth.ipynb #820ab2e1
 def _announced(model: nn.Module, hypothesis: str, earlier: Iterable[Opening]) -> Opening: # Without a result yet
@@ -229,13 +248,13 @@ class SealedTest:
     ) -> Opening: # With the result; it is in the ledger
         "Evaluate on the test images, and write it down; raises `ValueError`, `TypeError` or `OSError`."
         check_network(model)
-        with _ONE_WRITES:
+        with _one_writes(self.path):
             earlier = self.openings
             announced = _announced(model, hypothesis, earlier)
             _write_ledger(self.path, (*earlier, announced))   # before anything is seen
         logits, labels = classify(model, self.loader)
         opening = replace(announced, correct=count_correct(logits, labels), images=len(labels))
-        with _ONE_WRITES:
+        with _one_writes(self.path):
             others = [line for line in self.openings if line != announced]   # also those of meanwhile
             _write_ledger(self.path, (*others, opening))
         return opening

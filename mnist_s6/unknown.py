@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from .checks import check_classes, check_number
-from .digits import prepare_digit
+from .digits import check_range, prepare_digit
 from .model import check_network, evaluating
 from .util import classify
 
@@ -110,6 +110,7 @@ def unknown_pictures(
     seed: int = 0, # Of all that is drawn
 ) -> dict[str, torch.Tensor]: # By kind, (n, 28, 28) each, 0 to 1
     "Pictures that show no digit, or no whole one, about as large as MNIST's; raises `ValueError` without a 3, 4 or 7."
+    check_range(images)
     generator = torch.Generator().manual_seed(check_number('seed', seed, 0, 2**63 - 1, whole=True))
     blots, overlaid = _blots(n, generator), _overlaid(images, labels, n, generator)
     return {
@@ -188,14 +189,18 @@ def fit_distance(
     return Distance(means, torch.linalg.inv(spread + floor).to(features.dtype))
 
 # %% ../nbs/62_unknown.ipynb #01e3c584
+def _check_scores(known: torch.Tensor, unknown: torch.Tensor) -> None:
+    "Raise `ValueError` for anything but scores (n,) and (m,)."
+    for name, scores in ('known', known), ('unknown', unknown):
+        if scores.ndim != 1 or not len(scores) or scores.isnan().any():
+            raise ValueError(f'{name} has shape {tuple(scores.shape)}, or holds not-a-number; expected scores (n,)')
+
 def auroc(
     known: torch.Tensor, # (n,) scores of digits
     unknown: torch.Tensor, # (m,) scores of other pictures, which should be higher
 ) -> float: # 0 to 1; 0.5 for a score that tells nothing
     "How often a picture of no digit has the higher score of two, a tie counting half; raises `ValueError`."
-    for name, scores in ('known', known), ('unknown', unknown):
-        if scores.ndim != 1 or not len(scores) or scores.isnan().any():
-            raise ValueError(f'{name} has shape {tuple(scores.shape)}, or holds not-a-number; expected scores (n,)')
+    _check_scores(known, unknown)
     ordered = known.double().sort().values
     below = torch.searchsorted(ordered, unknown.double())                            # known scores that are lower
     not_above = torch.searchsorted(ordered, unknown.double(), right=True)            # … or equal
@@ -207,8 +212,10 @@ def let_through(
     unknown: torch.Tensor, # (m,) scores of other pictures
     shares: Iterable[float] = (0.01,), # Of the digits that are refused
 ) -> list[float]: # For each share, that of the other pictures which are answered all the same
-    "What slips through where so many digits are refused."
-    limits = known.double().quantile(1 - torch.tensor(list(shares), dtype=torch.double))
+    "What slips through where so many digits are refused; raises `ValueError`."
+    _check_scores(known, unknown)
+    shares = [check_number('a share', share, 0, 1) for share in shares]
+    limits = known.double().quantile(1 - torch.tensor(shares, dtype=torch.double))
     return [(unknown <= limit).double().mean().item() for limit in limits]
 
 # %% ../nbs/62_unknown.ipynb #78b24f41

@@ -87,20 +87,24 @@ def classify(
     model: nn.Module, # Returns logits (N, 10)
     loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # Batches of images and labels
 ) -> tuple[torch.Tensor, torch.Tensor]: # Logits (n, 10) and labels (n,), on the CPU, in the loader's order
-    "All logits that `model` gives for the images of `loader`; raises `ValueError` if it has none."
+    "All logits that `model` gives for a loader; raises `ValueError` for no images, `FloatingPointError` for NaN."
     found = []
     with evaluating(model) as network:
         for images, labels in loader: found.append((ask(network, images), labels))
     check_number('the number of images in the loader', sum(len(labels) for _, labels in found), 1, math.inf)
     logits, labels = zip(*found)
-    return torch.cat(logits).cpu(), torch.cat(labels).cpu()
+    logits, labels = torch.cat(logits).cpu(), torch.cat(labels).cpu()
+    if bad := logits.isnan().any(1).sum().item():
+        raise FloatingPointError(f'{bad:,} of {len(logits):,} images get scores that are no numbers. Look for nan '
+                                 'in the images and the weights; a training that made it needs a smaller rate')
+    return logits, labels
 
 # %% ../nbs/03_util.ipynb #d91b762b
 def evaluate(
     model: nn.Module, # Returns logits (N, 10)
     loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # Batches of images and labels
 ) -> Evaluation: # A `Score` that prints with its interval
-    "The mean loss and the accuracy over all images of `loader`; raises `ValueError` if it has none."
+    "The mean loss and the accuracy over all images of `loader`; raises what `classify` raises."
     logits, labels = classify(model, loader)
     correct = count_correct(logits, labels)
     return Evaluation(F.cross_entropy(logits, labels.long()).item(), correct/len(labels), len(labels))

@@ -58,14 +58,16 @@ def save_weights(
     path: str | Path, # As in 'weights.safetensors'
     about: dict[str, object] | None = None, # More to write down, such as recipe and seed
 ) -> None:
-    "Write the weights and which network they are of to a safetensors file; raises `OSError` if it can't be written."
+    "Write weights, and whose they are, to a safetensors file; raises `OSError`, or `ValueError` for a name in `about`."
     check_network(model)
     model = twin(model)   # without wrappers, such as that of torch.compile
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
     convolutions = [layer for layer in model.modules() if isinstance(layer, nn.Conv2d)]
     widths = [layer.out_channels for layer in convolutions if layer.groups == 1]   # of those that mix channels
-    header = {'network': type(model).__name__, 'widths': widths, 'mean': MEAN, 'std': STD, **(about or {}),
-              'sha256': weights_digest(tensors)}
+    own = {'network': type(model).__name__, 'widths': widths, 'mean': MEAN, 'std': STD}
+    if taken := [name for name in about or {} if name in (*own, 'sha256')]:
+        raise ValueError(f'about holds {taken}, which save_weights writes itself; use other names')
+    header = {**own, **(about or {}), 'sha256': weights_digest(tensors)}
     write_atomically(path, safetensors_bytes(tensors, {name: str(value) for name, value in header.items()}), 'weights')
 
 # %% ../nbs/12_weights.ipynb #b3567eca
@@ -79,6 +81,11 @@ def _reading(path: str | os.PathLike[str]) -> Iterator[None]:
                          "A pickle (.pt, .pth, .bin) is never opened: it may run a stranger's program") from None
 
 # %% ../nbs/12_weights.ipynb #d1ge5703
+def _file_bytes(path: str | os.PathLike[str]) -> bytes:
+    "What is in a file; raises `OSError` or `ValueError` if it is none."
+    check_file(path)
+    return Path(path).read_bytes()
+
 def _about(data: bytes) -> dict[str, str]:
     "What a whole safetensors file says about itself."
     return dict(sorted(_parts(data)[0].get('__metadata__', {}).items()))
@@ -88,7 +95,7 @@ def weights_header(
 ) -> dict[str, str]: # Network, widths, mean, std, sha256 and more; empty if another program wrote the file
     "What a weights file says about itself; raises `ValueError` if it is damaged, `OSError` if it can't be read."
     from safetensors import deserialize
-    data = Path(path).read_bytes()
+    data = _file_bytes(path)
     with _reading(path): deserialize(data)
     return _about(data)
 
@@ -107,7 +114,7 @@ def _read_weights(
 ) -> dict[str, torch.Tensor]: # By name
     "All tensors of a weights file; raises `ValueError` if it is damaged."
     from safetensors.torch import load
-    data = Path(path).read_bytes()
+    data = _file_bytes(path)
     with _reading(path): found = load(data)
     digest = weights_digest(found)
     if _about(data).get('sha256', digest) != digest:

@@ -207,3 +207,13 @@ def test_what_is_no_file_is_never_replaced(tmp_path: Path) -> None:
         with pytest.raises(OSError, match="can't write the file .a pipe or device is there.. Pass a path"):
             write_atomically(path, b"data")
     assert pipe.is_fifo() and device.is_char_device() and len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_file_that_is_replaced_keeps_its_mode(tmp_path: Path) -> None:
+    """A private one stays private; a new one may be read by all."""
+    path = tmp_path / "a"
+    write_atomically(path, b"1")
+    assert path.stat().st_mode & 0o777 == 0o644
+    path.chmod(0o600)
+    write_atomically(path, b"2")
+    assert path.stat().st_mode & 0o777 == 0o600 and path.read_bytes() == b"2"

@@ -299,3 +299,37 @@ def test_a_program_without_a_terminal_trains_too(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("sys.stderr", None)
     monkeypatch.setattr("sys.stdout", None)
     assert len(fit(small_net(), batches(), batches(), epochs=1)) == 1
+
+
+def test_callbacks_of_any_kind_are_called_after_each_epoch() -> None:
+    """A generator, too, which gives each only once."""
+    epochs = []
+    fit(small_net(), batches(), batches(), epochs=3, callbacks=(call for call in [lambda training: epochs.append(len(training.history))]))
+    assert epochs == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("schedule", [None, 0.01])
+def test_what_is_no_schedule_is_told(schedule: object) -> None:
+    with pytest.raises(TypeError, match="expected a OneCycle"):
+        fit(small_net(), batches(), batches(), epochs=1, schedule=schedule)
+
+
+def test_what_callbacks_keep_does_not_hang_on_what_can_be_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The epoch was trained, whoever reads of it."""
+    epochs = []
+
+    def fails(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("builtins.print", fails)
+    with pytest.raises(OSError, match="No space"):
+        fit(small_net(), batches(), batches(), epochs=2, callbacks=[lambda training: epochs.append(len(training.history))])
+    assert epochs == [0, 1]
+
+
+def test_scores_that_are_no_numbers_end_the_training() -> None:
+    """Also where only the evaluation meets them; what was learned is told with the error."""
+    bad = [(images * torch.nan, labels) for images, labels in batches()]
+    with pytest.raises(FloatingPointError, match="get scores that are no numbers") as caught:
+        fit(small_net(), batches(), bad, epochs=1)
+    assert caught.value.training.model

@@ -19,7 +19,8 @@ import pytest
 import torch
 from mnist_s6.commands import start_train
 from mnist_s6.model import FastNet
-from mnist_s6.train import MILD, Recipe, train_in_folder
+from mnist_s6.small import TinyNet
+from mnist_s6.train import MILD, Recipe, run_recipe, train_in_folder
 from mnist_s6.truth import SealedTest
 from mnist_s6.weights import weights_digest
 from images import DATA, few_images, mnist
@@ -254,3 +255,31 @@ def test_a_seed_of_numpys_is_the_same_seed(tmp_path):
     recipe = replace(TINY, epochs=np.int64(1), batch_size=np.int64(100), share=np.float32(0.5))
     train_in_folder(recipe, tmp_path, np.int64(3), device="cpu")
     train_in_folder(replace(TINY, epochs=1, share=0.5), tmp_path, 3, device="cpu", resume=True)
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "history.csv", "curves.png"])
+def test_results_without_a_checkpoint_are_kept(tmp_path, name):
+    """The checkpoint is large, and somebody has deleted it."""
+    (tmp_path / name).write_text("precious")
+    with pytest.raises(FileExistsError, match="has left its results here"):
+        train_in_folder(TINY, tmp_path, 3, device="cpu")
+    assert content(tmp_path) == {name: b"precious"}
+
+
+def test_two_trainings_in_one_folder(tmp_path, monkeypatch):
+    """The second one has begun while the first one read its data: it is left alone."""
+    real = library.run_recipe
+
+    def slowly(*words):
+        (tmp_path / "checkpoint.safetensors").write_text("of another")
+        return real(*words)
+
+    monkeypatch.setattr(library, "run_recipe", slowly)
+    with pytest.raises(FileExistsError, match="a training was begun here"):
+        train_in_folder(TINY, tmp_path, 3, device="cpu")
+    assert content(tmp_path) == {"checkpoint.safetensors": b"of another"}
+
+
+def test_only_a_network_with_blocks_settles():
+    with pytest.raises(ValueError, match="settled is 1, but a TinyNet has no `features`"):
+        run_recipe(replace(TINY, network=TinyNet, widths=(4, 4), settled=1), device="cpu")

@@ -4,6 +4,7 @@ import itertools
 import json
 import math
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -335,3 +336,39 @@ def test_sealed_counts_threads_too(tmp_path):
         list(pool.map(lambda _: sealed.open(Fixed([0] * 7), QUESTION), range(8)))
     assert sorted(line.number for line in sealed.openings) == list(range(1, 9))
     assert all(line.correct == 7 for line in sealed.openings)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
+def test_sealed_counts_processes_too(tmp_path):
+    """Six at the same moment, three openings each: eighteen lines, with the numbers 1 to 18."""
+    path, go = tmp_path / "ledger.json", time.time() + 0.5
+    children = []
+    for _ in range(6):
+        if not (child := os.fork()):
+            time.sleep(max(0, go - time.time()))
+            for _ in range(3):
+                SealedTest(numbered([0] * 7), path).open(Fixed([0] * 7), QUESTION)
+            os._exit(0)
+        children.append(child)
+    assert all(os.waitpid(child, 0)[1] == 0 for child in children)
+    openings = SealedTest([], path).openings
+    assert sorted(line.number for line in openings) == list(range(1, 19)) and all(line.correct == 7 for line in openings)
+
+
+def test_a_network_of_nan_gets_no_result(sealed):
+    """No answer is none; the opening stays in the ledger, without a result."""
+    net = Fixed([0] * 7)
+    net.forward = lambda images: torch.full((len(images), 10), torch.nan)
+    with pytest.raises(FloatingPointError, match="7 of 7 images get scores that are no numbers"):
+        sealed.open(net, QUESTION)
+    assert [line.correct for line in sealed.openings] == [None]
+
+
+@pytest.mark.parametrize("damage", [{"hypothesis": None}, {"when": 3}, {"number": 0}, {"correct": 5, "images": 0}, {"correct": None, "images": 7},
+                                    {"correct": 8, "images": 7}, {"number": "1"}])
+def test_a_line_of_the_ledger_that_makes_no_sense_is_told(sealed, damage):
+    sealed.open(Fixed([0] * 7), QUESTION)
+    (line,) = json.loads(sealed.path.read_text())
+    sealed.path.write_text(json.dumps([line | damage]))
+    with pytest.raises(ValueError, match="is no whole ledger"):
+        sealed.openings

@@ -5,13 +5,13 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import onnxruntime
 import pytest
 import torch
-from safetensors.torch import save
+from safetensors.torch import load, save
 from torch import nn
 from torch.nn.functional import pad
 from torch.optim.swa_utils import AveragedModel
@@ -19,11 +19,12 @@ from torch.optim.swa_utils import AveragedModel
 from mnist_s6.files import read_idx, unpack_data
 from mnist_s6.model import FastNet, S6Net
 from mnist_s6.predict import predict
+from mnist_s6.recorder import load_flight
 from mnist_s6.small import TinyNet
 from mnist_s6.threads import twin
 from mnist_s6.util import evaluate
 from mnist_s6.widgets import network_bytes
-from mnist_s6.weights import NETWORKS, export_onnx, load_network, load_weights, pretrained, save_weights, weights_digest, weights_header
+from mnist_s6.weights import NETWORKS, export_onnx, load_network, load_weights, pretrained, safetensors_bytes, save_weights, weights_digest, weights_header
 
 ROOT = Path(__file__).resolve().parent.parent
 WEIGHTS = next((ROOT / "mnist_s6" / "weights").glob("*.safetensors"))
@@ -101,10 +102,28 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     ({"widths": "[]"}, r"has the widths '\[\]'"), ({"widths": "[" * 5000}, "has the widths"), ({"widths": "[16, 24]"}, "number of widths is 2; expected a whole number from 4"),
 ])
 def test_a_header_of_something_else_is_refused(tmp_path: Path, about: dict, message: str) -> None:
-    save_weights(S6Net(), tmp_path / "w", about)
+    save_weights(S6Net(), tmp_path / "w")
+    tensors, header = load((tmp_path / "w").read_bytes()), weights_header(tmp_path / "w")
+    (tmp_path / "w").write_bytes(safetensors_bytes(tensors, header | {name: str(value) for name, value in about.items()}))
     with pytest.raises(ValueError, match=message) as caught:
         load_network(tmp_path / "w")
     assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("name", ["network", "widths", "mean", "std", "sha256"])
+def test_what_the_header_says_itself_is_not_for_others(tmp_path: Path, name: str) -> None:
+    """Else a file would be written that can't be read."""
+    with pytest.raises(ValueError, match=f"about holds \\['{name}'\\], which save_weights writes itself"):
+        save_weights(S6Net(), tmp_path / "w", {"recipe": "mine", name: "other"})
+    assert not (tmp_path / "w").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names here")
+@pytest.mark.parametrize("read", [lambda path: load_weights(S6Net(), path), weights_header, load_network, load_flight])
+def test_a_pipe_does_not_block(tmp_path: Path, read: Callable) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match="is no ordinary file but a pipe or device"):
+        read(tmp_path / "pipe")
 
 
 def test_only_networks_of_the_course_are_built(tmp_path: Path) -> None:
