@@ -193,7 +193,7 @@ def _digest(model: nn.Module) -> str: # 64 hexadecimal digits
 @contextmanager
 def _one_writes(path: Path) -> Iterator[None]:
     "Let no other thread or process write the ledger meanwhile; raises `OSError` where that can't be had."
-    from filelock import FileLock   # PyTorch needs it as well
+    from filelock import FileLock
     name = sha256(f'{os.path.realpath(path)} {getattr(os, "getuid", int)()}'.encode()).hexdigest()[:16]
     with writing('the lock of the ledger', path, 'Make a folder for temporary files that you can write to'):
         lock = FileLock(Path(tempfile.gettempdir())/f'mnist_s6_{name}.lock')

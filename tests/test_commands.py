@@ -294,6 +294,30 @@ def test_closed_input_and_full_output_are_one_line(tmp_path: Path) -> None:
     assert end(full) == ("mnist_s6_predict: standard output: No space left on device\n", 1)
 
 
+@pytest.mark.parametrize(("closed", "full", "status", "answers"), [(1, None, 1, 0), (2, None, 1, 1), (None, 2, 1, 1), (None, None, 1, 1)])
+def test_an_output_that_is_closed_or_full(closed: int | None, full: int | None, status: int, answers: int, tmp_path: Path) -> None:
+    """Without standard output nothing is done; without errors, they stand nowhere else, and the other files are read."""
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    (tmp_path / "good.png").write_bytes(PNG)
+    with open("/dev/full", "w") as full_disk:
+        done = subprocess.run(
+            [sys.executable, "-m", "mnist_s6.commands", "predict", "--json", "bad.png", "good.png"], cwd=tmp_path, timeout=60, text=True,
+            env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=full_disk if full == 2 else subprocess.PIPE,
+            preexec_fn=lambda: closed and os.close(closed))
+    assert (done.returncode, [json.loads(line)["digit"] for line in done.stdout.splitlines()]) == (status, [1] * answers)
+    told = {1: "mnist_s6_predict: standard output is closed\n", 2: ""}.get(closed, "mnist_s6_predict: bad.png: ")
+    assert full == 2 or (done.stderr or "").startswith(told)
+
+
+@pytest.mark.parametrize("words", [["--bogus"], ["--help"]])
+def test_predict_speaks_in_any_process(words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A cluster may number its processes; only training makes one speak for all."""
+    monkeypatch.setenv("RANK", "1")
+    with pytest.raises(SystemExit):
+        start_predict(words)
+    assert "mnist_s6_predict" in "".join(capsys.readouterr())
+
+
 def test_endless_input_is_refused(monkeypatch: pytest.MonkeyPatch, run: Callable) -> None:
     with open("/dev/zero", "rb") as zeros:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(zeros))
