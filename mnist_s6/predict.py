@@ -63,7 +63,7 @@ class Predictions(Sequence[Prediction]):
     @property
     def refused(self) -> torch.Tensor: # (N,), all False without `refuse`
         "Whether there is better no answer, for each image."
-        return self.probabilities.amax(1) < (0 if self.lowest is None else self.lowest)
+        return self.probabilities.double().amax(1) < (0 if self.lowest is None else self.lowest)
 
     def __len__(self) -> int: return len(self.probabilities)   # images
 

@@ -458,3 +458,9 @@ def test_threads_that_ask_at_once_get_the_same_network() -> None:
     weights._shipped_network.cache_clear()
     with ThreadPoolExecutor(8) as pool:
         assert len(set(pool.map(lambda _: id(pretrained()), range(8)))) == 1
+
+
+def test_one_and_many_are_refused_alike() -> None:
+    """Also where only the last bit tells."""
+    found = Predictions(torch.tensor([[0.9999999403953552] + [0.0] * 9]), 0.99999995)
+    assert found.refused.tolist() == [found[0].refused] == [True]
