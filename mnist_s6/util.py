@@ -90,7 +90,9 @@ def classify(
     "All logits that `model` gives for a loader; raises `ValueError` for no images, `FloatingPointError` for NaN."
     found = []
     with evaluating(model) as network:
-        for images, labels in loader: found.append((ask(network, images), labels))
+        for images, labels in loader:
+            check_number('the number of labels in a batch', len(labels), len(images), len(images), whole=True)
+            found.append((ask(network, images), labels))
     check_number('the number of images in the loader', sum(len(labels) for _, labels in found), 1, math.inf)
     logits, labels = zip(*found)
     logits, labels = torch.cat(logits).cpu(), torch.cat(labels).cpu()
