@@ -91,7 +91,9 @@ def classify(
     found = []
     with evaluating(model) as network:
         for images, labels in loader:
-            check_number('the number of labels in a batch', len(labels), len(images), len(images), whole=True)
+            if len(images) != len(labels):
+                raise ValueError(f'a batch has images {tuple(images.shape)} and labels {tuple(labels.shape)}; '
+                                 'expected a label for each image')
             found.append((ask(network, images), labels))
     check_number('the number of images in the loader', sum(len(labels) for _, labels in found), 1, math.inf)
     logits, labels = zip(*found)

@@ -335,5 +335,5 @@ def test_what_can_not_learn_is_told_before_a_step() -> None:
 def test_a_batch_whose_labels_do_not_fit_is_told() -> None:
     """Also where the next batch makes up for it, and each pair would be another one."""
     images, labels = torch.zeros(3, 1, 28, 28), torch.zeros(3, dtype=torch.long)
-    with pytest.raises(ValueError, match="the number of labels in a batch is 2; expected a whole number from 3 to 3"):
+    with pytest.raises(ValueError, match=r"a batch has images \(3, 1, 28, 28\) and labels \(2,\); expected a label for each image"):
         evaluate(small_net(), [(images, labels[:2]), (images[:2], labels)])
