@@ -98,7 +98,7 @@ def classify(
     check_number('the number of images in the loader', sum(len(labels) for _, labels in found), 1, math.inf)
     logits, labels = zip(*found)
     logits, labels = torch.cat(logits).cpu(), torch.cat(labels).cpu()
-    if bad := logits.isnan().any(1).sum().item():
+    if bad := logits.isnan().reshape(len(logits), -1).any(1).sum().item():
         raise FloatingPointError(f'{bad:,} of {len(logits):,} images get scores that are no numbers. Look for nan '
                                  'in the images and the weights; a training that made it needs a smaller rate')
     return logits, labels
