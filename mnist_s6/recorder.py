@@ -22,7 +22,7 @@ from .fit import Training
 from .misread import confusion_matrix
 from .threads import inside
 from .util import History, Interval, classify, wilson
-from .weights import safetensors_bytes
+from .weights import _parts, safetensors_bytes
 
 # %% ../nbs/33_recorder.ipynb #8b39cbb0
 def digit_shares(
@@ -172,7 +172,7 @@ def load_flight(
     packed = Path(path).read_bytes()
     try:
         data = lzma.decompress(packed)
-        header = json.loads(data[8:8 + int.from_bytes(data[:8], 'little')])
+        header, _ = _parts(data)
         about = json.loads(header['__metadata__']['flight'])
         flight = Flight(about['name'], about['about'], tuple(about['layers']), **load(data))
         damage = _misfit(flight)

@@ -28,7 +28,7 @@ from .selection import ChoosingLoader
 from .small import TinyNet
 from .threads import twin
 from .util import History, get_device, set_seed
-from .weights import safetensors_bytes, save_weights, weights_digest
+from .weights import _parts, safetensors_bytes, save_weights, weights_digest
 
 # %% ../nbs/14_train.ipynb #6d2b612d
 @dataclass(frozen=True)
@@ -219,7 +219,7 @@ def _read_checkpoint(
     from safetensors.torch import load
     data = read_everywhere(path)   # by the first of several processes, for all
     try:
-        tensors, header = load(data), json.loads(data[8:8 + int.from_bytes(data[:8], 'little')])
+        tensors, (header, _) = load(data), _parts(data)
         about = header['__metadata__']
         damage = '' if about['sha256'] == _digest(about['training'], tensors) else 'its SHA-256 is wrong'
         if not damage: return json.loads(about['training']), tensors, ''

@@ -7,12 +7,10 @@ __all__ = ['mcnemar', 'Comparison', 'compare', 'student_t', 'Spread', 'spread', 
            'SealedTest', 'Interval', 'wilson']
 
 # %% ../nbs/07_truth.ipynb #0afd0ea9
-import json, math, os, tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+import json, math
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from hashlib import sha256
 from pathlib import Path
 from statistics import mean, stdev
 from typing import TYPE_CHECKING
@@ -21,7 +19,7 @@ import torch
 from torch import nn
 
 from .checks import check_classes, check_number
-from .files import write_atomically, writing
+from .files import one_writes, write_atomically
 from .model import check_network
 from .threads import twin
 from .util import Interval, _deviations, classify, count_correct, wilson
@@ -190,17 +188,6 @@ def _digest(model: nn.Module) -> str: # 64 hexadecimal digits
                            for name, tensor in twin(model).state_dict().items()})
 
 # %% ../nbs/07_truth.ipynb #2e1a2305
-@contextmanager
-def _one_writes(path: Path) -> Iterator[None]:
-    "Let no other thread or process write the ledger meanwhile; raises `OSError` where that can't be had."
-    from filelock import FileLock
-    name = sha256(f'{os.path.realpath(path)} {getattr(os, "getuid", int)()}'.encode()).hexdigest()[:16]
-    with writing('the lock of the ledger', path, 'Make a folder for temporary files that you can write to'):
-        lock = FileLock(Path(tempfile.gettempdir())/f'mnist_s6_{name}.lock')
-        lock.acquire()
-    try: yield
-    finally: lock.release()
-
 def _write_ledger(path: Path, openings: Iterable[Opening]) -> None:
     text = json.dumps([asdict(opening) for opening in openings], indent=1, ensure_ascii=False)
     write_atomically(path, text.encode(), 'the ledger')
@@ -248,13 +235,13 @@ class SealedTest:
     ) -> Opening: # With the result; it is in the ledger
         "Evaluate on the test images, and write it down; raises `ValueError`, `TypeError` or `OSError`."
         check_network(model)
-        with _one_writes(self.path):
+        with one_writes(self.path):
             earlier = self.openings
             announced = _announced(model, hypothesis, earlier)
             _write_ledger(self.path, (*earlier, announced))   # before anything is seen
         logits, labels = classify(model, self.loader)
         opening = replace(announced, correct=count_correct(logits, labels), images=len(labels))
-        with _one_writes(self.path):
+        with one_writes(self.path):
             others = [line for line in self.openings if line != announced]   # also those of meanwhile
             _write_ledger(self.path, (*others, opening))
         return opening

@@ -340,7 +340,7 @@ def test_sealed_counts_threads_too(tmp_path):
     assert all(line.correct == 7 for line in sealed.openings)
 
 
-OPENING = """import sys, time, torch
+OPENING = """import sys, torch
 from mnist_s6.truth import SealedTest
 class Fixed(torch.nn.Module):
     def forward(self, images): return torch.eye(10)[[0]*len(images)]
