@@ -19,7 +19,7 @@ from .checks import check_number
 from .datasets import MEAN, STD
 from .digits import grey_pictures, prepare_images
 from .model import ask, check_network, evaluating
-from .weights import pretrained
+from .weights import _is_shipped, _shipped
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -122,7 +122,7 @@ def _lowest(
     if refuse is None: return None
     if hasattr(refuse, 'lowest'): return check_number('refuse.lowest', refuse.lowest, 0, 1)
     from mnist_s6.unknown import shipped_refusal   # late: it takes time
-    if model is pretrained(): return shipped_refusal(refuse).lowest
+    if _is_shipped(model): return shipped_refusal(refuse).lowest
     raise ValueError(f'refuse is {refuse!r}, and what that share means is known for the course\'s own network only. '
                      "Find it for yours, from digits that it hasn't seen: refuse=refusal_limit(model, loader, share)")
 
@@ -144,7 +144,7 @@ def predict(
     refuse: 'float | Refusal | None' = None, # Give no unsure answer, such as 0.01: about 1% of digits get none
 ) -> Prediction | Predictions: # One for one image, a sequence for many
     "Tell which digits images show; raises `TypeError`, `ValueError` or `OSError` for what can't be read as an image."
-    if model is None: model = pretrained()
+    if model is None: model = _shipped()
     check_network(model)
     lowest = _lowest(refuse, model)
     greys, many = grey_pictures(images)

@@ -7,7 +7,7 @@ __all__ = ['NETWORKS', 'weights_digest', 'safetensors_bytes', 'save_weights', 'w
            'pretrained', 'export_onnx']
 
 # %% ../nbs/12_weights.ipynb #f0c5e739
-import functools, hashlib, io, json, os, re, threading
+import copy, functools, hashlib, io, json, os, re, threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
@@ -183,19 +183,31 @@ def load_network(
 # %% ../nbs/12_weights.ipynb #2b48e82c
 _ONE_LOADS = threading.Lock() # Of the threads
 
-def pretrained() -> nn.Module: # In evaluation mode; the same one at each call
-    "The network that comes with the course; raises `RuntimeError` if the package is damaged."
+def _shipped() -> nn.Module: # In evaluation mode; the same one at each call
+    "See `pretrained`; it is nobody's to change."
     with _ONE_LOADS, torch.inference_mode(False), torch.device('cpu'): return _shipped_network()
 
 @functools.cache
 def _shipped_network() -> nn.Module:
-    "See `pretrained`."
+    "See `_shipped`; raises `RuntimeError` if the package is damaged."
     try:
         found = [file for file in (files('mnist_s6')/'weights').iterdir() if file.name.endswith('.safetensors')]
         return load_network(str(found[0]))
     except (IndexError, OSError, ValueError) as error:
         raise RuntimeError(f'the weights inside mnist_s6 are damaged or missing ({error}). '
                            'Reinstall it: pip install --force-reinstall mnist_s6') from None
+
+# %% ../nbs/12_weights.ipynb #c5d0a7e2
+def pretrained() -> nn.Module: # In evaluation mode; a copy of its own at each call
+    "The network that comes with the course; raises `RuntimeError` if the package is damaged."
+    with torch.inference_mode(False): return copy.deepcopy(_shipped())
+
+def _is_shipped(model: nn.Module) -> bool:
+    "Whether a network is the one that comes with the course, with all of its weights."
+    shipped, model = _shipped(), twin(model)   # without wrappers
+    own, found = shipped.state_dict(), model.state_dict()
+    return type(model) is type(shipped) and not _misfits(found, own) and all(
+        torch.equal(found[name].cpu(), tensor) for name, tensor in own.items())
 
 # %% ../nbs/12_weights.ipynb #683b352a
 def export_onnx(

@@ -148,9 +148,9 @@ def test_an_animation_counts_as_its_first_picture(tmp_path: Path) -> None:
 
 
 def test_mnist_itself_gives_the_bare_networks_answers() -> None:
-    images = read_idx(unpack_data(ROOT / "data") / "t10k-images-idx3-ubyte")
+    net, images = pretrained(), read_idx(unpack_data(ROOT / "data") / "t10k-images-idx3-ubyte")
     with torch.no_grad():
-        bare = torch.cat([pretrained()(part) for part in ((images / 255 - 0.1307) / 0.3081)[:, None].split(500)])
+        bare = torch.cat([net(part) for part in ((images / 255 - 0.1307) / 0.3081)[:, None].split(500)])
     assert in_place(images / 255).all()
     for same in images, images / 255, images.numpy(), images[:, None]:
         assert torch.equal(predict(same).probabilities, bare.softmax(1))
@@ -444,20 +444,33 @@ def test_predicting_leaves_the_random_numbers_alone() -> None:
 
 @pytest.mark.parametrize("where", [torch.inference_mode, lambda: torch.device("meta"), torch.no_grad])
 def test_who_asks_first_decides_nothing_for_others(where: Callable) -> None:
-    """The network that all share is on the CPU and can learn, wherever it was first asked for."""
+    """The network that all share, and each copy, is on the CPU and can learn, wherever it was asked for."""
     weights._shipped_network.cache_clear()
     with where():
         first = pretrained()
-    assert pretrained() is first
-    assert all(p.device.type == "cpu" and p.requires_grad and not p.is_inference() for p in first.parameters())
+    for net in first, pretrained(), weights._shipped():
+        assert all(p.device.type == "cpu" and p.requires_grad and not p.is_inference() for p in net.parameters())
     assert predict(drawing()).digit == 1
 
 
+def test_what_is_done_to_a_copy_changes_no_answer() -> None:
+    """Trained, damaged, moved: `predict` reads with the weights that were shipped."""
+    before, net = predict(drawing(), refuse=0.01), pretrained()
+    loss = net.train()(torch.rand(2, 1, 28, 28)).square().sum()
+    loss.backward()
+    torch.optim.SGD(net.parameters(), lr=1).step()
+    assert predict(drawing(), refuse=0.01) == predict(drawing(), pretrained(), refuse=0.01) == before
+    assert not pretrained().training and next(pretrained().parameters()).grad is None
+    for other in net, pretrained().double(), torch.nn.Sequential(pretrained()):
+        with pytest.raises(ValueError, match="known for the course's own network only"):
+            predict(drawing(), other, refuse=0.01)
+
+
 def test_threads_that_ask_at_once_get_the_same_network() -> None:
-    """Each would load its own, and a share of refusals is known for one of them only."""
+    """It is read once."""
     weights._shipped_network.cache_clear()
     with ThreadPoolExecutor(8) as pool:
-        assert len(set(pool.map(lambda _: id(pretrained()), range(8)))) == 1
+        assert len(set(pool.map(lambda _: id(weights._shipped()), range(8)))) == 1
 
 
 def test_one_and_many_are_refused_alike() -> None:
