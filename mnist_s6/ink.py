@@ -65,11 +65,13 @@ def _inner(grey: torch.Tensor) -> torch.Tensor: # (H, W) → (h, w)
 # %% ../nbs/09_ink.ipynb #db69a7c5
 def _is_light(grey: torch.Tensor) -> bool: # (H, W), 0 to 1
     "Whether the paper is lighter than the ink."
-    inner = _inner(grey)
-    edge = max(1, min(grey.shape)//25)
-    ring = [inner[:edge], inner[-edge:], inner[:, :edge], inner[:, -edge:]]
-    paper = torch.cat([side.flatten() for side in ring]).median()
-    low, high = inner.aminmax()
+    edge, rings = max(1, min(grey.shape)//25), []
+    low, high = _inner(grey).aminmax()
+    for start in edge, 3*edge, 5*edge:   # a drawn frame may lie under one of them
+        inner = grey[start:grey.shape[0] - start, start:grey.shape[1] - start]
+        sides = inner[:edge], inner[-edge:], inner[:, :edge], inner[:, -edge:]
+        rings.append(torch.cat([side.flatten() for side in sides]).median())
+    paper = torch.stack(rings).median()
     return bool(paper - low >= high - paper)
 
 # %% ../nbs/09_ink.ipynb #db969785
@@ -85,8 +87,12 @@ def _closed(image: torch.Tensor, reach: int) -> torch.Tensor: # (H, W)
 
 # %% ../nbs/09_ink.ipynb #990d4c5d
 def _continued(rows: torch.Tensor, by: int) -> torch.Tensor: # (H, W) → (H, W + 2·by)
-    "Rows that go on at both ends as they came: a slope goes on as a slope."
-    return torch.cat([2*rows[:, :1] - rows[:, 1:by + 1].flip(1), rows, 2*rows[:, -1:] - rows[:, -by - 1:-1].flip(1)], 1)
+    "Rows that go on at both ends as they came, a slope as a slope; but never brighter than the end that they mirror."
+    ends = []
+    for towards in rows.flip(1), rows:   # the left end, then the right one
+        edge, inside = towards[:, -1:], towards[:, -by - 1:]   # (H, 1) and (H, by + 1)
+        ends.append((2*edge - inside[:, :-1].flip(1)).minimum(inside.amax(1, keepdim=True)))
+    return torch.cat([ends[0].flip(1), rows, ends[1]], 1)
 
 # %% ../nbs/09_ink.ipynb #c0d5f412
 def paper_light(
@@ -232,22 +238,26 @@ def _strong(ink: torch.Tensor, missing: torch.Tensor) -> tuple[torch.Tensor, tor
     return core, ink & (_spread(core, 1 + max(ink.shape)//100) > 0)   # lines or shadows hang on it
 
 # %% ../nbs/09_ink.ipynb #63e9b96e
+def _above_paper(grey: torch.Tensor) -> tuple[torch.Tensor, float, float]: # (H, W) → (h, w), where ink starts, its floor
+    "How much is missing at each place, from where on it is drawn, and from where on it is ink."
+    missing, paper, noise = _smoothed(missing_light(shrunk(grey)))
+    floor = paper + max(0.06, 5*noise)
+    return missing, paper + 0.7*(floor - paper), floor
+
 def ink_on_black(
     grey: torch.Tensor, # (H, W), 0 to 1
 ) -> torch.Tensor: # (h, w) White ink, up to 1, where all else is exactly 0; as `shrunk` leaves it
     "Find the ink of a digit, dark on light or light on dark; raises `ValueError` if there is none."
-    missing, paper, noise = _smoothed(missing_light(shrunk(grey)))
-    floor = paper + max(0.06, 5*noise)
-    ink = strong = digit_components(missing > floor)
-    if ink.any(): strong, ink = _strong(ink, missing)
-    level = missing[strong].median().item() if strong.any() and not _is_blot(strong) else 0
-    if level < 0.1:
-        most = max(level, missing.max().item() if not ink.any() else 0)
-        raise ValueError('no ink that could be a digit: what differs from the background does so by '
-                         f'{most:.0%} at most (expected 10%), or is a speck, grain, a rim or an empty box. '
-                         'Is the image empty, or its background transparent (which counts as white)?')
-    start = paper + 0.7*(floor - paper)
-    return ((missing - start)/(level - start)).clamp(0, 1)*ink
+    missing, start, floor = _above_paper(grey)
+    ink, level = digit_components(missing > floor), 1.
+    while ink.any() and level >= 0.1:
+        strong, near = _strong(ink, missing)
+        level = missing[strong].median().item() if strong.any() else 0
+        if level >= 0.1 and not _is_blot(strong): return ((missing - start)/(level - start)).clamp(0, 1)*near
+        ink = digit_components(ink & ~near)   # what is paler than a blot
+    raise ValueError('no ink that could be a digit: what differs from the background does so by '
+                     f'{missing.max():.0%} at most (expected 10%), or is a speck, grain, a rim or an empty box. '
+                     'Is the image empty, or its background transparent (which counts as white)?')
 
 # %% ../nbs/09_ink.ipynb #d7aba724
 def stroke_width(

@@ -21,13 +21,43 @@ from torch import nn
 from .checks import check_number
 from .components import Box, component_boxes, connected_components, ink_runs
 from .digits import _grey, grey_pictures
-from .ink import _spread, ink_on_black, otsu_threshold, shrunk
+from .ink import _above_paper, _spread, ink_on_black, otsu_threshold, shrunk
 from .predict import Prediction, predict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from PIL.Image import Image
+
+# %% ../nbs/08_numbers.ipynb #f5a6f7c7
+def _components(ink: torch.Tensor) -> tuple[torch.Tensor, dict[int, Box]]: # (h, w), 0 to 1
+    "Which component each pixel belongs to, (h, w), and the box of each."
+    labels = connected_components(ink >= min(0.5, otsu_threshold(ink)))
+    return labels, dict(enumerate(component_boxes(labels), 1))
+
+# %% ../nbs/08_numbers.ipynb #13366ee9
+def _usual_height(boxes: Collection[Box]) -> float:
+    "The height of most digits of a line."
+    upright = [box.height for box in boxes if box.height > 0.3*box.width] or [box.height for box in boxes]
+    return statistics.median(height for height in upright if height >= 0.6*max(upright))
+
+# %% ../nbs/08_numbers.ipynb #3a8e5f06
+def _line_ink(
+    grey: torch.Tensor, # (H, W), 0 to 1
+) -> torch.Tensor: # (h, w) White ink, up to 1, where all else is exactly 0; as `shrunk` leaves it
+    "The ink of a line, also what one digit alone would be too pale for; raises `ValueError` if there is none."
+    line, (missing, start, floor) = ink_on_black(grey), _above_paper(grey)
+    most = missing[line == 1].min().item()
+    unit = _usual_height(_components(line)[1].values())
+    for level in floor, 0.3*most, 0.6*most:   # at the higher ones, pale lines don't hold digits together
+        labels = connected_components(missing > max(level, floor))
+        for number, (top, left, bottom, right) in enumerate(component_boxes(labels), 1):
+            if top == 0 or bottom == len(line) or not 0.5*unit <= bottom - top <= 1.6*unit: continue
+            place = slice(top, bottom), slice(left, right)
+            own = missing[place]*(labels[place] == number)
+            if (line[place][own > 0] > 0.5).any() or own.max() < 0.2*most: continue   # it is there, or too pale
+            line[place] = line[place].maximum(((own - start)/(own.max() - start)).clamp(0, 1))
+    return line
 
 # %% ../nbs/08_numbers.ipynb #fb8faa71
 class _Page(NamedTuple):
@@ -40,12 +70,11 @@ class _Page(NamedTuple):
         "Where in a box these components are."
         return torch.isin(self.labels[box.top:box.bottom, box.left:box.right], torch.tensor([*numbers]))
 
-# %% ../nbs/08_numbers.ipynb #f5a6f7c7
+# %% ../nbs/08_numbers.ipynb #0d93f6ae
 def _page(pixels: torch.Tensor) -> _Page: # (H, W), bytes, or 0 to 1
-    "Find the ink of a picture; raises what `ink_on_black` raises."
-    ink = ink_on_black(_grey(shrunk(pixels)))
-    labels = connected_components(ink >= min(0.5, otsu_threshold(ink)))
-    return _Page(ink, labels, dict(enumerate(component_boxes(labels), 1)))
+    "Find the ink of a picture; raises what `_line_ink` raises."
+    ink = _line_ink(_grey(shrunk(pixels)))
+    return _Page(ink, *_components(ink))
 
 # %% ../nbs/08_numbers.ipynb #57726684
 def _part(page: _Page, shape: tuple[int, ...]) -> Box: # In the pixels of the picture
@@ -65,12 +94,6 @@ def _look(grey: torch.Tensor) -> tuple[_Page, Box]: # Page, and where in the pic
     if page.ink.shape == grey.shape or part.longest > 0.7*max(grey.shape):
         return page, Box(0, 0, *grey.shape)
     return _page(grey[part.top:part.bottom, part.left:part.right]), part
-
-# %% ../nbs/08_numbers.ipynb #13366ee9
-def _usual_height(boxes: Collection[Box]) -> float:
-    "The height of most digits of a line."
-    upright = [box.height for box in boxes if box.height > 0.3*box.width] or [box.height for box in boxes]
-    return statistics.median(height for height in upright if height >= 0.6*max(upright))
 
 # %% ../nbs/08_numbers.ipynb #6d6825ea
 def _straight_sides(mask: torch.Tensor) -> int: # (h, w) → 0 to 4
@@ -140,7 +163,7 @@ def _slash(mark: _Mark, left: list[_Mark], right: list[_Mark]) -> float:
 # %% ../nbs/08_numbers.ipynb #29d3d405
 def _check_one_line(boxes: Collection[Box], unit: float) -> None:
     "Raise `ValueError` if marks don't stand side by side, in one line."
-    tall = [box for box in boxes if box.height >= 0.6*unit]
+    tall = [box for box in boxes if box.height >= 0.6*unit] or list(boxes)
     pairs = ((one, other, one.shared(other)) for one, other in combinations(tall, 2))
     stacked = any(rows <= 0 and columns >= 0.5*min(one.width, other.width) for one, other, (rows, columns) in pairs)
     rows, columns = torch.tensor([[box.top + box.bottom, box.left + box.right] for box in tall]).double().T/2
@@ -156,16 +179,17 @@ MAX_PARTS = 100
 
 # %% ../nbs/08_numbers.ipynb #46300cbd
 def _parts(page: _Page) -> tuple[dict[int, Box], list[Box], float]: # The parts, what is ignored, the usual height
-    "The components that may be digits or pieces of them; raises `ValueError` if there are too many."
+    "The components that may be digits or pieces of them; raises `ValueError` if there are none, or too many."
     frames = _frames(page)
     boxes = {number: box for number, box in page.boxes.items() if number not in frames} or page.boxes
     unit = _usual_height(boxes.values())
     parts, ignored = {}, [page.boxes[number] for number in frames if number not in boxes]
     for number, box in boxes.items():
         long = box.width > 1.5*unit and box.height <= min(0.3*box.width, 0.5*unit)
-        if box.longest >= 0.2*unit and not long: parts[number] = box
+        solid = box.width > 0.5*box.height > 0.25*unit and page.mask(box, [number]).float().mean() > 0.9
+        if box.longest >= 0.2*unit and not (long or solid): parts[number] = box
         elif box.longest >= 0.05*unit: ignored.append(box)
-    check_number('number of pieces of ink in the line', len(parts), 0, MAX_PARTS, whole=True)
+    check_number('number of pieces of ink in the line', len(parts), 1, MAX_PARTS, whole=True)
     return parts, ignored, unit
 
 # %% ../nbs/08_numbers.ipynb #f35e4ea1

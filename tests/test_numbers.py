@@ -285,3 +285,36 @@ def test_the_command_reads_lines(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert [len(box) for box in answer["boxes"]] == [4] * 4
     with pytest.raises(SystemExit):
         start_predict(["--digits", "some", str(good)])
+
+
+@pytest.mark.parametrize("length", range(2, 11))
+def test_a_line_of_any_length_is_read(length: int) -> None:
+    """On a strip that holds little but the line: the paper goes on at its edges, and no stroke there becomes a light."""
+    digits = "8237281546"[:length]
+    assert [read_number(draw_line(digits, Style(), seed)[0]).digits for seed in range(3)] == [digits] * 3
+
+
+def side_by_side(digits: str, strengths: tuple[float, ...]) -> torch.Tensor:
+    """Digits on white paper, each of so much black."""
+    pieces = [(1 - strength * (1 - digits_of(digit)), 10, 10 + 80 * place) for place, (digit, strength) in enumerate(zip(digits, strengths))]
+    return pasted(*pieces, size=(110, 20 + 80 * len(strengths)))
+
+
+@pytest.mark.parametrize("strengths", [(1, 0.6), (0.6, 1), (1, 0.35), (1, *[0.35] * 4), (0.4, 1, 0.4, 1), (0.9, 0.3, 0.9, 0.3)])
+def test_a_paler_digit_is_not_lost(strengths: tuple[float, ...]) -> None:
+    """Written with less pressure, or with another pen."""
+    assert read_number(side_by_side("35482", strengths)).digits == "35482"[: len(strengths)]
+
+
+def test_what_shines_through_from_the_back_is_no_digit() -> None:
+    front, back = (side_by_side(digits, (strength,) * 4) for digits, strength in (("3804", 0.9), ("6175", 0.15)))
+    assert read_number((front + back.roll(40, 1) - 1).clamp(0, 1)).digits == "3804"
+
+
+def test_a_solid_block_is_ignored() -> None:
+    sheet = torch.cat([side_by_side("38", (0.9, 0.9)), torch.ones(110, 60), side_by_side("4", (0.9,))], 1)
+    sheet[22:84, 182:232] = 0.1
+    found = read_number(sheet)
+    assert found.digits == "384" and len(found.ignored) == 1
+    with pytest.raises(ValueError, match="number of pieces of ink in the line is 0; expected"):
+        read_number(F.pad(torch.full((62, 50), 0.1), (80, 80, 60, 60), value=1))
