@@ -67,7 +67,7 @@ def _is_light(grey: torch.Tensor) -> bool: # (H, W), 0 to 1
     "Whether the paper is lighter than the ink."
     edge, rings = max(1, min(grey.shape)//25), []
     low, high = _inner(grey).aminmax()
-    for start in edge, 3*edge, 5*edge:   # a drawn frame may lie under one of them
+    for start in edge, 2*edge, 3*edge:   # a drawn frame may lie under one of them
         inner = grey[start:grey.shape[0] - start, start:grey.shape[1] - start]
         sides = inner[:edge], inner[-edge:], inner[:, :edge], inner[:, -edge:]
         rings.append(torch.cat([side.flatten() for side in sides]).median())
@@ -108,6 +108,18 @@ def paper_light(
     shadow = around[by[0]:by[0] + small.shape[0], by[1]:by[1] + small.shape[1]]   # or is left, as a shadow
     closed = torch.where(shadow > ink/2, shadow, ink)
     return F.interpolate(closed[None, None], grey.shape, mode='bilinear')[0, 0]
+
+# %% ../nbs/09_ink.ipynb #c94f2d18
+def _without_table(grey: torch.Tensor) -> torch.Tensor: # (H, W), 0 to 1
+    "A picture in which all that surrounds a light sheet is as light as the sheet."
+    low, high = grey.aminmax()
+    light = (grey > (low + high)/2).float()
+    if _is_light(grey) or light.mean() < 0.3: return grey
+    ends = [light.cummax(side).values*light.flip(side).cummax(side).values.flip(side) for side in (0, 1)]
+    sheet, paper = ends[0]*ends[1], grey[light > 0].median()
+    if light.sum() < 0.8*sheet.sum() or grey[light == 0].median() > 0.6*paper: return grey
+    edge = 1 + max(grey.shape)//100   # it is blurred
+    return grey.where(-_largest(-sheet, edge) > 0, paper)
 
 # %% ../nbs/09_ink.ipynb #6c90e717
 def missing_light(
@@ -240,7 +252,7 @@ def _strong(ink: torch.Tensor, missing: torch.Tensor) -> tuple[torch.Tensor, tor
 # %% ../nbs/09_ink.ipynb #63e9b96e
 def _above_paper(grey: torch.Tensor) -> tuple[torch.Tensor, float, float]: # (H, W) → (h, w), where ink starts, its floor
     "How much is missing at each place, from where on it is drawn, and from where on it is ink."
-    missing, paper, noise = _smoothed(missing_light(shrunk(grey)))
+    missing, paper, noise = _smoothed(missing_light(_without_table(shrunk(grey))))
     floor = paper + max(0.06, 5*noise)
     return missing, paper + 0.7*(floor - paper), floor
 

@@ -315,6 +315,8 @@ def read_number(
     if many: raise ValueError(f'there are {len(greys)} pictures; expected one. Call read_number for each of them')
     page, part = _look(greys[0])
     marks, ignored = _marks(page)
+    if not marks: raise ValueError(f'no digit is in the line, only what is ignored: {len(ignored)} frames, lines, '
+                                   'dots or blocks; expected a line of digits. Cut the picture to them')
     predictions = tuple(predict([_cut_out(page, mark) for mark in marks], model))
     doubts = tuple(_doubt(mark, page.mask(mark.box, mark.pieces), found.probability)
                    for mark, found in zip(marks, predictions))

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 from test_predict import ONE, PNG, drawing, png_of_zeros
 
 from mnist_s6 import digits
@@ -444,3 +444,27 @@ def test_who_asks_first_decides_no_device_for_others() -> None:
     with torch.device("meta"):
         assert digits.in_place(images).tolist() == [True, False]
     assert digits.in_place(images).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("turned", [0, 8])
+@pytest.mark.parametrize("table", [0, 60])
+def test_a_sheet_on_a_dark_table_is_paper(turned: int, table: int) -> None:
+    """Also when it lies askew; it is no ring of ink."""
+    sheet, mask = (it.rotate(turned, expand=True) for it in (drawing_on_paper(), Image.new("L", (300, 300), 255)))
+    photo = Image.new("L", (480, 440), table)
+    photo.paste(sheet, (70, 50), mask)
+    assert predict(photo).digit == 7
+
+
+def drawing_on_paper() -> Image.Image:
+    """A 7 of a broad pen on light paper, 300×300."""
+    paper = Image.new("L", (300, 300), 240)
+    ImageDraw.Draw(paper).line([(90, 70), (210, 70), (140, 240)], fill=30, width=16, joint="curve")
+    return paper
+
+
+@pytest.mark.parametrize(("inset", "width"), [(0, 4), (6, 6), (10, 14), (14, 8), (30, 6)])
+def test_a_frame_near_the_edge_makes_no_black_paper(inset: int, width: int) -> None:
+    paper = drawing_on_paper()
+    ImageDraw.Draw(paper).rectangle((inset, inset, 299 - inset, 299 - inset), outline=30, width=width)
+    assert predict(paper).digit == predict(ImageOps.invert(paper)).digit == 7

@@ -318,3 +318,43 @@ def test_a_solid_block_is_ignored() -> None:
     assert found.digits == "384" and len(found.ignored) == 1
     with pytest.raises(ValueError, match="number of pieces of ink in the line is 0; expected"):
         read_number(F.pad(torch.full((62, 50), 0.1), (80, 80, 60, 60), value=1))
+
+
+def test_no_digit_of_a_line_is_lost() -> None:
+    """At the left or right edge, where a shadow ends, and on a large sheet: as many as there are."""
+    line = side_by_side("2463", (0.9,) * 4)   # (110, 340)
+    columns = (line < 0.5).any(0).nonzero()
+    shaded = line.clone()
+    shaded[:, :150] *= 0.5
+    sheet = torch.ones(1200, 1600)
+    sheet[500:575, 600:832] = F.interpolate(line[None, None], (75, 232), mode="bilinear", antialias=True)[0, 0].clamp(0, 1)
+    for picture in line[:, : columns.max() + 1], line[:, columns.min() :], shaded, sheet:
+        assert read_number(picture).digits == "2463"
+
+
+@pytest.mark.parametrize("turned", [0, 6])
+def test_a_sheet_on_a_dark_table(turned: int) -> None:
+    """Its line is read; a sheet without one holds none."""
+    table = Image.new("L", (700, 420), 40)
+    for text in "2463", "":
+        ink = side_by_side(text, (0.9,) * 4) if text else torch.ones(110, 340)
+        sheet = Image.fromarray((245 * F.pad(ink, (90, 90, 80, 80), value=1)).byte().numpy())
+        sheet, mask = (it.rotate(turned, expand=True) for it in (sheet, Image.new("L", sheet.size, 255)))
+        photo = table.copy()
+        photo.paste(sheet, (60, 60), mask)
+        if text:
+            assert read_number(photo).digits == text
+        else:
+            with pytest.raises(ValueError, match="no ink"):
+                read_number(photo)
+
+
+def test_a_frame_without_digits_is_no_number() -> None:
+    frames = torch.ones(200, 500)
+    for left in 40, 180, 320:
+        for row in 60, 140:
+            frames[row : row + 3, left : left + 120] = 0.1
+        for column in left, left + 117:
+            frames[60:143, column : column + 3] = 0.1
+    with pytest.raises(ValueError, match="no ink|no digit is in the line"):
+        read_number(frames)
