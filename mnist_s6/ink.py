@@ -250,7 +250,7 @@ def _strong(ink: torch.Tensor, missing: torch.Tensor) -> tuple[torch.Tensor, tor
     return core, ink & (_spread(core, 1 + max(ink.shape)//100) > 0)   # lines or shadows hang on it
 
 # %% ../nbs/09_ink.ipynb #63e9b96e
-def _above_paper(grey: torch.Tensor) -> tuple[torch.Tensor, float, float]: # (H, W) → (h, w), where ink starts, its floor
+def _above_paper(grey: torch.Tensor) -> tuple[torch.Tensor, float, float]: # (H, W) → (h, w), two levels
     "How much is missing at each place, from where on it is drawn, and from where on it is ink."
     missing, paper, noise = _smoothed(missing_light(_without_table(shrunk(grey))))
     floor = paper + max(0.06, 5*noise)
