@@ -234,6 +234,29 @@ def test_within_two_seconds():
     assert time.perf_counter() - start < 2.5
 
 
+def test_slow_import(tmp_path, monkeypatch):
+    """The clock stands still while something is imported, and goes on after it."""
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in "slow_to_import", "slow_as_well":
+        (tmp_path / f"{name}.py").write_text("import time\nfor _ in range(60): time.sleep(0.01)\n")
+
+    def imports(images):
+        import slow_to_import
+
+        time.sleep(0.03)
+        return images.flip(3)
+
+    def imports_and_stays(images):
+        import slow_as_well
+
+        return for_ever()
+
+    assert exercises.flip.check(imports, seconds=0.5).passed
+    start = time.perf_counter()
+    assert "never ends" in wrong(exercises.flip.check(imports_and_stays, seconds=0.5))
+    assert time.perf_counter() - start < 5
+
+
 def test_in_another_thread():
     """An exercise may be checked in any thread."""
     results = []
@@ -356,6 +379,22 @@ def test_guess_of_another_kind(own_record, guess):
     message = wrong(exercises.add_bytes.check(guess))
     assert "write one number," in message and message.endswith("such as 12 or 0.5")
     assert "First you said 260" in wrong(exercises.add_bytes.check(260))
+
+
+nested, crowd = [1], []
+for _ in range(2000):
+    nested = [nested]
+crowd += [crowd] * 12
+ODD_GUESSES = {"holds itself": endless, "in a tuple": (endless, 1), "many of itself": crowd, "deep": nested, "large": 2**20_000, "below 0": -(10**5000),
+               "among others": [1, 2**20_000], "digits": "9" * 5000, "powers": "9**9**9"}  # fmt: skip
+
+
+@pytest.mark.parametrize("guess", ODD_GUESSES)
+def test_odd_guesses(guess):
+    """No guess makes a question fail, however large or deep it is."""
+    for exercise in exercises.EXERCISES:
+        if exercise not in FUNCTIONS:
+            wrong(exercise.check(ODD_GUESSES[guess]))
 
 
 def number_forms(n: float) -> list:
@@ -601,6 +640,10 @@ def test_left_as_it_was():
     right = exercises.two_layer_gradients.answer
     assert "`w1`" in wrong(exercises.two_layer_gradients.judged(lambda x, a, b, y: [t.detach() for t in right(x, a.requires_grad_(), b, y)]))
     assert exercises.best_of.judged(lambda k: [torch.manual_seed(5), exercises.best_of.answer(k)][1]).passed
+    for exercise in exercises.train_one_epoch, exercises.fits, evaluate, exercises.alone_and_in_company:
+        for seed in 0, 3:
+            said = wrong(exercise.judged(lambda *given: [torch.manual_seed(seed), exercise.answer(*given)][1]))
+            assert f"`torch.manual_seed({seed})`" in said and "now and then" not in said
 
 
 def receptive(layers, back=False, again=False):
