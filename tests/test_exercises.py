@@ -234,6 +234,29 @@ def test_within_two_seconds():
     assert time.perf_counter() - start < 2.5
 
 
+def test_slow_import(tmp_path, monkeypatch):
+    """The clock stands still while something is imported, and goes on after it."""
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in "slow_to_import", "slow_as_well":
+        (tmp_path / f"{name}.py").write_text("import time\nfor _ in range(60): time.sleep(0.01)\n")
+
+    def imports(images):
+        import slow_to_import
+
+        time.sleep(0.03)
+        return images.flip(3)
+
+    def imports_and_stays(images):
+        import slow_as_well
+
+        return for_ever()
+
+    assert exercises.flip.check(imports, seconds=0.5).passed
+    start = time.perf_counter()
+    assert "never ends" in wrong(exercises.flip.check(imports_and_stays, seconds=0.5))
+    assert time.perf_counter() - start < 5
+
+
 def test_in_another_thread():
     """An exercise may be checked in any thread."""
     results = []
@@ -356,6 +379,22 @@ def test_guess_of_another_kind(own_record, guess):
     message = wrong(exercises.add_bytes.check(guess))
     assert "write one number," in message and message.endswith("such as 12 or 0.5")
     assert "First you said 260" in wrong(exercises.add_bytes.check(260))
+
+
+nested, crowd = [1], []
+for _ in range(2000):
+    nested = [nested]
+crowd += [crowd] * 12
+ODD_GUESSES = {"holds itself": endless, "in a tuple": (endless, 1), "many of itself": crowd, "deep": nested, "large": 2**20_000, "below 0": -(10**5000),
+               "among others": [1, 2**20_000], "digits": "9" * 5000, "powers": "9**9**9"}  # fmt: skip
+
+
+@pytest.mark.parametrize("guess", ODD_GUESSES)
+def test_odd_guesses(guess):
+    """No guess makes a question fail, however large or deep it is."""
+    for exercise in exercises.EXERCISES:
+        if exercise not in FUNCTIONS:
+            wrong(exercise.check(ODD_GUESSES[guess]))
 
 
 def number_forms(n: float) -> list:
@@ -601,6 +640,10 @@ def test_left_as_it_was():
     right = exercises.two_layer_gradients.answer
     assert "`w1`" in wrong(exercises.two_layer_gradients.judged(lambda x, a, b, y: [t.detach() for t in right(x, a.requires_grad_(), b, y)]))
     assert exercises.best_of.judged(lambda k: [torch.manual_seed(5), exercises.best_of.answer(k)][1]).passed
+    for exercise in exercises.train_one_epoch, exercises.fits, evaluate, exercises.alone_and_in_company:
+        for seed in 0, 3:
+            said = wrong(exercise.judged(lambda *given: [torch.manual_seed(seed), exercise.answer(*given)][1]))
+            assert f"`torch.manual_seed({seed})`" in said and "now and then" not in said
 
 
 def receptive(layers, back=False, again=False):
@@ -714,6 +757,149 @@ def test_what_is_said(name):
     """Mistakes that were once told as others."""
     for answer, words in SAID[name]:
         assert words in wrong(getattr(exercises, name).judged(answer)), answer
+
+
+def unmoved_by(note, early=True):
+    """Parameters that stayed as they were noted, before the step or after it."""
+
+    def answer(model, step):
+        if not early:
+            step()
+        before = {name: note(parameter) for name, parameter in model.named_parameters()}
+        if early:
+            step()
+        return [name for name, parameter in model.named_parameters() if torch.equal(parameter, before[name])]
+
+    return answer
+
+
+def column_runs(ink, start_anew=False, falsy=False, falsy_both=False):
+    """The runs, with a start that is set too often, or taken for False in column 0."""
+    runs, start = [], None
+    for column, amount in enumerate([*ink.tolist(), 0]):
+        if amount and (start_anew or (not start if falsy_both else start is None)):
+            start = column
+        if not amount and (start if falsy or falsy_both else start is not None):
+            runs.append((start, column))
+            start = None
+    return runs
+
+
+def by_one_tensor(function, x, h):
+    slopes = torch.zeros_like(x)
+    for i in range(len(x)):
+        ahead = behind = x.clone()
+        ahead[i] += h
+        behind[i] -= h
+        slopes[i] = (function(ahead) - function(behind)) / (2 * h)
+    return slopes
+
+
+def in_a_loop(parameters, gradients, lr):
+    for p, g in zip(parameters, gradients):
+        p = p - lr * g
+    return parameters
+
+
+def returns_early(model, loader, optimizer):
+    model.train()
+    total, seen = 0, 0
+    for x, y in loader:
+        loss = F.cross_entropy(model(x), y)
+        optimizer.zero_grad(), loss.backward(), optimizer.step()
+        total, seen = total + loss.item() * len(y), seen + len(y)
+        return total / seen
+
+
+def asks_the_first(shares, level):
+    for epoch, (found, trusted) in enumerate(shares):
+        if found >= level and trusted >= level:
+            return epoch
+        return -1
+
+
+def one_wave(step, steps, top, up, rounds=lambda rise: rise, half=2):
+    rise = rounds(up * steps)
+    return top * step / rise if step < rise else top * (1 + np.cos(np.pi * (step - rise) / (steps - rise))) / half
+
+
+def spoilt_copy(images, top, left, side, back=False):
+    copy = images.clone()
+    copy[:, top : top + side if back else side, left : left + side if back else side] = 0
+    return images if back else copy
+
+
+def numbers_of(values):
+    return np.mean(values), np.std(values, ddof=1) / len(values) ** 0.5
+
+
+SLIPS = [
+    ("unmoved", unmoved_by(lambda p: p), "Everything seems to have stayed"),
+    ("unmoved", unmoved_by(lambda p: p.detach().clone(), early=False), "was the note taken after `step()`"),
+    ("unmoved", unmoved_by(lambda p: p.detach()), "`detach()` shares"),
+    ("unmoved", unmoved_by(lambda p: p.data), "moves along"),
+    ("unregistered", lambda m: lists_with(m, lambda x: isinstance(x, torch.nn.Module) and list(x.parameters())), "such as a ReLU"),
+    ("unregistered", lambda m: lists_with(m, lambda x: hasattr(x, "weight")), "such as a ReLU"),
+    ("numerical_gradient", lambda f, x, h: exercises.numerical_gradient.answer(f, x, 1e-4), "the `h` that is given"),
+    ("numerical_gradient", lambda f, x, h: torch.stack([(f(x + h * e) - f(x - h * e)) / 2 * h for e in torch.eye(len(x))]), "brackets around `2*h`"),
+    ("numerical_gradient", by_one_tensor, "one and the same tensor"),
+    ("column_runs", lambda ink: column_runs(ink, falsy=True), "never ended: 0 counts as False"),
+    ("column_runs", lambda ink: column_runs(ink, falsy_both=True), "is lost: 0 counts as False"),
+    ("column_runs", lambda ink: column_runs(ink, start_anew=True), "sets the start anew"),
+    ("split", lambda order, n: (list(range(len(order) - n)), list(range(len(order) - n, len(order)))), "places in the list"),
+    ("wilson", lambda c, n: exercises.truth._interval(c, n, extra=n / 4), "divide by 4 and by n squared"),
+    ("one_cycle", lambda *four: one_wave(*four, rounds=int), "Don't round"),
+    ("one_cycle", lambda *four: one_wave(*four, rounds=round), "Don't round"),
+    ("one_cycle", lambda *four: one_wave(*four, half=1), "halve it"),
+    ("sgd_step", in_a_loop, "Nothing has changed"),
+    ("softmax", lambda s: (s - s.amax(1, True)).exp() / (s - s.amax(1, True)).exp().sum(1), "one sum for each row"),
+    ("softmax", lambda s: s.exp() / s.exp().sum(1), "Two things"),
+    ("softmax", lambda s: F.softmax(F.softmax(s, 1), 1), "taken twice"),
+    ("slope", lambda f, at, step: f(at + step) - f(at) / step, "Division comes first"),
+    ("slope", lambda f, at, step: (f(at) - f(at - step)) / step, "You looked back"),
+    ("output_size", lambda n, k, s, p: n + 2 * p - k // s + 1, "Division comes first"),
+    ("dropout", lambda x, mask, p: x * mask / 1 - p, "Division comes first"),
+    ("cross_entropy_gradient", lambda s, y: s.softmax(1) - F.one_hot(y, s.shape[1]) / len(y), "Division comes first"),
+    ("linear_scaling", lambda lr, a, b: lr * b // a, "divide with `/`"),
+    ("mean_interval", lambda v, t: [numbers_of(v)[0] - numbers_of(v)[1], sum(numbers_of(v))], "And `t`?"),
+    ("mean_interval", lambda v, t: [numbers_of(v)[0], t * numbers_of(v)[1]], "the mean and the half"),
+    ("mean_interval", lambda v, t: exercises.mean_interval.answer(v, t)[::-1], "low end comes first"),
+    ("interval", lambda v, t: [-t * numbers_of(v)[1], t * numbers_of(v)[1]], "how far it goes to each side"),
+    ("kaiming_deviation", lambda shape: 2 / np.sqrt(np.prod(shape[1:])), "root is over fan_in alone"),
+    ("kaiming_deviation", lambda shape: np.sqrt(2 / shape[0]), "The first size"),
+    ("hide_square", spoilt_copy, "`top:top + side`"),
+    ("hide_square", lambda *four: spoilt_copy(*four, back=True), "No square is there"),
+    ("first_learned", asks_the_first, "`return -1` is inside"),
+    ("first_learned", lambda shares, level: next((i for i, both in enumerate(shares, 1) if min(both) >= level), -1), "leave out the 1"),
+    ("mcnemar", lambda a, b: np.exp(sum(np.log(range(1, a + b + 1))) - sum(np.log(range(1, a + 1))) - sum(np.log(range(1, b + 1)))) / 2.0 ** (a + b), "alone"),
+    ("mcnemar", lambda a, b: min(1, 2 * exercises.truth._ways(a + b, a + 1)), "up to the first"),
+    ("soft_cross_entropy", lambda s, t: -(s.softmax(1) * t.log()).sum(1).mean(), "swapped"),
+    ("soft_cross_entropy", lambda s, t: -(t * s.softmax(1)).sum(1).mean(), "logarithm is missing"),
+    ("mixed_target", lambda soft, y, w: w * soft + (1 - w) * F.one_hot(y), "how many there are"),
+    ("cross_entropy", lambda s, y: -s.softmax(1).gather(1, y[:, None]).mean(), "logarithm is missing"),
+    ("cross_entropy", lambda s, y: -s.log_softmax(1)[range(len(y)), y], "each alone"),
+    ("accuracy", lambda s, y: (s.argmax(1, keepdim=True) == y).float().mean(), "compared with all labels"),
+    ("train_one_epoch", returns_early, "`return` is inside"),
+    ("batch_norm", lambda x, eps: (x - x.mean((0, 2, 3), True)) / (x.std((0, 2, 3), keepdim=True) + eps), "Two things"),
+    ("receptive_field", lambda layers: sum(kernel for kernel, _ in layers), "sum of the kernels: without"),
+    ("receptive_field", lambda layers: sum(kernel for kernel, _ in layers) if layers else 1, "sum of the kernels. Only"),
+    ("best_of", lambda k: torch.randn(10_000, k).max(), "in each row"),
+    ("half_as_wide", 1.41, "the root of 2"), ("half_as_wide", 1.4142, "the root of 2"), ("half_as_wide", "sqrt(2)", "the root of 2"),
+    ("add_bytes", "overflow", "without an error"), ("add_bytes", "an overflow", "without an error"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name, answer, words", SLIPS, ids=[f"{slip[0]}-{slip[2]}" for slip in SLIPS])
+def test_slips(name, answer, words):
+    """Slips that were once told by their numbers alone, or with words that weren't true; as learners make them."""
+    for seed in range(3):
+        message = wrong(getattr(exercises, name).judged(answer, seed))
+        assert words in message and message in getattr(exercises, name).mistakes
+
+
+def test_solutions_need_nothing_else():
+    """The solutions name nothing that a lesson hasn't got."""
+    assert [e.name for e in FUNCTIONS if re.search(r"\bnp\.", e.source())] == []
 
 
 def test_any_collection():

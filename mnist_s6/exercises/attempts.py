@@ -94,6 +94,11 @@ class _Attempt(threading.Thread):
             except BaseException as error: self.over = True; self.outcome = Outcome(None, error=error)
         except TimeUp: self.over = True   # a second one, while the first was being handled
 
+    def wait(self, seconds: float) -> None:
+        "Wait until it is over, but no longer than that."
+        end = time.monotonic() + seconds
+        while not self.over and time.monotonic() < end: self.join(0.02)   # short, so that Ctrl-C is noticed
+
     def stop(self) -> None:
         "Raise `TimeUp` within the work until it ends."
         while not self.over:   # after Ctrl-C in `join`, Python 3.11's `is_alive` would say no all the same
@@ -113,11 +118,13 @@ def within_time(
     seconds: float, # How long it may take
 ) -> Outcome: # Its error is `TimeUp` if it took too long
     "What some work gives or raises, or that it was stopped; comes back in time, and raises only at Ctrl-C."
-    attempt, end = _Attempt(work), time.monotonic() + seconds
+    attempt, limit = _Attempt(work), time.monotonic() + seconds + 30
     attempt.start()
     try:
-        while not attempt.over and (time.monotonic() < end or (time.monotonic() < end + 30 and _importing(attempt))):
-            attempt.join(0.02)   # short, so that Ctrl-C is noticed
+        attempt.wait(seconds)
+        while _importing(attempt) and time.monotonic() < limit:
+            while _importing(attempt) and time.monotonic() < limit: attempt.wait(0.02)
+            attempt.wait(seconds)   # now its own time begins
     finally:
         if not attempt.over: threading.Thread(target=attempt.stop, daemon=True).start()
     attempt.join(0.3)   # seconds to end in; whoever doesn't is left alone

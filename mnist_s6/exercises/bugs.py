@@ -209,6 +209,7 @@ def _attribute_inputs(seed: int) -> list[tuple]:
     def layers() -> list[nn.Module]: return [nn.Conv2d(1, 2, 3), nn.ReLU()]
     return [(_module(),), (_module(blocks=layers(), head=nn.Linear(3, 2)),),
             (_module(sizes=[8, 16], stem=nn.Sequential(*layers()), functions=[torch.relu], norms=[nn.BatchNorm2d(2)]),),
+            (_module(acts=[nn.ReLU()], sizes=[1]),),
             (_module(kept=nn.ModuleList(layers()), first=layers(), sizes=(1, 2), second=tuple(layers()),
                      third=layers(), mixed=[None, nn.ReLU()], empty=[]),)]
 
@@ -258,6 +259,9 @@ def _(module): return [name for name, value in vars(module).items()
                        if isinstance(value, (list, tuple)) and any(isinstance(part, nn.Conv2d) for part in value)]
 @unregistered.mistake('There can be more than one: don\'t stop at the first.')
 def _(module): return unregistered.answer(module)[:1]
+@unregistered.mistake('A layer without parameters, such as a ReLU, is a layer too: ask for `nn.Module`.')
+def _(module): return [name for name, value in vars(module).items() if isinstance(value, (list, tuple))
+                       and any(isinstance(part, nn.Module) and list(part.parameters()) for part in value)]
 
 # %% ../../nbs/53_bugs.ipynb #c61ff7cb
 def _step_inputs(seed: int) -> list[tuple]:
@@ -300,10 +304,15 @@ def _(model, step):
     return [name for (name, value), old in pairs if (value == old).all()]
 
 # %% ../../nbs/53_bugs.ipynb #3d96c949
-@unmoved.mistake('The note moves along, since a step changes parameters in place: `clone()` them.')
+@unmoved.mistake('Everything seems to have stayed: was the note taken after `step()`, or does it move along? Take it '
+                 'before, with `clone()`.')
 def _(model, step): step(); return [name for name, _ in model.named_parameters()]
 @unmoved.mistake('Nothing was done yet: call `step()` between the note and the comparison.')
 def _(model, step): return [name for name, _ in model.named_parameters()]
+@unmoved.mistake('Your note moves along: `detach()` shares the numbers. `clone()` them.')
+def _(model, step):
+    before = {name: p.detach() for name, p in model.named_parameters()}; step()
+    return [name for name, value in model.named_parameters() if torch.equal(value, before[name])]
 
 # %% ../../nbs/53_bugs.ipynb #2791ca02
 @unmoved.mistake('Those are the parameters that did move. The others are asked for.')

@@ -21,7 +21,8 @@ _exercise = partial(exercise, '05_choices')
 
 # %% ../../nbs/52_choices.ipynb #312f760c
 def _split_inputs(seed: int) -> list[tuple]:
-    order = torch.randperm(10, generator=torch.Generator().manual_seed(seed)).tolist()
+    places = torch.randperm(10, generator=torch.Generator().manual_seed(seed)).tolist()
+    order = [20 + 5*place for place in places]
     return [([2, 0, 1], 1), (order, 3), (order, 7), ([3, 1, 2, 0], 0)]
 
 # %% ../../nbs/52_choices.ipynb #fdf0fe09
@@ -65,6 +66,12 @@ def _(order, held_out): return order[held_out:], order[:held_out]
 def _(order, held_out):
     order = sorted(order)
     return order[:len(order) - held_out], order[len(order) - held_out:]
+
+# %% ../../nbs/52_choices.ipynb #2b093bb5
+@split.mistake('These are places in the list. The parts should hold what stands there.')
+def _(order, held_out):
+    places = list(range(len(order)))
+    return places[:len(order) - held_out], places[len(order) - held_out:]
 
 # %% ../../nbs/52_choices.ipynb #a436bda9
 def _value_lists(seed: int) -> list[tuple]:
@@ -155,6 +162,8 @@ def _(values, t): return _around(values, t*statistics.variance(values)/len(value
 def _(values, t): return statistics.mean(values), t*statistics.stdev(values)/len(values)**0.5
 @interval.mistake('The lower end comes first.')
 def _(values, t): return _around(values, t*statistics.stdev(values)/len(values)**0.5)[::-1]
+@interval.mistake('That is only how far it goes to each side. Take it from the mean, and add it to the mean.')
+def _(values, t): half = t*statistics.stdev(values)/len(values)**0.5; return -half, half
 
 # %% ../../nbs/52_choices.ipynb #ceda578d
 def _scaling_inputs(seed: int) -> list[tuple]:
@@ -188,6 +197,8 @@ def _(lr, batch_size, new_batch_size): return lr*(new_batch_size//batch_size)
 def _(lr, batch_size, new_batch_size): return new_batch_size/batch_size
 @linear_scaling.mistake('That is the old rate, whatever the batch.')
 def _(lr, batch_size, new_batch_size): return lr
+@linear_scaling.mistake('`//` drops what is behind the point, and a rate is hardly anything else: divide with `/`.')
+def _(lr, batch_size, new_batch_size): return lr*new_batch_size//batch_size
 
 # %% ../../nbs/52_choices.ipynb #e5c512a0
 def _adamw_inputs(seed: int) -> list[tuple]:

@@ -197,6 +197,8 @@ def _(logits, labels): return (logits.argmax(0) == labels).float().mean().item()
 def _(logits, labels): return (logits.argmax() == labels).float().mean().item()
 @accuracy.mistake('You compare the largest score itself with the label. It is the place of the score that counts.')
 def _(logits, labels): return (logits.max(1).values == labels).float().mean().item()
+@accuracy.mistake('`keepdim=True` leaves (N, 1), and so each answer is compared with all labels. Leave it out.')
+def _(logits, labels): return (logits.argmax(1, keepdim=True) == labels).float().mean().item()
 
 # %% ../../nbs/45_data.ipynb #2360f9c5
 @accuracy.mistake('You divide by the number of classes; divide by the number of images.')
@@ -219,3 +221,4 @@ add_bytes.mistake('That would be so in plain Python, but a byte has no room for 
 add_bytes.mistake('Picture programs often stop at white. PyTorch goes on counting, from 0 again.')(255)
 add_bytes.mistake('Almost: after 255 comes 0, and not 1.')(5)
 add_bytes.mistake('No error: it gives a number. Which?')('error')
+add_bytes.mistake('It does overflow, but without an error: it gives a number. Which?')('overflow')

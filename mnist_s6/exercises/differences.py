@@ -30,9 +30,12 @@ def as_numbers(
     if isinstance(value, (KeysView, ValuesView)): value = list(value)
     if isinstance(value, str) or not isinstance(value, Sequence) or not depth: return None
     if not 0 < len(value) < 10_000: return None
-    parts = [as_numbers(part, depth - 1) for part in value]
-    same_shape = all(part is not None and part.shape == parts[0].shape for part in parts)
-    return torch.stack([part.double() for part in parts]) if same_shape else None
+    parts: list[torch.Tensor] = []
+    for part in value:   # up to the first that doesn't fit: a list may hold itself twelve times
+        tensor = as_numbers(part, depth - 1)
+        if tensor is None or parts and tensor.shape != parts[0].shape: return None
+        parts.append(tensor.double())
+    return torch.stack(parts)
 
 # %% ../../nbs/42_differences.ipynb #7179418e
 def _one_number(value: Any) -> torch.Tensor:
@@ -49,6 +52,7 @@ def _with_article(name: str) -> str:
 # %% ../../nbs/42_differences.ipynb #fd23a994
 def show(
     value: object, # Anything
+    room: int = 100, # For how many parts: what is nested deeper than that, or holds itself, is only named
 ) -> str:
     "A value in a few words: few numbers as they are, many by their shape, and of other things only the type."
     if isinstance(value, (torch.Tensor, np.ndarray)) and math.prod(value.shape) > 12:
@@ -56,10 +60,11 @@ def show(
     if isinstance(value, (torch.Tensor, np.ndarray, np.generic)): return show(value.tolist())
     if isinstance(value, float): return f'{value:.0f}' if value % 1 == 0 and abs(value) < 1e9 else f'{value:.5g}'
     if isinstance(value, str): return repr(textwrap.shorten(value, 60) if len(value) > 60 else str(value))
+    if type(value) is int and abs(value) >= 10**60: return 'a very large number'   # `str` refuses 5,000 digits
     if value is None or type(value) in (int, bool, Decimal): return textwrap.shorten(str(value), 60)
-    if type(value) is list and len(value) <= 12: return f'[{", ".join(map(show, value))}]'
-    if type(value) in (tuple, torch.Size) and len(value) <= 12:
-        return f'({", ".join(map(show, value))}{","*(len(value) == 1)})'
+    if type(value) in (list, tuple, torch.Size) and len(value) <= min(12, room):
+        parts = ', '.join(show(part, room//max(2, len(value))) for part in value)
+        return f'[{parts}]' if type(value) is list else f'({parts}{","*(len(value) == 1)})'
     return _with_article('function' if inspect.isroutine(value) else type(value).__name__.replace('_', ' '))
 
 # %% ../../nbs/42_differences.ipynb #766a3334

@@ -51,7 +51,8 @@ _wrong = column_runs.mistake   # decorates a wrong answer
 
 @_wrong('A run that reaches the last column is lost: no column after it ends it.')
 def _(ink): return [run for run in column_runs.answer(ink) if run[1] < len(ink)]
-@_wrong('A run that begins in column 0 is lost: it has no column before it.')
+@_wrong('A run that begins in column 0 is lost: 0 counts as False (ask `is None`), or you look for a column '
+       'before it.')
 def _(ink): return [run for run in column_runs.answer(ink) if run[0] > 0]
 @_wrong('For column 0, `ink[i - 1]` is `ink[-1]`, the last column. Nothing stands before column 0.')
 def _(ink):
@@ -98,6 +99,10 @@ def _(ink):
     return runs
 @_wrong('A column may have more than one pixel of ink: ask whether there are more than 0.')
 def _(ink): return column_runs.answer((ink == 1).int())
+@_wrong('Each column with ink sets the start anew. Set it only where no run has begun: `start is None`.')
+def _(ink): return [(stop - 1, stop) for start, stop in column_runs.answer(ink)]
+@_wrong('A run that begins in column 0 is never ended: 0 counts as False. Ask whether `start is not None`.')
+def _(ink): return [] if ink[0] else column_runs.answer(ink)
 
 # %% ../../nbs/73_finding.ipynb #f175b187
 def _light_inputs(seed: int) -> list[tuple]:

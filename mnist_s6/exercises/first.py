@@ -19,7 +19,7 @@ from .engine import LineOrder, Prediction, Question, exercise
 _exercise = partial(exercise, '00_start')
 
 # %% ../../nbs/50_first.ipynb #3db48823
-read_shape = Question('00_start', 'read_shape', 'Which shape has the last line?', answer=(10, 28),
+read_shape = Question('00_start', 'read_shape', 'What is the shape of the last line?', answer=(10, 28),
     code='images = torch.zeros(100, 28, 28)\nimages[:10, 14]', hints=(
         'What stands first in the brackets is for dimension 0, what stands second for dimension 1.',
         'Of a table (2, 3), `table[1]` has the shape (3,), and `table[:1]` the shape (1, 3).',
@@ -40,7 +40,7 @@ read_shape.mistake('`:10` is a slice: ten images are left.')((28,))
 read_shape.mistake('`:10` takes the places 0 to 9, and the end is not among them: how many are that?')((11, 28))
 
 # %% ../../nbs/50_first.ipynb #13d6e9a6
-broadcast_shape = Question('00_start', 'broadcast_shape', 'Which shape has the last line?', answer=(3, 4),
+broadcast_shape = Question('00_start', 'broadcast_shape', 'What is the shape of the last line?', answer=(3, 4),
     code='a = torch.zeros(3)\nb = torch.zeros(4)\na[:, None] + b', hints=(
         'First write down the shape of `a[:, None]`. Then write the two shapes below each other, flush right.',
         'A column (2, 1) and a row (3,) make a table of 2 rows and 3 columns.',
@@ -266,9 +266,15 @@ def _(function, at, step): return (function(at + step) - function(at))/at
 @slope.mistake('You multiply by the step; divide by it.')
 def _(function, at, step): return (function(at + step) - function(at))*step
 
+# %% ../../nbs/50_first.ipynb #b4f23602
+@slope.mistake('Division comes first: put brackets around the difference.')
+def _(function, at, step): return function(at + step) - function(at)/step
+
 # %% ../../nbs/50_first.ipynb #9a908f72
 @slope.mistake('You looked in both directions, which is even more exact. Here, only the step forwards is asked for.')
 def _(function, at, step): return (function(at + step) - function(at - step))/(2*step)
+@slope.mistake('You looked back. Here, only the step forwards is asked for.')
+def _(function, at, step): return (function(at) - function(at - step))/step
 
 # %% ../../nbs/50_first.ipynb #995ed98d
 step_too_far = Prediction('00_start', 'step_too_far', 'The loss is w·w, and its slope 2·w. You stand at w = 1. With '

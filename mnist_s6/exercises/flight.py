@@ -117,6 +117,8 @@ def _(shares, level): return _first([sum(both)/2 >= level for both in shares])
 def _(shares, level): return _first([min(both) > level for both in shares])
 @first_learned.mistake('That counts from 1. The first of the list is epoch 0, before anything was learned.')
 def _(shares, level): return _first([min(both) >= level for both in shares]) + 1
+@first_learned.mistake('Epochs are counted from 0: leave out the 1 in `enumerate(shares, 1)`.')
+def _(shares, level): return next((epoch for epoch, both in enumerate(shares, 1) if min(both) >= level), -1)
 
 # %% ../../nbs/61_flight.ipynb #d44786c3
 @first_learned.mistake('That is the last such epoch. When did it happen first?')
@@ -132,6 +134,8 @@ def _(shares, level):
 # %% ../../nbs/61_flight.ipynb #cf57fb15
 @first_learned.mistake('Where both are never high enough, the answer is -1.')
 def _(shares, level): return next((epoch for epoch, both in enumerate(shares) if min(both) >= level), len(shares))
+@first_learned.mistake('The `return -1` is inside of the loop: only epoch 0 is asked.')
+def _(shares, level): return 0 if min(shares[0]) >= level else -1
 
 # %% ../../nbs/61_flight.ipynb #35f548f9
 when_the_nines = Prediction('33_recorder', 'when_the_nines', 'S6Net learns on 3,000 images for six epochs. After which '

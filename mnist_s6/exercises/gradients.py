@@ -325,7 +325,8 @@ def _(function, x, h):
 def _(function, x, h): return torch.stack([(function(x + h*e) - function(x))/h for e in torch.eye(len(x))])
 @numerical_gradient.mistake('That looks only behind, so it is off where the function bends. Look to both sides.')
 def _(function, x, h): return torch.stack([(function(x) - function(x - h*e))/h for e in torch.eye(len(x))])
-@numerical_gradient.mistake('That is autograd\'s exact slope. Here, move x by h and look.')
+@numerical_gradient.mistake('That is the exact slope, as of autograd or of a far smaller h. Here, move x by the `h` '
+                            'that is given.')
 def _(function, x, h): x = x.clone().requires_grad_(); return torch.autograd.grad(function(x), x)[0]
 
 # %% ../../nbs/51_gradients.ipynb #2e33c6b1
@@ -335,6 +336,14 @@ def _(function, x, h): return torch.stack([function(x + h*e) - function(x - h*e)
 def _(function, x, h): return torch.stack([function(x + h*e) - function(x - h*e) for e in torch.eye(len(x))])
 @numerical_gradient.mistake('The sign is turned: ahead minus behind.')
 def _(function, x, h): return torch.stack([function(x - h*e) - function(x + h*e) for e in torch.eye(len(x))])/(2*h)
+
+# %% ../../nbs/51_gradients.ipynb #5baffcd7
+@numerical_gradient.mistake('`/2*h` divides by 2, and then multiplies by h: put brackets around `2*h`.')
+def _(function, x, h):
+    return torch.stack([(function(x + h*e) - function(x - h*e))/2*h for e in torch.eye(len(x)).to(x)])
+@numerical_gradient.mistake('All of your slopes are 0. Are the two places one and the same tensor? Each needs its own '
+                            '`clone()`.')
+def _(function, x, h): return torch.zeros_like(x)
 
 # %% ../../nbs/51_gradients.ipynb #83b4f664
 @numerical_gradient.mistake('All numbers are moved at once. Each has a slope of its own: move one at a time.')
@@ -388,6 +397,12 @@ def _(shape): return (2/math.prod(shape))**0.5
 def _(shape): return 2/math.prod(shape[1:])
 @kaiming_deviation.mistake('The 2 is missing. A ReLU takes away half of the mean square, and the 2 gives it back.')
 def _(shape): return math.prod(shape[1:])**-0.5
+
+# %% ../../nbs/51_gradients.ipynb #761fc2d3
+@kaiming_deviation.mistake('Your root is over fan_in alone. It goes over the 2 as well: √(2/fan_in).')
+def _(shape): return 2/math.prod(shape[1:])**0.5
+@kaiming_deviation.mistake('The first size is the number of outputs. Take the product of those after it, `shape[1:]`.')
+def _(shape): return (2/shape[0])**0.5
 
 # %% ../../nbs/51_gradients.ipynb #cdc0c9da
 @kaiming_deviation.mistake('That is the bound of a *uniform* start, which is √3 times the deviation.')

@@ -143,6 +143,10 @@ def _(model, loader, optimizer): return _losses(model, loader, optimizer)[-1]
 @train_one_epoch.mistake('That is the sum of the batches\' losses; the mean per image is asked for.')
 def _(model, loader, optimizer): return sum(_losses(model, loader, optimizer))
 
+# %% ../../nbs/49_loops.ipynb #2c51a474
+@train_one_epoch.mistake('The `return` is inside of the loop, so there was one batch only. Put it under the loop.')
+def _(model, loader, optimizer): return next(_epoch(model.train(), loader, optimizer))[0]
+
 # %% ../../nbs/49_loops.ipynb #67c604bd
 @train_one_epoch.mistake('You weighed each batch by its size; then divide by the number of images, not of batches.')
 def _(model, loader, optimizer):

@@ -22,7 +22,7 @@ _gradient_exercise = partial(exercise, '04_backprop')
 def _softmax_inputs(seed: int) -> list[tuple]:
     generator = torch.Generator().manual_seed(seed)
     return [(torch.tensor([[1., 0.]]),), (torch.randn(3, 4, generator=generator),),
-            (torch.tensor([[1000., 1001.], [0., 1.]]),), (torch.tensor([[1000., -1000.]]),)]
+            (torch.tensor([[1000., 1001.], [0., 3.]]),), (torch.tensor([[1000., -1000.]]),)]
 
 # %% ../../nbs/47_losses.ipynb #cd1c10b4
 @_exercise(_softmax_inputs, (
@@ -55,6 +55,15 @@ def _(scores): return scores.softmax(0)
 @softmax.mistake('All numbers together sum to 1, and each row should.')
 def _(scores): return scores.flatten().softmax(0).reshape(scores.shape)
 
+# %% ../../nbs/47_losses.ipynb #d3e464f5
+@softmax.mistake('`sum(1)` is (N,), and lies along the wrong side. `keepdim=True` leaves (N, 1), one sum for each row.')
+def _(scores):
+    powers = (scores - scores.max(1, keepdim=True).values).exp()
+    return powers/powers.sum(1)
+@softmax.mistake('Two things: `sum(1)` needs `keepdim=True`, to leave one sum for each row, and a score of 1000 is too '
+                 'much: first subtract the row\'s largest score.')
+def _(scores): return scores.exp()/scores.exp().sum(1)
+
 # %% ../../nbs/47_losses.ipynb #e7e9fd3a
 @softmax.mistake('These are the logarithms of the probabilities.')
 def _(scores): return scores.log_softmax(1)
@@ -64,6 +73,8 @@ def _(scores): return scores.sigmoid()
 def _(scores): return scores/scores.sum(1, keepdim=True)
 @softmax.mistake('The powers are right, but they are not yet divided by the sum of their row.')
 def _(scores): return (scores - scores.max(1, keepdim=True).values).exp()
+@softmax.mistake('The softmax is taken twice: what comes out of the first are probabilities already.')
+def _(scores): return scores.softmax(1).softmax(1)
 
 # %% ../../nbs/47_losses.ipynb #9e973436
 def _loss_inputs(seed: int) -> list[tuple]:
@@ -106,6 +117,12 @@ def _(logits, labels): return F.cross_entropy(logits, labels)/math.log(2)
 @cross_entropy.mistake('That is a logarithm to base 10. The loss uses the natural one, `log`.')
 def _(logits, labels): return F.cross_entropy(logits, labels)/math.log(10)
 
+# %% ../../nbs/47_losses.ipynb #417b3e90
+@cross_entropy.mistake('The logarithm is missing: the loss is −ln of the probability, not minus the probability.')
+def _(logits, labels): return -logits.softmax(1)[torch.arange(len(labels)), labels].mean()
+@cross_entropy.mistake('Those are the losses of the images, each alone; their mean is asked for.')
+def _(logits, labels): return F.cross_entropy(logits, labels, reduction='none')
+
 # %% ../../nbs/47_losses.ipynb #7a0f6a13
 @cross_entropy.mistake('The softmax is taken twice: you gave probabilities to a function that wants logits.')
 def _(logits, labels): return F.cross_entropy(logits.softmax(1), labels)
@@ -146,6 +163,10 @@ def _(logits, labels): return _slopes(logits, labels)
 def _(logits, labels): return _slopes(logits, labels)/logits.numel()
 @cross_entropy_gradient.mistake('You divide by the number of classes; divide by that of the images.')
 def _(logits, labels): return _slopes(logits, labels)/logits.shape[1]
+
+# %% ../../nbs/47_losses.ipynb #b615b4c7
+@cross_entropy_gradient.mistake('Division comes first: put brackets around p − y.')
+def _(logits, labels): return logits.softmax(1) - F.one_hot(labels, logits.shape[1])/len(labels)
 
 # %% ../../nbs/47_losses.ipynb #c38b1a12
 @cross_entropy_gradient.mistake('The sign is turned: it is p − y. The slope tells where the loss grows.')

@@ -162,6 +162,10 @@ def _(n, kernel, stride, padding): return (n + 2*padding - kernel)//stride
 @output_size.mistake('The 1 is added too early: divide first, and then add it.')
 def _(n, kernel, stride, padding): return (n + 2*padding - kernel + 1)//stride
 
+# %% ../../nbs/46_network.ipynb #1ae699c1
+@output_size.mistake('Division comes first: put brackets around all of `n + 2*padding - kernel`.')
+def _(n, kernel, stride, padding): return n + 2*padding - kernel//stride + 1
+
 # %% ../../nbs/46_network.ipynb #3c3b2560
 @output_size.mistake('You rounded up. A kernel that would reach over the edge is left out, so round down.')
 def _(n, kernel, stride, padding): return -(-(n + 2*padding - kernel)//stride) + 1
@@ -272,6 +276,12 @@ def _(layers):
     size, step = 0, 1
     for kernel, stride in layers: size += (kernel - 1)*step; step *= stride
     return size
+@receptive_field.mistake('That is the sum of the kernels. Only the first one counts whole: each other adds kernel − 1, '
+                         'times the strides before it.')
+def _(layers): return sum(kernel for kernel, _ in layers) or 1
+@receptive_field.mistake('That is the sum of the kernels: without a layer, a value sees one pixel, and each kernel '
+                         'after the first adds kernel − 1, times the strides before it.')
+def _(layers): return sum(kernel for kernel, _ in layers)
 
 # %% ../../nbs/46_network.ipynb #d790f359
 @receptive_field.mistake('That is the step between neighbours, and not how far a value sees.')
@@ -347,3 +357,6 @@ def _(x, eps):
     return (x - x.mean((0, 2, 3), keepdim=True))/(x.var((0, 2, 3), unbiased=False, keepdim=True).sqrt() + eps)
 @batch_norm.mistake('And `eps`? Where all values of a channel are equal, you divide 0 by 0.')
 def _(x, eps): return _norm(x, 0.)
+@batch_norm.mistake('Two things: `std` divides by one less than there are values, and `eps` belongs under the root.')
+def _(x, eps):
+    return (x - x.mean((0, 2, 3), keepdim=True))/(x.std((0, 2, 3), keepdim=True) + eps)

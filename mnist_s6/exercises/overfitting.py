@@ -26,7 +26,8 @@ def _decay_inputs(seed: int) -> list[tuple]:
     'Two things happen to a weight: it goes against its slope, and it loses a share of itself.',
     'A weight of 4 with slope 2, a rate of 0.5 and a decay of 0.1 goes to 4 − 0.5·2 − 0.5·0.1·4 = 2.8.',
     'return parameter - lr*gradient - lr*...*parameter',
-), 'The share is lr·weight_decay. Large weights lose more than small ones, and none ever changes its sign by it.')
+), 'The share is lr·weight_decay. Large weights lose more than small ones, and as long as the share is '
+   'below 1, none changes its sign by it.')
 def weight_decay_step(parameter: torch.Tensor, gradient: torch.Tensor, lr: float, weight_decay: float) -> torch.Tensor:
     "A parameter after a plain step of gradient descent, less the share lr·weight_decay of the old one."
     return parameter - lr*gradient - lr*weight_decay*parameter
@@ -91,6 +92,10 @@ def _(x, mask, p): return x*mask/p
 def _(x, mask, p): return x*mask*(1 - p)
 @dropout.mistake('You divide by the share that this mask keeps. Take the probability, the same for each batch.')
 def _(x, mask, p): return x*mask/mask.mean()
+
+# %% ../../nbs/57_overfitting.ipynb #072c5783
+@dropout.mistake('Division comes first: put brackets around 1 − p.')
+def _(x, mask, p): return x*mask/1 - p
 
 # %% ../../nbs/57_overfitting.ipynb #0b7f5aed
 @dropout.mistake('The wrong way round: 1 in the mask is kept, and 0 is dropped.')

@@ -15,7 +15,7 @@ import torch
 from .engine import Prediction, Question
 
 # %% ../../nbs/56_questions.ipynb #8cf8e5d0
-scores_shape = Question('01_datasets', 'scores_shape', 'Which shape has `images@weight`?', answer=(100, 10),
+scores_shape = Question('01_datasets', 'scores_shape', 'What is the shape of `images@weight`?', answer=(100, 10),
     code='images = torch.zeros(100, 784)\nweight = torch.zeros(784, 10)', hints=(
         'Each image is one row. How many scores does it get?',
         '(2, 3) times (3, 4) is (2, 4): what is in the middle has to be equal, and is summed up.',
@@ -42,8 +42,8 @@ one_step.mistake('And the learning rate? It makes the step shorter.')(5)
 one_step.mistake('That is only the step; it starts at 2.')(0.3)
 
 # %% ../../nbs/56_questions.ipynb #fc97c4fd
-blind_guess = Question('01_datasets', 'blind_guess', 'Ten digits, equally frequent. Somebody always says 7. Which '
-    'accuracy is that, as a share from 0 to 1?', answer=0.1, hints=(
+blind_guess = Question('01_datasets', 'blind_guess', 'Ten digits, equally frequent. Somebody always says 7. What '
+    'accuracy does that give, as a share from 0 to 1?', answer=0.1, hints=(
         'How many of 100 images are a 7?', 'With two classes, equally frequent, it would be 0.5.', 'One of ten.'),
     why='One in ten is a 7. An accuracy says little before you know what comes without any learning.')
 

@@ -214,6 +214,10 @@ def _(images, top, left, side): images[:, top:top + side, left:left + side] = 0;
 def _(images, top, left, side): return _squared(images, slice(left, left + side), slice(top, top + side))
 @hide_square.mistake('One row and one column too many: a slice ends before its last number.')
 def _(images, top, left, side): return _squared(images, slice(top, top + side + 1), slice(left, left + side + 1))
+@hide_square.mistake('A slice ends at a place, not after a number: `top:top + side`.')
+def _(images, top, left, side): return _squared(images, slice(top, side), slice(left, side))
+@hide_square.mistake('No square is there: give back the copy.')
+def _(images, top, left, side): return images.clone()
 
 # %% ../../nbs/64_robust.ipynb #8c8a5ace
 @hide_square.mistake('Black is 0. Yours is white.')

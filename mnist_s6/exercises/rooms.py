@@ -57,8 +57,9 @@ for step in range(200):
     optimizer.zero_grad()'''
 
 # %% ../../nbs/55_rooms.ipynb #4655b082
-bug_in_regression = _hunt('bug_in_regression', 'A network should tell how much ink is in an image. It answers nearly '
-                          'the same for all of them. Which line is to blame?', _REGRESSION, 6,
+bug_in_regression = _hunt('bug_in_regression', 'A network should tell how much ink is in an image. (`mse_loss` '
+                          'is the mean of the squared differences between two tensors.) It answers nearly the same '
+                          'for all images. Which line is to blame?', _REGRESSION, 6,
     '(N, 1) minus (N,) is (N, N): each answer is compared with the ink of all images, and the '
     'mean is the best answer. PyTorch warns of it, once. `model(images)[:, 0]` has the right shape.', (
     'Write the shape beside each value.',

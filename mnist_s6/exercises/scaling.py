@@ -34,8 +34,8 @@ def factor_in_all(seconds: list[float], factors: list[float]) -> float:
 # %% ../../nbs/76_scaling.ipynb #3ab4d5a3
 @factor_in_all.another
 def _(seconds, factors):
-    shares = np.array(seconds)/np.sum(seconds)
-    return 1/(shares/np.array(factors)).sum()
+    shares = [before/sum(seconds) for before in seconds]
+    return 1/sum(share/factor for share, factor in zip(shares, factors))
 
 # %% ../../nbs/76_scaling.ipynb #53255ec6
 _wrong = factor_in_all.mistake   # decorates a wrong answer
@@ -149,8 +149,9 @@ def moments_of_all(counts: list[int], means: list[float], variances: list[float]
 # %% ../../nbs/76_scaling.ipynb #3680fa6f
 @moments_of_all.another
 def _(counts, means, variances):
-    mean = np.average(means, weights=counts)
-    return np.array([mean, np.average(variances + (means - mean)**2, weights=counts)])
+    shares, means, variances = torch.tensor(counts)/sum(counts), torch.tensor(means), torch.tensor(variances)
+    mean = (shares*means).sum()
+    return mean, (shares*(variances + (means - mean)**2)).sum()
 
 # %% ../../nbs/76_scaling.ipynb #ee3ae37a
 _amiss = moments_of_all.mistake

@@ -53,6 +53,13 @@ def _(logits, targets): return -(targets*logits).sum(1).mean()
 @soft_cross_entropy.mistake('Student and teacher are swapped: the logarithm is that of the network\'s probabilities.')
 def _(logits, targets): return -(logits.softmax(1)*targets.clamp(min=1e-12).log()).sum(1).mean()
 
+# %% ../../nbs/72_softening.ipynb #32d95e5e
+@soft_cross_entropy.mistake('Student and teacher are swapped: the logarithm is that of the network\'s probabilities. '
+                            '(A target may be 0, and has none.)')
+def _(logits, targets): return -(logits.softmax(1)*targets.log()).sum(1).mean()
+@soft_cross_entropy.mistake('The logarithm is missing: each target counts −ln of a probability.')
+def _(logits, targets): return -(targets*logits.softmax(1)).sum(1).mean()
+
 # %% ../../nbs/72_softening.ipynb #1ef60171
 @soft_cross_entropy.mistake('You took the targets\' own doubt away from it. That is a distance (of Kullback and '
                             'Leibler), with the same slopes, but not the loss.')
@@ -106,6 +113,9 @@ def _(soft, labels, weight): return weight*soft + (1 - weight)/soft.shape[1]
 def _(soft, labels, weight):
     targets = weight*soft; targets[:, labels] += 1 - weight
     return targets
+@mixed_target.mistake('`one_hot` takes the largest label for the last digit. Say how many there are: '
+                      '`soft.shape[1]`.')
+def _(soft, labels, weight): return weight*soft + (1 - weight)*F.one_hot(labels)
 
 # %% ../../nbs/72_softening.ipynb #690b3030
 @mixed_target.mistake('The numbers are right, but you changed the targets that were given. Make new ones.')

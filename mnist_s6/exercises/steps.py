@@ -57,6 +57,11 @@ def _(parameters, gradients, lr): return [p - lr*g*p for p, g in zip(parameters,
 @sgd_step.mistake('You went by the sign of the slopes alone. Where it is steep, a step is longer.')
 def _(parameters, gradients, lr): return [p - lr*g.sign() for p, g in zip(parameters, gradients)]
 
+# %% ../../nbs/48_steps.ipynb #d7af0b8b
+@sgd_step.mistake('Nothing has changed: `p = p - …` in a loop only gives the name p something new. Collect the new '
+                  'tensors in a list.')
+def _(parameters, gradients, lr): return list(parameters)
+
 # %% ../../nbs/48_steps.ipynb #3380d955
 @sgd_step.mistake('The numbers are right, but you changed the list or the parameters that were given. Make new ones.')
 def _(parameters, gradients, lr):
@@ -207,6 +212,14 @@ def _(step, steps, max_lr, warm_up):
     return max_lr*step/rise if step < rise else max_lr - _cycle(step, rise, steps - rise, max_lr)
 @one_cycle.mistake('And `max_lr`? You give its share only.')
 def _(step, steps, max_lr, warm_up): return _cycle(step, warm_up*steps, (1 - warm_up)*steps, 1)
+
+# %% ../../nbs/48_steps.ipynb #6adb5059
+@one_cycle.mistake('Don\'t round warm_up·steps: the peak may lie between two steps.')
+def _(step, steps, max_lr, warm_up): rise = int(warm_up*steps); return _cycle(step, rise, steps - rise, max_lr)
+@one_cycle.mistake('1 + cos goes from 2 to 0: halve it.')
+def _(step, steps, max_lr, warm_up):
+    rise = warm_up*steps
+    return max_lr*step/rise if step < rise else 2*_cycle(step, rise, steps - rise, max_lr)
 
 # %% ../../nbs/48_steps.ipynb #89c554a9
 def _loss_lists(seed: int) -> list[tuple]:

@@ -19,7 +19,8 @@ _exercise = partial(exercise, '07_truth')
 
 # %% ../../nbs/54_truth.ipynb #d09fc96e
 half_as_wide = Prediction('07_truth', 'half_as_wide', 'How many times as many test images make the interval half as '
-    'wide? Guess a number.', answer=4, code='(high - low) for n images\n(high - low)/2 for ... times n images', hints=(
+    'wide? Guess a number.', answer=4, tolerance=0.005,
+    code='(high - low) for n images\n(high - low)/2 for ... times n images', hints=(
         'The deviation is √(share · (1 − share)/n). Where does n stand in it?',
         'Nine times as many images make it a third as wide.', 'It is the number whose root is 2.'),
     why='The width shrinks with the root of the number of images, so each further digit costs a hundred times as many.')
@@ -28,7 +29,7 @@ half_as_wide = Prediction('07_truth', 'half_as_wide', 'How many times as many te
 half_as_wide.another(4.)
 half_as_wide.mistake('Twice as many images make it narrower by the root of 2 only, to 71%.')(2)
 half_as_wide.mistake('That would make it a quarter as wide.')(16)
-half_as_wide.mistake('That is the root of 2. Turn it round: of which number is 2 the root?')(1.41)
+half_as_wide.mistake('That is the root of 2. Turn it round: of which number is 2 the root?')(math.sqrt(2))
 half_as_wide.mistake('That is the number of images. How many *times* as many is that?')(40_000)
 half_as_wide.mistake('Fewer images tell less, so the interval would be wider.')(0.5)
 
@@ -93,7 +94,7 @@ def _(correct, n): return _interval(correct, n, shift=0)
 def _(correct, n): return _interval(correct, n, shift=n*n)
 @wilson.mistake('The half is to be divided by 1 + z²/n as well, not only the middle.')
 def _(correct, n): return _interval(correct, n, divide_half=False)
-@wilson.mistake('In the root it is z²/(4n²): both 4 and n squared.')
+@wilson.mistake('In the root it is z²/(4n²): divide by 4 and by n squared, `z*z/(4*n*n)`.')
 def _(correct, n): return _interval(correct, n, extra=0.25*n)
 
 # %% ../../nbs/54_truth.ipynb #a2b275d4
@@ -148,6 +149,12 @@ def _(only_a, only_b): return min(1., 2*_ways(only_a + only_b, min(only_a, only_
 def _(only_a, only_b): return min(1., 2*math.comb(only_a + only_b, only_a)/2**(only_a + only_b))
 @mcnemar.mistake('4 to 1 and 1 to 4 should give the same: count up to the smaller of the two.')
 def _(only_a, only_b): return min(1., 2*_ways(only_a + only_b, only_b + 1))
+
+# %% ../../nbs/54_truth.ipynb #9fca1f43
+@mcnemar.mistake('That is this split alone, in one direction. Add those that are more uneven, and take twice that.')
+def _(only_a, only_b): return math.comb(only_a + only_b, only_a)/2**(only_a + only_b)
+@mcnemar.mistake('1 to 4 and 4 to 1 should give the same: you count up to the first, and it should be the smaller one.')
+def _(only_a, only_b): return min(1., 2*_ways(only_a + only_b, only_a + 1))
 
 # %% ../../nbs/54_truth.ipynb #ca3f1799
 @mcnemar.mistake('That is 1 − p. A small p is asked for where the split is uneven.')
@@ -204,6 +211,14 @@ def _(values, t): return _around(values, 1.96*stdev(values)/math.sqrt(len(values
 @mean_interval.mistake('That is only how far it goes to each side. Take it from the mean, and add it to the mean.')
 def _(values, t): half = t*stdev(values)/math.sqrt(len(values)); return -half, half
 
+# %% ../../nbs/54_truth.ipynb #f1579713
+@mean_interval.mistake('And `t`? For so few values it is large, since their deviation is uncertain itself.')
+def _(values, t): return _around(values, stdev(values)/math.sqrt(len(values)))
+@mean_interval.mistake('That is the mean and the half. Both ends are asked for.')
+def _(values, t): return mean(values), t*stdev(values)/math.sqrt(len(values))
+@mean_interval.mistake('The low end comes first, then the high one.')
+def _(values, t): return _around(values, t*stdev(values)/math.sqrt(len(values)))[::-1]
+
 # %% ../../nbs/54_truth.ipynb #b983e5ac
 @_exercise(lambda seed: [(2,), (3,), (5,), (18 + seed,)], (
     'Draw k numbers from a bell curve, take the largest, and do that often. What is the mean?',
@@ -240,6 +255,8 @@ def _(k): return _drawn(k).max(1).values.std().item()
 def _(k): return _drawn(k).max(0).values.mean().item()
 @best_of.mistake('One experiment is too few: its best is pure luck. Repeat it, and take the mean.')
 def _(k): return torch.randn(k).max().item()
+@best_of.mistake('One largest number of all experiments: take it in each row, then the mean.')
+def _(k): return _drawn(k).max().item()
 
 # %% ../../nbs/54_truth.ipynb #a9eefa65
 @best_of.mistake('`rand` draws between 0 and 1, all alike. A bell curve comes from `randn`.')
