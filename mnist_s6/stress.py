@@ -103,6 +103,13 @@ CORRUPTIONS: dict[str, Corruption] = {
 }
 
 # %% ../nbs/63_stress.ipynb #b9a8d3b8
+def _check_pictures(images: torch.Tensor) -> None:
+    "Raise `ValueError` for anything but floats (N, 28, 28) from 0 to 1."
+    if images.ndim != 3 or images.shape[1:] != (28, 28) or not images.is_floating_point():
+        raise ValueError(f'images have shape {tuple(images.shape)} and are of type {images.dtype}; '
+                         'expected floats (N, 28, 28). Divide bytes by 255')
+    check_range(images)
+
 def corrupt(
     images: torch.Tensor, # (N, 28, 28), 0 to 1
     kind: str, # One of `CORRUPTIONS`
@@ -112,10 +119,7 @@ def corrupt(
     "Spoil images in one of eight ways; raises `ValueError` or `TypeError` for another way or strength."
     if kind not in CORRUPTIONS: raise ValueError(f'kind is {kind!r}; expected one of {list(CORRUPTIONS)}')
     check_number('strength', strength, 1, 5, whole=True)
-    if images.ndim != 3 or images.shape[1:] != (28, 28) or not images.is_floating_point():
-        raise ValueError(f'images have shape {tuple(images.shape)} and are of type {images.dtype}; '
-                         'expected floats (N, 28, 28). Divide bytes by 255')
-    check_range(images)
+    _check_pictures(images)
     way, usual = CORRUPTIONS[kind], images[:, None].to(torch.get_default_dtype())   # in which all that is drawn comes
     return way.change(usual, way.amounts[strength - 1], generator)[:, 0].clamp(0, 1).to(images.dtype)
 
@@ -148,7 +152,7 @@ def stress_test(
     "Let a network read images that are spoiled in all ways; raises `ValueError` or `TypeError` where they don't fit."
     check_classes(labels)
     check_number('the number of labels', len(labels), len(images), len(images))
-    check_range(images)
+    _check_pictures(images)
     seed = check_number('seed', seed, 0, 2**60, whole=True)
     def right(pictures: torch.Tensor) -> int:
         batches = zip(((pictures[:, None] - MEAN)/STD).split(500), labels.split(500))
