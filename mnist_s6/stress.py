@@ -135,12 +135,16 @@ class Stress:
         "The mean over the five strengths."
         return mean(self.right[kind])/self.n
 
+    def counts(self, kind: str) -> tuple[int, ...]: # (6,) right answers: untouched, then the strengths 1 to 5
+        "How many are read right at each strength."
+        return self.untouched, *self.right[kind]
+
     @property
     def overall(self) -> float: return mean(self.accuracy(kind) for kind in self.right)   # 0 to 1, over all ways
 
     def curve(self, kind: str) -> list[float]: # (6,), 0 to 1: untouched, then the strengths 1 to 5
         "The accuracy at each strength."
-        return [count/self.n for count in (self.untouched, *self.right[kind])]
+        return [count/self.n for count in self.counts(kind)]
 
 # %% ../nbs/63_stress.ipynb #92fc87ee
 def stress_test(
@@ -167,7 +171,7 @@ def _band(found: Sequence[Stress], kind: str) -> tuple[list[float], list[float],
     "Mean, lower and upper end: of one network its interval, of several the lowest and the highest."
     curves = [each.curve(kind) for each in found]
     if len(found) > 1: ends = [(min(values), max(values)) for values in zip(*curves)]
-    else: ends = [tuple(wilson(count, found[0].n)) for count in (found[0].untouched, *found[0].right[kind])]
+    else: ends = [tuple(wilson(count, found[0].n)) for count in found[0].counts(kind)]
     low, high = zip(*ends)
     return [100*mean(values) for values in zip(*curves)], [100*end for end in low], [100*end for end in high]
 

@@ -34,7 +34,7 @@ def _at_strength(
 # %% ../../nbs/67_stressing.ipynb #885c8d67
 def _read(found: Stress, kind: str, strength: int) -> int:
     "How many images were read right at a strength, 0 to 5."
-    return (found.untouched, *found.right[kind])[strength]
+    return found.counts(kind)[strength]
 
 # %% ../../nbs/67_stressing.ipynb #c369af84
 def _stress_words(
