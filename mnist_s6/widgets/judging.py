@@ -159,13 +159,10 @@ def judging_explorer(
     test_loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # All of MNIST's test images, in their order
 ) -> JudgingExplorer: # Its `verdicts` are what was judged
     "Hold court over doubted labels; raises `ValueError` if these aren't MNIST's test images in their order."
-    kept: list[torch.Tensor] = []
-    def keeping():
-        for images, labels in test_loader:
-            kept.append(images[:, 0].cpu())
-            yield images, labels
-    logits, labels = classify(model, keeping())
+    batches = [(images.cpu(), labels) for images, labels in test_loader]
+    logits, labels = classify(model, batches)
     scores, cases = three_scores(logits.argmax(1), labels), court_cases(logits.argmax(1), labels)
-    images = torch.cat(kept)[[case.place for case in cases]]   # (30, 28, 28), normalised
+    every = torch.cat([images[:, 0] for images, _ in batches])   # (10,000, 28, 28), normalised
+    images = every[[case.place for case in cases]]               # (30, 28, 28)
     low, high = images.min(), images.max()
     return JudgingExplorer(((images - low)/(high - low)*255).round().byte(), cases, scores)
