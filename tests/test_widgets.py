@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable
 from importlib.resources import files
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from matplotlib import colormaps
 from matplotlib.colors import to_rgb
 from torchvision.datasets import MNIST
 
+from mnist_s6 import widgets
 from mnist_s6.datasets import plot_images
 from mnist_s6.files import data_folder
 from mnist_s6.model import FastNet, S6Net
@@ -194,3 +196,9 @@ def test_places_are_whole_numbers() -> None:
     for wrong in {"layer": -1}, {"layer": 0}, {"row": -1}, {"column": -1}:
         with pytest.raises(ValueError, match=f"{[*wrong][0]} is {[*wrong.values()][0]}; expected a whole number from"):
             receptive_picture(image[0], **wrong)
+
+
+def test_the_package_names_all_that_it_offers() -> None:
+    """So that `import *` gives it, and type checkers take it for exported."""
+    offered = {name for name, it in vars(widgets).items() if not name.startswith("_") and not isinstance(it, ModuleType)}
+    assert offered == set(widgets.__all__) and {"draw_explorer", "replay_explorer"} <= offered
