@@ -217,11 +217,10 @@ class DifferingMaps(NamedTuple):
 def differing_maps(
     model: nn.Module, # Returns logits; left as it was
     images: torch.Tensor, # (2, C, H, W) The two to compare, normalised
-    count: int = 3, # Channels at most
 ) -> DifferingMaps | None: # None for a network with no feature maps
-    "Compare two images in the last layer that takes and puts out feature maps."
+    "Compare two images in the last layer that takes and puts out feature maps, in three channels at most."
     first, second = (record_layers(model, image)[-1:] for image in images)
     if not first: return None
     maps = torch.stack([first[0].maps, second[0].maps]).float()   # (2, C, H, W)
-    differences, channels = (maps[0] - maps[1]).abs().mean((1, 2)).topk(min(count, maps.shape[1]))
+    differences, channels = (maps[0] - maps[1]).abs().mean((1, 2)).topk(min(3, maps.shape[1]))
     return DifferingMaps(first[0].name, channels, differences, maps[:, channels])
