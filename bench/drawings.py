@@ -269,7 +269,7 @@ def accuracies(model: nn.Module | None = None, rows: tuple[str, ...] = tuple(TAB
     A network that is asked a second time is answered from pictures that are prepared already.
     """
     model, found = pretrained() if model is None else model, {}
-    with evaluating(model) as quiet, torch.no_grad():
+    with evaluating(model) as quiet:
         for name in rows:
             images, digits = prepared_row(name, seeds)
             answers = quiet(((images - MEAN) / STD)[:, None]).argmax(1).cpu()

@@ -92,8 +92,8 @@ def one_writes(
     "Let no other thread or process change a file meanwhile; raises `OSError` where that can't be had."
     from filelock import FileLock
     name = hashlib.sha256(f'{os.path.realpath(path)} {getattr(os, "getuid", int)()}'.encode()).hexdigest()[:16]
-    with writing('the lock of a file', path, 'Name a folder for temporary files in the variable TMPDIR'):
-        lock = FileLock(Path(tempfile.gettempdir())/f'mnist_s6_{name}.lock')
+    lock = FileLock(Path(tempfile.gettempdir())/f'mnist_s6_{name}.lock')
+    with writing(f'the lock of {path}', lock.lock_file, 'Name a folder for temporary files in the variable TMPDIR'):
         lock.acquire()
     try: yield
     finally: lock.release()
@@ -131,9 +131,9 @@ def unpack_data(
     raw = Path(data_folder() if root is None else root)/'MNIST'/'raw'
     for name, digest in MNIST_FILES.items():
         path = raw/name
-        if path.is_file():
-            if hashlib.sha256(path.read_bytes()).hexdigest() == digest: continue
-            warnings.warn(f'{path} was damaged (its SHA-256 is wrong): replaced it by the real file')
+        if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == digest: continue
+        damaged = path.is_file()
         with writing('MNIST', raw, _REMEDY): raw.mkdir(parents=True, exist_ok=True)
         write_atomically(path, _packed(name, digest), 'MNIST', _REMEDY)
+        if damaged: warnings.warn(f'{path} was damaged (its SHA-256 is wrong): replaced it by the real file')
     return raw

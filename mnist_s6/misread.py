@@ -6,7 +6,7 @@
 __all__ = ['Mistakes', 'find_misclassified', 'confusion_matrix', 'draw_confusion', 'plot_confusion']
 
 # %% ../nbs/74_misread.ipynb #e254cfc1
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -58,17 +58,14 @@ def find_misclassified(
     loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # Batches of images and labels
 ) -> Mistakes:
     "All images of `loader` that `model` gets wrong; raises `ValueError` or `TypeError` for no images, or odd labels."
-    kept: list[torch.Tensor] = []
-    def keeping() -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        for images, labels in loader:
-            kept.append(images.cpu())
-            yield images, labels
-    logits, labels = classify(model, keeping())
+    batches = [(images.cpu(), labels) for images, labels in loader]   # drawn once, in case they vary
+    logits, labels = classify(model, batches)
     check_classes(labels, logits.shape[1])
     confidences, predictions = logits.softmax(1).max(1)   # (n,) each
     wrong = (predictions != labels.long()).nonzero()[:, 0]
     wrong = wrong[confidences[wrong].argsort(descending=True)]
-    return Mistakes(wrong, torch.cat(kept)[wrong], labels[wrong], predictions[wrong], confidences[wrong])
+    images = torch.cat([images for images, _ in batches])[wrong]
+    return Mistakes(wrong, images, labels[wrong], predictions[wrong], confidences[wrong])
 
 # %% ../nbs/74_misread.ipynb #dc7805bd
 def confusion_matrix(

@@ -158,7 +158,7 @@ def _flat(layers: nn.Module | Iterable[nn.Module]) -> list[nn.Module]:
 def multiply_adds(
     layer: nn.Module, # One layer
     output: torch.Tensor, # What it puts out for one image, (1, …)
-) -> int: # 0 for layers that are neither convolution nor linear
+) -> int: # 0 for any layer but `Conv2d` and `Linear`
     "The multiply-adds of one layer for one image."
     if isinstance(layer, nn.Conv2d): return layer.weight[0].numel()*output[0].numel()
     return layer.in_features*output[0].numel() if isinstance(layer, nn.Linear) else 0

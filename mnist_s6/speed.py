@@ -119,7 +119,8 @@ def plot_ledger(
     axes.barh(places, values, color='#0072B2')
     for place, value in enumerate(values): axes.text(value*1.05, place, f'{value:,.0f} s', va='center', fontsize=9)
     axes.set(yticks=places, yticklabels=list(seconds), xscale='log', xlim=(min(values)/3, max(values)*3),
-             xlabel='seconds of training in all', ylabel='step', title='Eight changes since the first session')
+             xlabel='seconds of training in all', ylabel='step',
+             title=f'Changes since the first session: {len(seconds) - 1}')
     axes.invert_yaxis()
     return figure
 

@@ -103,6 +103,13 @@ CORRUPTIONS: dict[str, Corruption] = {
 }
 
 # %% ../nbs/63_stress.ipynb #b9a8d3b8
+def _check_pictures(images: torch.Tensor) -> None:
+    "Raise `ValueError` for anything but floats (N, 28, 28) from 0 to 1."
+    if images.ndim != 3 or images.shape[1:] != (28, 28) or not images.is_floating_point():
+        raise ValueError(f'images have shape {tuple(images.shape)} and are of type {images.dtype}; '
+                         'expected floats (N, 28, 28). Divide bytes by 255')
+    check_range(images)
+
 def corrupt(
     images: torch.Tensor, # (N, 28, 28), 0 to 1
     kind: str, # One of `CORRUPTIONS`
@@ -112,10 +119,7 @@ def corrupt(
     "Spoil images in one of eight ways; raises `ValueError` or `TypeError` for another way or strength."
     if kind not in CORRUPTIONS: raise ValueError(f'kind is {kind!r}; expected one of {list(CORRUPTIONS)}')
     check_number('strength', strength, 1, 5, whole=True)
-    if images.ndim != 3 or images.shape[1:] != (28, 28) or not images.is_floating_point():
-        raise ValueError(f'images have shape {tuple(images.shape)} and are of type {images.dtype}; '
-                         'expected floats (N, 28, 28). Divide bytes by 255')
-    check_range(images)
+    _check_pictures(images)
     way, usual = CORRUPTIONS[kind], images[:, None].to(torch.get_default_dtype())   # in which all that is drawn comes
     return way.change(usual, way.amounts[strength - 1], generator)[:, 0].clamp(0, 1).to(images.dtype)
 
@@ -131,12 +135,16 @@ class Stress:
         "The mean over the five strengths."
         return mean(self.right[kind])/self.n
 
+    def counts(self, kind: str) -> tuple[int, ...]: # (6,) right answers: untouched, then the strengths 1 to 5
+        "How many are read right at each strength."
+        return self.untouched, *self.right[kind]
+
     @property
     def overall(self) -> float: return mean(self.accuracy(kind) for kind in self.right)   # 0 to 1, over all ways
 
     def curve(self, kind: str) -> list[float]: # (6,), 0 to 1: untouched, then the strengths 1 to 5
         "The accuracy at each strength."
-        return [count/self.n for count in (self.untouched, *self.right[kind])]
+        return [count/self.n for count in self.counts(kind)]
 
 # %% ../nbs/63_stress.ipynb #92fc87ee
 def stress_test(
@@ -148,7 +156,7 @@ def stress_test(
     "Let a network read images that are spoiled in all ways; raises `ValueError` or `TypeError` where they don't fit."
     check_classes(labels)
     check_number('the number of labels', len(labels), len(images), len(images))
-    check_range(images)
+    _check_pictures(images)
     seed = check_number('seed', seed, 0, 2**60, whole=True)
     def right(pictures: torch.Tensor) -> int:
         batches = zip(((pictures[:, None] - MEAN)/STD).split(500), labels.split(500))
@@ -163,7 +171,7 @@ def _band(found: Sequence[Stress], kind: str) -> tuple[list[float], list[float],
     "Mean, lower and upper end: of one network its interval, of several the lowest and the highest."
     curves = [each.curve(kind) for each in found]
     if len(found) > 1: ends = [(min(values), max(values)) for values in zip(*curves)]
-    else: ends = [tuple(wilson(count, found[0].n)) for count in (found[0].untouched, *found[0].right[kind])]
+    else: ends = [tuple(wilson(count, found[0].n)) for count in found[0].counts(kind)]
     low, high = zip(*ends)
     return [100*mean(values) for values in zip(*curves)], [100*end for end in low], [100*end for end in high]
 

@@ -276,15 +276,13 @@ def _clear(folder: Path) -> None:
 # %% ../nbs/14_train.ipynb #14a00021
 def _check_folder(folder: Path, resume: bool) -> None:
     "Raise `FileExistsError` or `FileNotFoundError` where the folder doesn't fit."
-    checkpoint, error = folder/'checkpoint.safetensors', OSError()
+    checkpoint = folder/'checkpoint.safetensors'
     if resume and not checkpoint.is_file():
-        error = FileNotFoundError(2, 'there is no checkpoint to go on from: start without resume', str(checkpoint))
-    elif not resume and checkpoint.exists():
-        error = FileExistsError(17, 'a training was begun here: resume it, or choose another folder', str(folder))
-    elif not resume and any((folder/name).exists() for name in _FILES):
-        error = FileExistsError(17, 'a training has left its results here: choose another folder', str(folder))
-    else: return
-    raise error
+        raise FileNotFoundError(2, 'there is no checkpoint to go on from: start without resume', str(checkpoint))
+    if not resume and checkpoint.exists():
+        raise FileExistsError(17, 'a training was begun here: resume it, or choose another folder', str(folder))
+    if not resume and any((folder/name).exists() for name in _FILES):
+        raise FileExistsError(17, 'a training has left its results here: choose another folder', str(folder))
 
 # %% ../nbs/14_train.ipynb #fd843893
 def _checkpointing(recipe: Recipe, folder: Path, seed: int, resume: bool) -> Callable[[Training], None]:

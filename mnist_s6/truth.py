@@ -117,12 +117,11 @@ class Spread:
 # %% ../nbs/07_truth.ipynb #5bdd9dd5
 def spread(
     accuracies: Sequence[float], # One for each seed, 0 to 1; at least two
-    level: float = 0.95, # How often such an interval holds the mean of very many seeds
 ) -> Spread:
-    "Mean, deviation, and the interval of the mean; raises `ValueError` or `TypeError`."
+    "Mean, deviation, and the 95% interval of the mean; raises `ValueError` or `TypeError`."
     values = [float(check_number('an accuracy', value, 0, 1)) for value in accuracies]
     n = check_number('the number of accuracies', len(values), 2, 10_000)
-    half = student_t(level, n - 1)*stdev(values)/math.sqrt(n)
+    half = student_t(0.95, n - 1)*stdev(values)/math.sqrt(n)
     return Spread(mean(values), stdev(values), Interval(max(0., mean(values) - half), min(1., mean(values) + half)), n)
 
 # %% ../nbs/07_truth.ipynb #5e1971c1

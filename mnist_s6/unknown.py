@@ -20,7 +20,8 @@ from torch import nn
 
 from .checks import check_classes, check_number
 from .digits import check_range, prepare_digit
-from .model import check_network, evaluating
+from .model import check_network
+from .threads import twin
 from .util import classify
 
 # %% ../nbs/62_unknown.ipynb #08468aa9
@@ -97,9 +98,10 @@ def _blots(n: int, generator: torch.Generator) -> torch.Tensor: # (n, 28, 28), 0
 
 # %% ../nbs/62_unknown.ipynb #64bc1433
 def _overlaid(images: torch.Tensor, labels: torch.Tensor, n: int, generator: torch.Generator) -> torch.Tensor:
-    "Two different digits each, one over the other."
+    "Two different digits each, one over the other; raises `ValueError` if there are too few of them."
     pairs = torch.randint(len(images), (2, 10*n), generator=generator)
     below, above = pairs[:, labels[pairs[0]] != labels[pairs[1]]][:, :n]             # (n,) each, of two digits
+    check_number('the number of pairs that show two different digits', len(below), n, n)
     return torch.maximum(images[below], images[above])
 
 # %% ../nbs/62_unknown.ipynb #3ec09857
@@ -109,7 +111,9 @@ def unknown_pictures(
     n: int = 260, # Pictures of each kind
     seed: int = 0, # Of all that is drawn
 ) -> dict[str, torch.Tensor]: # By kind, (n, 28, 28) each, 0 to 1
-    "Pictures that show no digit, or no whole one, about as large as MNIST's; raises `ValueError` without a 3, 4 or 7."
+    "Pictures of no digit, or of no whole one, as large as MNIST's; raises `ValueError` or `TypeError` on misfits."
+    check_classes(labels)
+    check_number('the number of images', len(images), max(1, len(labels)), max(1, len(labels)))   # a label for each
     check_range(images)
     generator = torch.Generator().manual_seed(check_number('seed', seed, 0, 2**63 - 1, whole=True))
     blots, overlaid = _blots(n, generator), _overlaid(images, labels, n, generator)
@@ -135,13 +139,11 @@ def look(
 ) -> Seen:
     "Features and logits of all images; raises `TypeError` or `ValueError` for a network without a linear layer."
     check_network(model)
-    with evaluating(model) as network:
-        linear = [layer for layer in network.modules() if isinstance(layer, nn.Linear)]
-        check_number('the number of linear layers', len(linear), 1, 10**6)
-        found: list[torch.Tensor] = []
-        hook = linear[-1].register_forward_pre_hook(lambda _, given: found.append(given[0].detach().cpu()))
-        try: logits, labels = classify(network, loader)
-        finally: hook.remove()
+    network, found = twin(model), list[torch.Tensor]()   # a hook on `model` would hear whoever else asks it
+    linear = [layer for layer in network.modules() if isinstance(layer, nn.Linear)]
+    check_number('the number of linear layers', len(linear), 1, 10**6)
+    linear[-1].register_forward_pre_hook(lambda _, given: found.append(given[0].detach().cpu()))
+    logits, labels = classify(network, loader)
     return Seen(torch.cat(found), logits, labels)
 
 # %% ../nbs/62_unknown.ipynb #08a3c749

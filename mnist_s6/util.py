@@ -66,7 +66,7 @@ class Score(NamedTuple):
 # %% ../nbs/03_util.ipynb #e92157cf
 class Evaluation(Score):
     "A `Score` that knows how many images it is from; printed with the 95% interval of the accuracy."
-    images: int # How many there were
+    images: int = 0 # How many there were; 0 where that isn't known, as after `_replace`
 
     def __new__(cls, loss: float, accuracy: float, images: int) -> 'Evaluation':
         found = super().__new__(cls, loss, accuracy)
@@ -79,8 +79,8 @@ class Evaluation(Score):
     def interval(self) -> 'Interval': return wilson(round(self.accuracy*self.images), self.images)   # 0 to 1 each
 
     def __repr__(self) -> str:
-        return (f'loss {self.loss:.4f}, accuracy {self.accuracy:.2%} of {self.images:,} images '
-                f'(95% interval {self.interval})')
+        sure = f' of {self.images:,} images (95% interval {self.interval})' if self.images else ''
+        return f'loss {self.loss:.4f}, accuracy {self.accuracy:.2%}{sure}'
 
 # %% ../nbs/03_util.ipynb #d90a38d7
 def classify(

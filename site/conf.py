@@ -1,4 +1,4 @@
-"""The course as a web site: how Sphinx builds it. `make site` calls this; tools/site.py lays out the sources."""
+"""The course as a web site: how Sphinx builds it. `make site` calls this; tools/build_site.py lays out the sources."""
 
 import sys
 from pathlib import Path

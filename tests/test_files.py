@@ -2,6 +2,8 @@
 
 import os
 import sys
+import tempfile
+import warnings
 from pathlib import Path
 
 import platformdirs
@@ -11,7 +13,7 @@ from platformdirs.unix import Unix
 from platformdirs.windows import Windows
 
 from mnist_s6 import files
-from mnist_s6.files import cache_folder, course_folder, data_folder, read_idx, unpack_data, write_atomically, writing
+from mnist_s6.files import cache_folder, course_folder, data_folder, one_writes, read_idx, unpack_data, write_atomically, writing
 
 TOY = bytes([0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3]) + bytes(range(12))
 as_root = hasattr(os, "geteuid") and os.geteuid() == 0
@@ -113,6 +115,22 @@ def test_a_damaged_file_is_replaced_with_a_warning(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="t10k-labels-idx1-ubyte was damaged"):
         unpack_data(tmp_path)
     assert labels.read_bytes() == whole
+    labels.write_bytes(whole[:-1])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(UserWarning, match="was damaged .its SHA-256 is wrong.: replaced it"):
+            unpack_data(tmp_path)
+    assert labels.read_bytes() == whole  # it says so after it is done
+
+
+def test_a_lock_that_can_not_be_had_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lock's file is at fault, not the file that it is for, which may be where anyone can write."""
+    (tmp_path / "no folder").write_text("")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "no folder"))
+    with pytest.raises(OSError, match="can't write the lock of .*ledger.json .*TMPDIR") as caught:
+        with one_writes(tmp_path / "ledger.json"):
+            pass
+    assert Path(caught.value.filename).parent == tmp_path / "no folder"
 
 
 @pytest.mark.parametrize(

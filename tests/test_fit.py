@@ -87,8 +87,8 @@ def test_a_warm_up_of_one_step() -> None:
      ({"epochs": 2.5}, TypeError, "epochs is 2.5"),
      ({"train_loader": []}, ValueError, "len(train_loader) is 0; expected a number from 1"),
      ({"test_loader": []}, ValueError, "len(test_loader) is 0; expected a number from 1"),
-     ({"train_loader": (batch for batch in batches())}, TypeError, "object of type 'generator' has no len()"),
-     ({"test_loader": iter(batches())}, TypeError, "object of type 'list_iterator' has no len()")],
+     ({"train_loader": (batch for batch in batches())}, TypeError, "without a length; expected a DataLoader or a list of batches"),
+     ({"test_loader": iter(batches())}, TypeError, "test_loader is <list_iterator object at")],
 )
 def test_fit_complains_before_it_trains(change: dict[str, object], error: type[Exception], message: str) -> None:
     net, calls = small_net(), []

@@ -190,6 +190,9 @@ def test_the_explorer_says_what_does_not_fit(few: list) -> None:
     for wrong in [], [flight, flight], [flight, other]:
         with pytest.raises(ValueError, match="expected one or more with different names, about the same images"):
             replay_explorer(wrong)
+    for state in {"left": "nope"}, {"right": "nope"}:
+        with pytest.raises(ValueError, match="no recording is called 'nope'; expected one of few, new"):
+            replay_explorer([flight, replace(flight, name="new")], **state)
     broken = replace(flight, name="broken", curves=flight.curves * torch.inf, kernels=flight.kernels * torch.nan)
     explorer = replay_explorer([flight, broken], epoch=5, digit=3)
     assert json.loads(json.dumps(explorer.flights, allow_nan=False))[1]["curves"][0] == [None, None]

@@ -70,7 +70,18 @@ def test_pictures():
     assert torch.equal(images, before)
     assert in_place(pictures["letters"]).float().mean() > 0.9  # so predict takes them as they are
     with pytest.raises(ValueError, match="number of images to draw from is 0"):
-        unknown_pictures(images, torch.zeros(40, dtype=torch.long), n=3)
+        unknown_pictures(images, labels % 3, n=3)
+
+
+def test_pictures_refuses():
+    """Digits of one kind can't be laid over others, none can't be drawn from, and each has a label."""
+    images, labels = some_digits()
+    with pytest.raises(ValueError, match="two different digits is 0; expected a number from 3 to 3"):
+        unknown_pictures(images, torch.full((40,), 3), n=3)
+    with pytest.raises(ValueError, match="the number of images is 0"):
+        unknown_pictures(images[:0], labels[:0], n=3)
+    with pytest.raises(ValueError, match="the number of images is 40; expected a number from 39"):
+        unknown_pictures(images, labels[1:], n=3)
 
 
 @pytest.mark.parametrize("network", [lambda: S6Net(), lambda: FastNet((8, 32, 48)), lambda: TinyNet()])
@@ -84,6 +95,18 @@ def test_look(network):
     assert torch.allclose(seen.logits, logits, atol=1e-5) and torch.equal(seen.labels, torch.arange(7))
     assert torch.allclose(model.classifier(seen.features), logits, atol=1e-4)
     assert not any(layer._forward_pre_hooks for layer in model.modules())
+
+
+def test_look_hears_itself_only():
+    """What others ask of the same network meanwhile is not kept, though it evaluates already."""
+    model = TinyNet().eval()
+
+    def batches():
+        for batch in a_batch() * 2:
+            model(torch.zeros(5, 1, 28, 28))  # as another thread would
+            yield batch
+
+    assert len(look(model, batches()).features) == 14
 
 
 def test_look_refuses():

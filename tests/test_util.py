@@ -191,6 +191,7 @@ def test_an_evaluation_is_a_score_with_its_interval() -> None:
     found = evaluate(nn.Identity(), [EYE])
     loss, accuracy = found
     assert isinstance(found, Evaluation) and found == Score(loss, accuracy) and (accuracy, found.images) == (1.0, 3)
+    assert repr(found._replace(loss=0.25)) == "loss 0.2500, accuracy 100.00%"  # of how many is forgotten
     for twin in copy.deepcopy(found), pickle.loads(pickle.dumps(found)):
         assert str(twin) == str(found) == f"loss {loss:.4f}, accuracy 100.00% of 3 images (95% interval {wilson(3, 3)})"
     history = History()

@@ -24,6 +24,7 @@ from mnist_s6.predict import predict
 from mnist_s6.train import RECIPES, Recipe, run_recipe, train_in_folder
 from mnist_s6.util import evaluate
 from mnist_s6.weights import export_onnx, pretrained, save_weights
+from mnist_s6.widgets import LiveTraining, draw_explorer, replay_explorer
 
 digit: int = predict("a.png").digit
 chance: float = predict("a.png").probability
@@ -43,6 +44,9 @@ slow: Recipe = replace(RECIPES["fast"], schedule=replace(RECIPES["fast"].schedul
 parameters: int = model_summary(FastNet()).parameters
 save_weights(run.model, Path("w.safetensors"))
 train_in_folder(RECIPES["fast"], Path("run"), seed=2)
+live = LiveTraining()
+fit(S6Net(), train, test, callbacks=[live])
+draw_explorer(pretrained())
 '''
 # Parts of PyTorch and others that no type of ours is made of: a type checker takes half its time to read them.
 INSIDES = "_dynamo _export _functorch _higher_order_ops _inductor _prims _refs _subclasses ao distributed distributions export fx jit onnx profiler testing"

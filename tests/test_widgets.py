@@ -4,13 +4,16 @@ import json
 import re
 from collections.abc import Callable
 from importlib.resources import files
+from types import ModuleType
 
+import numpy as np
 import pytest
 import torch
 from matplotlib import colormaps
 from matplotlib.colors import to_rgb
 from torchvision.datasets import MNIST
 
+from mnist_s6 import widgets
 from mnist_s6.datasets import plot_images
 from mnist_s6.files import data_folder
 from mnist_s6.model import FastNet, S6Net
@@ -22,7 +25,10 @@ from mnist_s6.widgets.augmentation import augmentation_picture
 from mnist_s6.widgets.drawing import draw_explorer, draw_picture, sheet_bytes
 from mnist_s6.widgets.filters import filter_explorer, filter_picture
 from mnist_s6.widgets.intervals import intervals_explorer
+from mnist_s6.widgets.judging import judging_picture
+from mnist_s6.widgets.layers import calculate, record_layers
 from mnist_s6.widgets.live import snapshot, training_picture
+from mnist_s6.widgets.receptive import receptive_picture
 from mnist_s6.widgets.stressing import stress_explorer
 
 FOLDER = files("mnist_s6") / "widgets"
@@ -173,3 +179,26 @@ def test_images_under_stress_are_from_0_to_1() -> None:
     for images in torch.rand(10, 28, 28) * 3 - 0.4, torch.full((10, 28, 28), 200, dtype=torch.uint8):
         with pytest.raises(ValueError, match="image has values from .*; expected 0 .black. to 1 .white.*undo a normalisation"):
             stress_explorer(S6Net(), images, torch.arange(10))
+
+
+def test_places_are_whole_numbers() -> None:
+    """NumPy's too, and no truth values: True was taken for 1, and np.int64(3) for no number."""
+    image = torch.rand(1, 28, 28)
+    model = S6Net().eval()
+    step = record_layers(model, image)[0]
+    assert calculate(step, np.int64(3), np.int64(0), 2).words == calculate(step, 3, 0, 2).words
+    with pytest.raises(TypeError, match="channel is True; expected a whole number from 0 to 15"):
+        calculate(step, True, 0, 0)
+    with pytest.raises(TypeError, match="depth is True"):
+        filter_picture(model, image, True)
+    with pytest.raises(TypeError, match="image is True"):
+        judging_picture(torch.zeros(1, 28, 28), [None], None, True)
+    for wrong in {"layer": -1}, {"layer": 0}, {"row": -1}, {"column": -1}:
+        with pytest.raises(ValueError, match=f"{[*wrong][0]} is {[*wrong.values()][0]}; expected a whole number from"):
+            receptive_picture(image[0], **wrong)
+
+
+def test_the_package_names_all_that_it_offers() -> None:
+    """So that `import *` gives it, and type checkers take it for exported."""
+    offered = {name for name, it in vars(widgets).items() if not name.startswith("_") and not isinstance(it, ModuleType)}
+    assert offered == set(widgets.__all__) and {"draw_explorer", "replay_explorer"} <= offered

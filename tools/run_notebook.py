@@ -14,7 +14,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
-from configparser import ConfigParser
 from contextlib import ExitStack, redirect_stderr, redirect_stdout
 from functools import partial
 from io import StringIO
@@ -27,6 +26,7 @@ from typing import Any, NamedTuple
 import light_jsonschema  # noqa: F401  # before nbformat
 import nbformat
 import warm_kernels
+from addresses import read_settings
 from ipykernel.kernelspec import RESOURCES, get_kernel_dict
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
@@ -319,9 +319,7 @@ def check_all(paths: Iterable[Path], way: Way, at_once: int) -> bool:
 
 def skipped_words() -> frozenset[str]:
     """The words after `#|` that keep a cell out of the tests, by settings.ini."""
-    config = ConfigParser(delimiters=["="])
-    config.read(ROOT / "settings.ini", encoding="utf-8")
-    return frozenset(config["DEFAULT"]["tst_flags"].split())
+    return frozenset(read_settings(ROOT)["tst_flags"].split())
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -125,9 +125,9 @@ def notebooks_clean(root: Path = ROOT) -> bool:
     return ok
 
 
-def run_in_browser(folder: Path = ROOT / "tests" / "browser") -> set[str]:
+def run_in_browser() -> set[str]:
     """The notebooks that the browser tests run from end to end in JupyterLab, where a failing cell fails the test."""
-    texts = [path.read_text(encoding="utf-8") for path in below(folder, "test_*.py")]
+    texts = [path.read_text(encoding="utf-8") for path in below(ROOT / "tests" / "browser", "test_*.py")]
     return {name for text in texts for name in re.findall(r'^NOTEBOOK = "(\w+)"', text, re.MULTILINE)}
 
 

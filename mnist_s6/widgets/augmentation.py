@@ -83,6 +83,9 @@ def augmentation_steps(
 ) -> AugmentationSteps:
     "Send an image through `train_transforms` step by step; raises `ValueError` or `TypeError` on bad input."
     image, label = _untransformed(dataset, index)
+    if augmentation.shift or augmentation.scale:
+        raise ValueError(f'shift is {augmentation.shift} and scale {augmentation.scale}; expected 0 for both, as only '
+                         'crop and rotation are shown')
     seed, transform = check_number('seed', seed, 0, 2**63 - 1, whole=True), train_transforms(augmentation)
     numbered = transform.transforms[0].transforms[0](torch.arange(28*28).view(1, 28, 28))
     cropped, angles = _listen(transform)
@@ -112,7 +115,7 @@ def _draw_stages(figure: Figure, steps: AugmentationSteps) -> None:
     "The stages in one row."
     turned = f'turned by {abs(steps.angle):.1f}°\n{_sense(steps.angle)}'
     titles = ['original', 'cropped' if steps.cropped else 'not cropped\nthis time', 'resized', turned, 'normalised']
-    for axes, stage, title in zip(figure.subplots(1, 5), [*steps.stages[:4], steps.stages[5][0]], titles):
+    for axes, stage, title in zip(figure.subplots(1, 5), [*steps.stages[:4], steps.stages[-1][0]], titles):
         if title == 'normalised': show(axes, stage, title, steps.limits[1])
         else: show(axes, stage, title, vmin=0, vmax=255)
 

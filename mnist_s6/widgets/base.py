@@ -297,7 +297,7 @@ def _same(model: nn.Module, ours: nn.Module) -> bool:
     if str(model) != str(ours) or model.state_dict().keys() != ours.state_dict().keys(): return False
     ours.load_state_dict(model.state_dict())
     image = torch.linspace(-1, 1, 784).view(1, 1, 28, 28)
-    with evaluating(model) as asked, evaluating(ours) as own, torch.no_grad():
+    with evaluating(model) as asked, evaluating(ours) as own:
         answers = (ask(network, image).cpu().double() for network in (asked, own))
         return torch.allclose(*answers, atol=1e-3, equal_nan=True)
 

@@ -1,6 +1,6 @@
 // Convolution, step by step: a window slides over a small image, products and their sum build up.
 
-import { ValueError, captioned, fixed, h, range, row } from "./base.js";
+import { KEYS, ValueError, captioned, fixed, h, range, row } from "./base.js";
 import { sign } from "./numbers.js";
 import { colourOf, limitOf } from "./pictures.js";
 import { play } from "./playing.js";
@@ -98,7 +98,7 @@ function grid(caption, { shape, data }, limit, look = () => "", pick = null) {
 
 /** A field to type the kernel in. */
 function kernelField(stage) {
-  const field = h("input", { type: "text", size: 24, spellcheck: "false", "data-lm-suppress-shortcuts": "true" });
+  const field = h("input", { type: "text", size: 24, spellcheck: "false", [KEYS]: "true" });
   const show = () => field.value === stage.model.get("kernel") || (field.value = stage.model.get("kernel"));
   field.addEventListener("input", () => stage.put({ kernel: field.value }));
   stage.listen("change:kernel", show);

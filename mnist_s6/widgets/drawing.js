@@ -1,6 +1,6 @@
 // Draw a digit, and see how it is prepared and what a network reads in it.
 
-import { ARROWS, bytes, clamp, h, listed, percent, range, row } from "./base.js";
+import { ARROWS, KEYS, bytes, clamp, h, listed, percent, range, row } from "./base.js";
 import { centreOfMass, prepareSteps } from "./digits.js";
 import { Bars, Picture } from "./pictures.js";
 import { reader } from "./reader.js";
@@ -22,9 +22,8 @@ export function reading(shares, skipped = []) {
 export class Sheet {
   constructor(drawn) {
     this.drawn = drawn;
-    this.canvas = h("canvas", { width: PAPER, height: PAPER, tabindex: "0", role: "application" });
-    this.canvas.setAttribute("aria-label", "draw a digit. Drawing area.");
-    this.canvas.setAttribute("data-lm-suppress-shortcuts", "true");
+    const about = { tabindex: "0", role: "application", "aria-label": "draw a digit. Drawing area.", [KEYS]: "true" };
+    this.canvas = h("canvas", { width: PAPER, height: PAPER, ...about });
     this.ring = h("div", { class: "s6-pen", hidden: true });
     this.keys = h("p", { class: "s6-note", "aria-live": "polite" });
     this.small = h("canvas", { width: SIDE, height: SIDE });

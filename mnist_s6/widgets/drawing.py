@@ -110,7 +110,7 @@ def _examples(
     "The first image of each label, before any transform; raises `TypeError` if the dataset isn't MNIST."
     stored = BatchedLoader(dataset, 1)
     first = {label: (stored.labels == label).nonzero()[0].item() for label in stored.labels.unique().tolist()}
-    return {f'a {label} (image {i})': stored.images[i, 0].byte().numpy().tobytes() for label, i in first.items()}
+    return {f'a {label} (image {i})': stored.images[i, 0].numpy().tobytes() for label, i in first.items()}
 
 # %% ../../nbs/22_drawing.ipynb #6072dcaf
 class _Reading(Explorer):

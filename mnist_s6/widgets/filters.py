@@ -15,9 +15,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import nn
 
+from ..checks import check_number
 from .base import ORANGE, Explorer, Picture
 from .base import frame, limit_of, mosaic, network_bytes, number_words, show, tile
-from .layers import Calculation, LayerPass, _sizes, calculate, record_layers, within
+from .layers import Calculation, LayerPass, _sizes, calculate, record_layers
 
 # %% ../../nbs/25_filters.ipynb #93d187a1
 def _rows_columns(window: tuple[int, int, int, int]) -> str:
@@ -108,10 +109,10 @@ def _largest(step: LayerPass, channel: int) -> tuple[int, int]:
 
 # %% ../../nbs/25_filters.ipynb #667a43c3
 def _aimed(passes: list[LayerPass], depth: int, channel: int, *place: int | None) -> tuple[LayerPass, int, int]:
-    "The layer, the row and the column that are meant; raises `ValueError` if there is no such layer or channel."
-    within('depth', depth, len(passes), 'the network')
+    "The layer, the row and the column that are meant; raises `ValueError` or `TypeError` if there is none."
+    depth = check_number('depth', depth, 0, len(passes) - 1, whole=True)
     step = passes[depth]
-    within('channel', channel, len(step.maps), step.name)
+    channel = check_number('channel', channel, 0, len(step.maps) - 1, whole=True)
     row, column = (best if chosen is None else chosen for chosen, best in zip(place, _largest(step, channel)))
     return step, row, column
 

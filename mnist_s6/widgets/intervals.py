@@ -74,7 +74,7 @@ def _draw_intervals(
 
 # %% ../../nbs/66_intervals.ipynb #5f039da0
 def intervals_picture(
-    accuracy: float, # The true one, 0.9 to 0.999
+    accuracy: float, # The true one, 0 to 1
     n: int, # Images in each test set, 1 to 10,000
     level: float = 0.95, # Of the intervals
     seed: int = 0,

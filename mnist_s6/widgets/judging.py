@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import nn
 
+from ..checks import check_number
 from ..court import CONFIRMED, DOUBTED, Doubt, Scores, three_scores
 from ..util import classify
 from .base import BLUE, ORANGE, Explorer, Picture, listed, mosaic, show
@@ -111,9 +112,8 @@ def judging_picture(
     judged: str = '.'*30, # As of `judged_scores`
     opened: bool = False, # Whether labels, votes and scores are shown
 ) -> Picture:
-    "The court as a picture; raises `ValueError` where `image` or `judged` don't fit the cases."
-    if image not in range(1, len(cases) + 1):
-        raise ValueError(f'image is {image!r}; expected a whole number from 1 to {len(cases)}')
+    "The court as a picture; raises `ValueError` or `TypeError` where `image` or `judged` don't fit the cases."
+    image = check_number('image', image, 1, len(cases), whole=True)
     mine = judged_scores(judged, cases)
     figure = Figure(figsize=(9.6, 2.6), layout='constrained')
     large, docket, *scores = figure.subplots(1, 3 if opened else 2, width_ratios=(1, 3, 1.6)[:3 if opened else 2])
@@ -159,13 +159,10 @@ def judging_explorer(
     test_loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # All of MNIST's test images, in their order
 ) -> JudgingExplorer: # Its `verdicts` are what was judged
     "Hold court over doubted labels; raises `ValueError` if these aren't MNIST's test images in their order."
-    kept: list[torch.Tensor] = []
-    def keeping():
-        for images, labels in test_loader:
-            kept.append(images[:, 0].cpu())
-            yield images, labels
-    logits, labels = classify(model, keeping())
+    batches = [(images.cpu(), labels) for images, labels in test_loader]
+    logits, labels = classify(model, batches)
     scores, cases = three_scores(logits.argmax(1), labels), court_cases(logits.argmax(1), labels)
-    images = torch.cat(kept)[[case.place for case in cases]]   # (30, 28, 28), normalised
+    every = torch.cat([images[:, 0] for images, _ in batches])   # (10,000, 28, 28), normalised
+    images = every[[case.place for case in cases]]               # (30, 28, 28)
     low, high = images.min(), images.max()
     return JudgingExplorer(((images - low)/(high - low)*255).round().byte(), cases, scores)

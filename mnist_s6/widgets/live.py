@@ -130,6 +130,12 @@ def _thinned(shots: list[Snapshot]) -> list[Snapshot]:
     "At most 60 snapshots, the first and the last among them."
     return shots if len(shots) <= 60 else [*shots[:-1:2], shots[-1]]
 
+def _place_now(before: list[Snapshot], place: int, shots: list[Snapshot]) -> int:
+    "Where the epoch that was looked at is now, or else the next one; −1, the newest, stays −1."
+    epoch = before[place].epoch if 0 <= place < len(before) else math.inf
+    now = sum(one.epoch < epoch for one in shots)
+    return now if now < len(shots) else -1
+
 # %% ../../nbs/36_live.ipynb #e9b237fa
 def _synced(history: History, shots: list[Snapshot]) -> dict[str, object]:
     "A training as the front end knows it."
@@ -154,7 +160,7 @@ class LiveTraining(Explorer):
     curves, kernels = (traitlets.Bytes().tag(sync=True) for _ in range(2)) # See `_synced`
     test_name = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.history, self.shots = History(), []
         super().__init__()
 
@@ -166,7 +172,7 @@ class LiveTraining(Explorer):
             shot, same = snapshot(training.model, len(training.history)), training.history is self.history
             before = [one for one in self.shots if one.epoch < shot.epoch] if same else []
             self.history, self.shots = training.history, _thinned([*before, shot])
-            self.set(place=self.place if same else -1, **_synced(self.history, self.shots))
+            self.set(place=_place_now(before, self.place, self.shots), **_synced(self.history, self.shots))
 
     def still(self) -> Picture:
         "What the view shows."

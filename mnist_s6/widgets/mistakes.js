@@ -31,7 +31,7 @@ export function nothingWords(about, all, tested, hidden = 0) {
   const why = label !== ANY && label === prediction ? `${label} read as ${label} is right` : "there was none";
   const again = `Choose again, there are ${grouped(all)} in all.`;
   if (!hidden) return `No mistakes (${choice}): ${why}. ${again}`;
-  return `${hidden} mistakes (${choice}), but this page keeps the surest only. ${again}`;
+  return `Mistakes (${choice}): ${hidden}, but this page keeps the surest only. ${again}`;
 }
 
 /** Arrows lead from cell to cell of a square table, Home and End to a row's ends, Enter or Space choose; `at` first. */

@@ -19,6 +19,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Subset
 from torchvision.datasets import MNIST
 
+from ..checks import check_number
 from ..datasets import BatchedLoader
 from ..misread import confusion_matrix, draw_confusion, find_misclassified
 from ..util import classify
@@ -30,15 +31,13 @@ def nearest_images(
     image: torch.Tensor, # (1, H, W)
     images: torch.Tensor, # (n, 1, H, W)
     count: int = 50, # How many; all of them if there are fewer
-    squares: torch.Tensor | None = None, # (n,) Sum of each image's squares, if known already
 ) -> torch.Tensor: # (count,) places in `images`, the nearest first
     "The images that differ least from `image`, pixel by pixel; raises `ValueError` for another size."
     if image.shape != images.shape[1:]:
         raise ValueError(f'image has shape {tuple(image.shape)}, images {tuple(images.shape)}; '
                          'expected (1, H, W) and (n, 1, H, W)')
     flat = images.flatten(1)   # (n, H·W)
-    if squares is None: squares = flat.square().sum(1)
-    return (squares - 2*(flat @ image.flatten())).topk(min(count, len(images)), largest=False).indices
+    return (flat.square().sum(1) - 2*(flat @ image.flatten())).topk(min(count, len(images)), largest=False).indices
 
 # %% ../../nbs/29_mistakes.ipynb #e37a0463
 def plain_batches(
@@ -51,13 +50,13 @@ def plain_batches(
     return loader if dataset is None else DataLoader(dataset, 1000)
 
 # %% ../../nbs/29_mistakes.ipynb #7026f7ac
-def _by_digit(loader: Iterable, classes: int) -> list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
-    "For each digit: places in the training set (k,), images (k, 1, H, W) and the sums of their squares (k,)."
+def _by_digit(loader: Iterable, classes: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    "For each digit: places in the training set (k,) and images (k, 1, H, W)."
     batches = [(images.cpu(), labels.cpu()) for images, labels in plain_batches(loader)]
     if not batches: raise ValueError('the training loader holds no images; expected at least one')
     images, labels = map(torch.cat, zip(*batches))
     places = [(labels == digit).nonzero()[:, 0] for digit in range(classes)]
-    return [(some, images[some], images[some].flatten(1).square().sum(1)) for some in places]
+    return [(some, images[some]) for some in places]
 
 # %% ../../nbs/29_mistakes.ipynb #fe4e5cc5
 class Neighbours(NamedTuple):
@@ -73,17 +72,6 @@ def _grey_batches(loader: Iterable) -> list[tuple[torch.Tensor, torch.Tensor]]:
         if images.ndim != 4 or images.shape[1] != 1:
             raise ValueError(f'test images have shape {tuple(images.shape)}; expected (N, 1, H, W), grey images')
     return batches
-
-# %% ../../nbs/29_mistakes.ipynb #9144a1e2
-def _read_correctly(book: 'MistakeBook', place: int, digit: int) -> Neighbours:
-    "Those of the 50 nearest images of a digit that the network reads correctly, at most five."
-    indices, images, squares = book.shelves[digit]
-    near, kept = nearest_images(book.mistakes.images[place], images, 50, squares), indices[:0]
-    for some in near[:10], near[10:]:
-        if len(some) and len(kept) < 5:
-            logits, _ = classify(book.model, [(images[some], some)])
-            kept = torch.cat([kept, some[logits.argmax(1) == digit]])[:5]
-    return Neighbours(indices[kept], images[kept])
 
 # %% ../../nbs/29_mistakes.ipynb #0d8778af
 def _alike(name: str, digit: int | None, digits: torch.Tensor, classes: int) -> torch.Tensor: # (n,) Of truth values
@@ -118,7 +106,11 @@ class MistakeBook:
 
     def nearest(self, place: int, digit: int) -> Neighbours: # `place` in `mistakes`
         "Up to 5 training images of `digit` that the network reads correctly, out of the 50 nearest to a mistake."
-        return _read_correctly(self, place, digit)
+        indices, images = self.shelves[digit]
+        near = nearest_images(self.mistakes.images[place], images)
+        if not len(near): return Neighbours(indices, images)
+        kept = near[classify(self.model, [(images[near], near)])[0].argmax(1) == digit][:5]
+        return Neighbours(indices[kept], images[kept])
 
 # %% ../../nbs/29_mistakes.ipynb #2c07f9d7
 def _with_article(digit: int) -> str:
@@ -266,11 +258,9 @@ def mistake_picture(
     label: int | None = None, # Choose those with this label; None is any
     prediction: int | None = None, # Choose those with this prediction; None is any
 ) -> Picture:
-    "The chosen mistakes, and one of them looked into; raises `ValueError` for one that isn't there."
+    "The chosen mistakes, and one of them looked into; raises `ValueError` or `TypeError` for none that is there."
     chosen, choice = book.chosen(label, prediction), _choice_words(label, prediction)
-    if which not in range(max(1, len(chosen))):
-        raise ValueError(f'which is {which!r}, but there are {len(chosen)} mistakes ({choice}); '
-                         f'expected a whole number from 0 to {max(0, len(chosen) - 1)}')
+    check_number(f'which of {len(chosen)} mistakes ({choice})', which, 0, max(0, len(chosen) - 1), whole=True)
     figure = Figure(figsize=(9.6, 6 if len(chosen) else 3), layout='constrained')
     upper, lower = figure.subfigures(2, height_ratios=(1.2, 1)) if len(chosen) else (figure, None)
     matrix, page = upper.subplots(1, 2, width_ratios=(1, 1.9))

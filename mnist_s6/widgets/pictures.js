@@ -107,7 +107,7 @@ export function thumbnail(image, name = "") {
 /** The probability of each digit as a bar; the best one is hatched and bold. */
 export class Bars {
   constructor() {
-    this.figure = h("div", { class: "s6-bars" });
+    this.figure = h("div");
   }
 
   /** Show probabilities; `roles` are words beside some digits, as in { 3: "label" }. */

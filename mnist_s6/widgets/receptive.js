@@ -4,6 +4,7 @@ import { ValueError, bytes, h, listed, range, row } from "./base.js";
 import { imagesOf } from "./images.js";
 import { Picture } from "./pictures.js";
 import { staged } from "./stage.js";
+import { headedTable } from "./tables.js";
 import { placesIn, receptiveField, slide, windowOf } from "./windows.js";
 
 const DEEPEST = 6;
@@ -48,28 +49,21 @@ export function sight(stack, side, value) {
 
 /** A table with a row for each layer: lists to choose from, and what comes of them. */
 function layerTable(stage) {
-  const heads = ["layer", ...PARTS, "values", "sees"].map(text => h("th", { scope: "col" }, text));
-  const rows = range(DEEPEST).map(i => {
-    const selects = PARTS.map(part => {
-      const select = stage.choice(`${part}_${i + 1}`, part, CHOICES[part].map(n => [n, String(n)]));
-      select.setAttribute("aria-label", `${part} of layer ${i + 1}`);
-      select.parentElement.remove(); // its column's head is its label
-      return select;
-    });
-    const results = [h("td"), h("td")];
-    const cells = selects.map(select => h("td", {}, select));
-    return { line: h("tr", {}, h("th", { scope: "row" }, String(i + 1)), cells, results), results };
-  });
-  const lines = rows.map(it => it.line);
-  const body = [h("thead", {}, h("tr", {}, heads)), h("tbody", {}, lines)];
-  const element = h("table", { class: "s6-stack", "aria-label": "the layers" }, body);
-  const show = (stack, sides) => rows.forEach(({ line, results }, i) => {
-    line.hidden = i >= stack.length;
+  const rows = range(DEEPEST).map(i => [i + 1, ...PARTS.map(part => {
+    const select = stage.choice(`${part}_${i + 1}`, part, CHOICES[part].map(n => [n, String(n)]));
+    select.setAttribute("aria-label", `${part} of layer ${i + 1}`);
+    select.parentElement.remove(); // its column's head is its label
+    return h("td", {}, select);
+  }), h("td"), h("td")]);
+  const look = { class: "s6-stack", "aria-label": "the layers" };
+  const element = headedTable(["layer", ...PARTS, "values", "sees"], rows, look);
+  const show = (stack, sides) => rows.forEach((cells, i) => {
     const [values, sees] = [sides[i + 1] || 0, receptiveField(stack.slice(0, i + 1)).size];
-    results[0].textContent = values ? `${values}×${values}` : "none";
-    results[1].textContent = values ? `${sees}×${sees}` : "–";
+    cells.at(-2).parentElement.hidden = i >= stack.length;
+    cells.at(-2).textContent = values ? `${values}×${values}` : "none";
+    cells.at(-1).textContent = values ? `${sees}×${sees}` : "–";
   });
-  return { element: h("div", { class: "s6-scroll" }, element), show };
+  return { element, show };
 }
 
 const explorer = staged("how far a value sees", (stage, model) => {

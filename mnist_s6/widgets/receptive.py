@@ -6,6 +6,7 @@
 __all__ = ['S6_STACK', 'averaging_layers', 'receptive_picture', 'ReceptiveExplorer', 'receptive_explorer']
 
 # %% ../../nbs/26_receptive.ipynb #60bccf80
+import math
 from collections.abc import Iterable, Sequence
 
 import torch
@@ -86,7 +87,9 @@ def receptive_picture(
     row: int = 0, # Of the value, in its map; beyond the last means the last
     column: int = 0,
 ) -> Picture:
-    "What a value sees; raises `ValueError` or `TypeError` for numbers that make no layer."
+    "What a value sees; raises `ValueError` or `TypeError` for numbers that make no layer, or are below 0."
+    for name, place in ('row', row), ('column', column): check_number(name, place, 0, math.inf, whole=True)
+    check_number('layer', layer, 1, math.inf, whole=True)
     layers = averaging_layers(stack)
     maps = _maps(image, layers)
     sides = [len(shown) for shown in maps]

@@ -44,7 +44,7 @@ export function learnedAt(matrices, digit, level) {
 }
 
 const rightOf = counts => range(10).reduce((sum, digit) => sum + counts[11 * digit], 0);
-const round = (at, last) => Math.min(at, last);
+const epochWithin = (at, last) => Math.min(at, last);
 
 /** Right ones of n in words, with their 95% interval. */
 export function shareWords([right, n], what) {
@@ -61,7 +61,7 @@ function shortShare([right, n]) {
 
 /** One run in words, as Python says it. */
 export function flightWords({ name, epochs }, matrices, images, { epoch, digit, level }) {
-  const at = round(epoch, epochs);
+  const at = epochWithin(epoch, epochs);
   const [found, trusted] = digitCounts(matrices[at], digit);
   const first = learnedAt(matrices, digit, level);
   const goal = `both reach ${percent(level, 0)}`;
@@ -78,7 +78,7 @@ function digitTable(sides, about, pick) {
   const rows = range(10).map(digit => {
     const cells = sides.flatMap(({ matrices, epochs }) => {
       const first = learnedAt(matrices, digit, about.level);
-      const shares = digitCounts(matrices[round(about.epoch, epochs)], digit).map(shortShare);
+      const shares = digitCounts(matrices[epochWithin(about.epoch, epochs)], digit).map(shortShare);
       return [...shares, first < 0 ? "never" : String(first)];
     });
     const chosen = digit === about.digit;
@@ -136,7 +136,7 @@ function charts(sides, about) {
 
 /** The kernels of a run, with what else is to be said of it. */
 function kernelPicture({ name, about, shape, kernels, limit, slopes, epochs }, epoch) {
-  const [picture, at] = [new Picture(), round(epoch, epochs)];
+  const [picture, at] = [new Picture(), epochWithin(epoch, epochs)];
   const sizes = at ? slopes[at - 1].map(size => number(size, 3)).join(", ") : "none yet";
   const words = shape[0] ? `${shape[0]} kernels, dark −${limit} to light ${limit}` : "no convolution, no kernels";
   picture.name(`${name}: ${about}\n${words}\nslopes by layer: ${sizes}`);
@@ -176,7 +176,7 @@ const explorer = staged("two recorded trainings", (stage, model) => {
   function draw(sides, about) {
     slider.limit(most() + 1);
     const tables = sides.map(({ name, epochs, matrices }) => {
-      const at = round(about.epoch, epochs);
+      const at = epochWithin(about.epoch, epochs);
       const caption = `${name} after epoch ${at} of ${epochs}\n↓ label, prediction →`;
       return captioned(caption, confusionTable(matrices[at], 10, { class: "s6-grid", "aria-label": caption }));
     });

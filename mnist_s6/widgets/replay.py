@@ -165,19 +165,25 @@ class ReplayExplorer(Explorer):
 
     def still(self) -> Picture:
         "What the explorer shows."
-        pair = self.by_name[self.left], self.by_name[self.right]
-        return replay_picture(*pair, self.epoch, self.digit, self.level)
+        return replay_picture(*self.pair(), self.epoch, self.digit, self.level)
+
+    def pair(self) -> list[Flight]: # 2
+        "The recordings on the left and on the right; raises `ValueError` for a name that none has."
+        for name in self.left, self.right:
+            if name not in self.by_name:
+                raise ValueError(f'no recording is called {name!r}; expected one of {", ".join(self.by_name)}')
+        return [self.by_name[name] for name in (self.left, self.right)]
 
 # %% ../../nbs/60_replay.ipynb #ca40cf94
 def replay_explorer(
     flights: Sequence[Flight], # At least one, each about the same images, and with a name of its own
     **state: object, # As in left='sound', right='by-heart', epoch=3, digit=9, level=0.95
 ) -> ReplayExplorer:
-    "Compare recorded trainings; raises `ValueError` if they don't fit, `KeyError` or `TraitError` for a wrong state."
+    "Compare recorded trainings; raises `ValueError` if they don't fit, it or `TraitError` for a wrong state."
     names = [flight.name for flight in flights]
     if not names or len(set(names)) < len(names) or not all(it.labels.equal(flights[0].labels) for it in flights):
         raise ValueError(f'the recordings are {names}; expected one or more with different names, about the same '
                          'images')
     explorer = ReplayExplorer(flights)._with(**state)
-    for name in explorer.left, explorer.right: _ = explorer.by_name[name]
+    explorer.pair()
     return explorer

@@ -34,7 +34,7 @@ def _at_strength(
 # %% ../../nbs/67_stressing.ipynb #885c8d67
 def _read(found: Stress, kind: str, strength: int) -> int:
     "How many images were read right at a strength, 0 to 5."
-    return (found.untouched, *found.right[kind])[strength]
+    return found.counts(kind)[strength]
 
 # %% ../../nbs/67_stressing.ipynb #c369af84
 def _stress_words(
@@ -102,14 +102,20 @@ class StressExplorer(_Reading):
         self.pictures, self.found = pictures, found
         read = {kind: [_read(found, kind, at) for at in range(6)] for kind in CORRUPTIONS} if found else {}
         super().__init__(
-            model, digits=list(pictures), images=b''.join(pixels.numpy().tobytes() for pixels in pictures.values()),
+            model, digit=6 if 6 in pictures else min(pictures), digits=list(pictures),
+            images=b''.join(pixels.numpy().tobytes() for pixels in pictures.values()),
             kinds=[[name, list(way.amounts), way.unit] for name, way in CORRUPTIONS.items()],
             n=found.n if found else 0, read=read)
 
     def still(self) -> Picture:
-        "What the explorer shows."
-        return stress_picture(self.model, self.pictures[self.digit], self.digit, self.kind, self.strength, self.seed,
-                              self.found)
+        "What the explorer shows; raises what `picture` raises."
+        return stress_picture(self.model, self.picture(), self.digit, self.kind, self.strength, self.seed, self.found)
+
+    def picture(self) -> torch.Tensor: # (28, 28), bytes
+        "Of the digit that is asked for; raises `ValueError` where there is none."
+        if self.digit not in self.pictures:
+            raise ValueError(f'digit is {self.digit}; expected one of {", ".join(map(str, self.digits))}')
+        return self.pictures[self.digit]
 
 # %% ../../nbs/67_stressing.ipynb #e874c26c
 def stress_explorer(
@@ -119,10 +125,11 @@ def stress_explorer(
     found: Stress | None = None, # What the same network reads of many digits; None where nobody knows
     **state: object, # As in digit=8, kind='blur', strength=2, seed=5
 ) -> StressExplorer:
-    "Spoil digits and see them read; raises `KeyError` for no such name or digit, else `TraitError` or `ValueError`."
+    "Spoil digits and see them read; raises `TraitError` or `ValueError` for a wrong state or no images."
+    check_number('the number of images', len(images), max(1, len(labels)), max(1, len(labels)))   # a label for each
     check_range(images)   # else bytes would begin again at 0
     first = {label: int((labels == label).nonzero()[0]) for label in sorted(labels.unique().tolist())}
     pictures = {label: (255*images[i]).round().byte() for label, i in first.items()}
     explorer = StressExplorer(model, pictures, found)._with(**state)
-    _ = explorer.pictures[explorer.digit]
+    explorer.picture()
     return explorer

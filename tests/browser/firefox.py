@@ -102,12 +102,12 @@ class Firefox:
             raise RuntimeError(answer["exceptionDetails"]["text"])
         return json.loads(answer["result"]["value"])
 
-    def until(self, code: str, seconds: float = 20) -> None:
-        """Wait until an expression is true; raises `TimeoutError`."""
-        end = time.monotonic() + seconds
+    def until(self, code: str) -> None:
+        """Wait until an expression is true; raises `TimeoutError` after 20 seconds."""
+        end = time.monotonic() + 20
         while not self.evaluate(code):
             if time.monotonic() > end:
-                raise TimeoutError(f"not true after {seconds} seconds: {code}")
+                raise TimeoutError(f"not true after 20 seconds: {code}")
             time.sleep(0.02)
 
     def size(self, width: int, height: int) -> None:
