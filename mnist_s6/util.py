@@ -7,7 +7,8 @@ __all__ = ['set_seed', 'get_device', 'count_correct', 'Score', 'Evaluation', 'cl
 
 # %% ../nbs/03_util.ipynb #588ba988
 import math, random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import TYPE_CHECKING, NamedTuple
@@ -46,15 +47,19 @@ def get_device(
     raise ValueError(f'device {name!r} is not on this machine; expected one of {available}, or None for the fastest')
 
 # %% ../nbs/03_util.ipynb #7d6f9675
+def _check_labels(logits: torch.Tensor, labels: torch.Tensor) -> None: # (N, classes) and (N,), on any devices
+    "Raise `ValueError` or `TypeError` for labels that don't fit."
+    if logits.ndim != 2 or labels.shape != logits.shape[:1]:
+        raise ValueError(f'logits have shape {tuple(logits.shape)} and labels {tuple(labels.shape)}; '
+                         'expected (N, classes) and (N,). If labels are one-hot, pass their argmax(1)')
+    check_classes(labels, logits.shape[1])
+
 def count_correct(
     logits: torch.Tensor, # (N, classes)
     labels: torch.Tensor, # (N,)
 ) -> int: # 0 to N
     "How many images have their largest logit at their label; raises `ValueError` or `TypeError` where they don't fit."
-    if logits.ndim != 2 or labels.shape != logits.shape[:1]:
-        raise ValueError(f'logits have shape {tuple(logits.shape)} and labels {tuple(labels.shape)}; '
-                         'expected (N, classes) and (N,). If labels are one-hot, pass their argmax(1)')
-    check_classes(labels, logits.shape[1])
+    _check_labels(logits, labels)
     return (logits.argmax(1) == labels.long()).sum().item()
 
 # %% ../nbs/03_util.ipynb #e26e5f1a
@@ -124,13 +129,25 @@ def _check_answers(logits: torch.Tensor, labels: torch.Tensor) -> None:
         raise ValueError('no parameter of the network can learn: all of them are frozen, or slopes are switched off. '
                          'Call model.requires_grad_(True), and leave torch.no_grad()')
     if labels.ndim == 2 and labels.is_floating_point(): check_probabilities(labels, logits.shape[-1])
-    count_correct(logits, _digits(labels))
+    _check_labels(logits, _digits(labels))
 
 # %% ../nbs/03_util.ipynb #0a9ca57b
-def _check_loss(loss: torch.Tensor, seen: int) -> None:
-    "Raise `FloatingPointError` for a loss that isn't finite."
-    if not math.isfinite(loss.item()):
-        raise FloatingPointError(f'the loss is {loss.item()} after {seen:,} images: try a smaller learning rate')
+def _check_loss(loss: torch.Tensor, seen: int, images: torch.Tensor) -> None:
+    "Raise `FloatingPointError` for a loss that isn't finite; `images` are the batch that it was met at."
+    if math.isfinite(loss.item()): return
+    advice = 'try a smaller learning rate'
+    if not seen or not images.isfinite().all():
+        advice = 'look for nan and inf in the images and the weights; a training that made them needs a smaller rate'
+    raise FloatingPointError(f'the loss is {loss.item()} after {seen:,} images: {advice}')
+
+@contextmanager
+def _as_before(buffers: Sequence[torch.Tensor]) -> Iterator[None]:
+    "Put batch norm's running means, and all else that is no parameter, back where a batch is refused."
+    before = [buffer.clone() for buffer in buffers]
+    try: yield
+    except Exception:
+        for buffer, values in zip(buffers, before): buffer.detach().copy_(values)
+        raise
 
 # %% ../nbs/03_util.ipynb #aa70b430
 def _asking_every(device: torch.device) -> int: # Steps
@@ -159,20 +176,23 @@ def train_epoch(
 ) -> Score: # Over the epoch, as the network was when it met each image
     "Train for one epoch; raises `FloatingPointError` if the loss isn't finite, `ValueError` or `TypeError` on misfits."
     device, sums, seen = device_of(model), torch.zeros(2, device=device_of(model)), 0
+    buffers = list(model.buffers())
     model.train()
     for step, (images, labels) in enumerate(loader):
-        logits, labels, asked = ask(model, images), labels.to(device), step % _asking_every(device) == 0
-        if asked: _check_answers(logits, labels)   # before a step is made
-        labels = labels.long() if labels.ndim == 1 else labels.to(logits.dtype)
-        loss = F.cross_entropy(logits, labels, label_smoothing=label_smoothing)
-        if asked: _check_loss(loss, seen)
+        asked = step % _asking_every(device) == 0
+        with _as_before(buffers) if asked else nullcontext():   # a batch that is refused leaves no trace
+            logits = ask(model, images)
+            if asked or labels.device != device: _check_answers(logits, labels)   # before a step is made
+            labels = labels.to(device, torch.long if labels.ndim == 1 else logits.dtype)
+            loss = F.cross_entropy(logits, labels, label_smoothing=label_smoothing)
+            if asked: _check_loss(loss, seen, images)
         loss.backward(); optimizer.step(); optimizer.zero_grad()
         if scheduler: scheduler.step()
         sums += _sums(logits.detach(), labels); seen += len(labels)
         if hasattr(loader, 'tell'): loader.tell(logits.detach())   # a loader that chooses, see 69_selection
         if on_batch: on_batch(_score(sums, seen) if asked else None)
     check_number('the number of images in the loader', seen, 1, math.inf)
-    _check_loss(sums[0], seen)
+    _check_loss(sums[0], seen, images)
     return _score(sums, seen)
 
 # %% ../nbs/03_util.ipynb #788249c9
