@@ -14,8 +14,9 @@ from typing import NamedTuple
 
 import torch
 from torch import nn
+from torch.utils.data import Dataset, IterableDataset
 
-from .checks import check_number
+from .checks import check_batch, check_number
 from .model import check_network, device_of
 from .progress import progress_bar
 from .util import History, Score, evaluate, evaluated_on, train_epoch
@@ -104,6 +105,8 @@ def fit(
 ) -> History:
     "Train, evaluating after each epoch; raises `ValueError` or `TypeError` on bad input; see below for Ctrl-C."
     _check_given(model, train_loader, test_loader, schedule)
+    for loader in train_loader, test_loader:   # before an epoch is trained
+        if isinstance(loader, (Sequence, Dataset)) and not isinstance(loader, IterableDataset): check_batch(loader[0])
     callbacks = tuple(callbacks)   # they are called again and again
     epochs = check_number('epochs', epochs, 1, 10_000, whole=True)
     model.to(memory_format=torch.channels_last)

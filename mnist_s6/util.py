@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import Subset
 
-from .checks import check_classes, check_number, check_probabilities
+from .checks import check_batch, check_classes, check_number, check_probabilities
 from .model import ask, device_of, evaluating
 
 if TYPE_CHECKING:
@@ -92,13 +92,11 @@ def classify(
     model: nn.Module, # Returns logits (N, 10)
     loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # Batches of images and labels
 ) -> tuple[torch.Tensor, torch.Tensor]: # Logits (n, 10) and labels (n,), on the CPU, in the loader's order
-    "All logits that `model` gives for a loader; raises `ValueError` for no images, `FloatingPointError` for NaN."
+    "All logits; raises `ValueError` or `TypeError` for no images or odd batches, `FloatingPointError` for NaN."
     found = []
     with evaluating(model) as network:
-        for images, labels in loader:
-            if len(images) != len(labels):
-                raise ValueError(f'a batch has images {tuple(images.shape)} and labels {tuple(labels.shape)}; '
-                                 'expected a label for each image')
+        for batch in loader:
+            images, labels = check_batch(batch)
             found.append((ask(network, images), labels))
     check_number('the number of images in the loader', sum(len(labels) for _, labels in found), 1, math.inf)
     logits, labels = zip(*found)
@@ -178,8 +176,8 @@ def train_epoch(
     device, sums, seen = device_of(model), torch.zeros(2, device=device_of(model)), 0
     buffers = list(model.buffers())
     model.train()
-    for step, (images, labels) in enumerate(loader):
-        asked = step % _asking_every(device) == 0
+    for step, batch in enumerate(loader):
+        (images, labels), asked = check_batch(batch), step % _asking_every(device) == 0
         with _as_before(buffers) if asked else nullcontext():   # a batch that is refused leaves no trace
             logits = ask(model, images)
             if asked or labels.device != device: _check_answers(logits, labels)   # before a step is made

@@ -9,6 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.utils.data import IterableDataset, TensorDataset
 from helpers import reply
 from images import batches, few_images, small_net
 
@@ -18,7 +19,7 @@ from mnist_s6.fit import OneCycle, Training, fit
 from mnist_s6.misread import confusion_matrix, find_misclassified
 from mnist_s6.model import S6Net
 from mnist_s6.truth import compare
-from mnist_s6.util import History, Score, classify, evaluate
+from mnist_s6.util import History, Score, classify, evaluate, train_epoch
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no graphics card")
@@ -114,6 +115,40 @@ def test_labels_that_do_not_fit_are_told_before_a_step(labels: torch.Tensor, err
     assert torch.equal(net[1].weight, before)
     with pytest.raises(error, match=re.escape(message)):
         evaluate(net, wrong)
+
+
+TEN = torch.rand(8, 1, 28, 28), torch.arange(8)
+
+
+@pytest.mark.parametrize("wrong, error, message", [
+    (TensorDataset(*TEN), ValueError, "a batch has images (1, 28, 28) and labels (); expected a label for each image"),
+    ([(TEN[0][0], 3)], TypeError, "a batch is (Tensor, int); expected two tensors, images and labels"),  # as a dataset gives them
+    ([(TEN[0].numpy(), TEN[1].numpy())], TypeError, "a batch is (ndarray, ndarray); expected two tensors"),
+    ([(TEN[0], TEN[1].tolist())], TypeError, "a batch is (Tensor, list); expected two tensors"),
+    ([TEN[0]], TypeError, "a batch is (Tensor); expected two tensors"), ([(*TEN, 3, 4)], TypeError, "a batch is (Tensor, Tensor, int, …); expected"),
+    ([((255 * TEN[0]).byte(), TEN[1])], TypeError, "a batch has images of type torch.uint8; expected floats"),
+])
+def test_batches_that_are_none_are_told_before_a_step(wrong: object, error: type[Exception], message: str) -> None:
+    """In any loader; those that can be looked into, also before the first epoch."""
+    net, calls = small_net(), []
+    before = net[1].weight.clone()
+    for use in (lambda: evaluate(net, wrong), lambda: train_epoch(net, wrong, torch.optim.SGD(net.parameters(), 0.1)),
+                lambda: fit(net, wrong, batches(), 1, callbacks=[calls.append]), lambda: fit(net, batches(), wrong, 1, callbacks=[calls.append])):
+        with pytest.raises(error, match=re.escape(message)):
+            use()
+    assert torch.equal(net[1].weight, before) and not calls
+
+
+def test_a_dataset_of_batches_may_be_a_stream() -> None:
+    """Which has no first item to look at."""
+    class Stream(IterableDataset):
+        def __len__(self) -> int:
+            return 2
+
+        def __iter__(self):  # type: ignore[no-untyped-def]
+            yield from batches(2)
+
+    assert len(fit(small_net(), Stream(), batches(), epochs=1)) == 1
 
 
 def test_only_a_training_takes_soft_targets() -> None:
