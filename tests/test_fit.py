@@ -58,10 +58,15 @@ def test_a_training_holds_what_it_is_given() -> None:
     assert len(under_way.history) == 1 and under_way.model is net
 
 
-@pytest.mark.parametrize("bad", [{"betas": (0.9, 1.0)}, {"betas": (-0.1, 0.9)}, {"weight_decay": -1.0}])
-def test_what_adamw_refuses_is_refused(bad: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="Invalid"):
-        OneCycle(**bad).build(small_net(), 10)  # type: ignore[arg-type]
+@pytest.mark.parametrize("bad, error, message", [
+    ({"betas": (0.9, 1.0)}, ValueError, "betas[1] is 1.0; expected a number from 0 to 0.999999"),
+    ({"betas": (-0.1, 0.9)}, ValueError, "betas[0] is -0.1; expected a number"), ({"betas": (0.9, "b")}, TypeError, "betas[1] is 'b'"),
+    ({"betas": 0.9}, TypeError, "betas is 0.9; expected two numbers"), ({"betas": (0.9,)}, TypeError, "betas is (0.9,); expected two"),
+    ({"weight_decay": -1.0}, ValueError, "weight_decay is -1.0; expected a number from 0"), ({"weight_decay": "a"}, TypeError, "weight_decay is 'a'"),
+])
+def test_what_adamw_refuses_is_refused_at_once(bad: dict[str, object], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=re.escape(message)):
+        OneCycle(**bad)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("steps", [1, 2, 5, 10, 100])
@@ -343,7 +348,16 @@ def test_callbacks_of_any_kind_are_called_after_each_epoch() -> None:
     assert epochs == [0, 1, 2, 3]
 
 
-@pytest.mark.parametrize("schedule", [None, 0.01])
+@pytest.mark.parametrize("callbacks", [print, [3], "ab", [print, None], 3])
+def test_what_can_not_be_called_back_is_told(callbacks: object) -> None:
+    net = small_net()
+    before = net[1].weight.clone()
+    with pytest.raises(TypeError, match=re.escape(f"callbacks is {callbacks!r}; expected a list of functions, such as [print]")):
+        fit(net, batches(), batches(), epochs=1, callbacks=callbacks)  # type: ignore[arg-type]
+    assert torch.equal(net[1].weight, before)
+
+
+@pytest.mark.parametrize("schedule", [None, 0.01, OneCycle])
 def test_what_is_no_schedule_is_told(schedule: object) -> None:
     with pytest.raises(TypeError, match="expected a OneCycle"):
         fit(small_net(), batches(), batches(), epochs=1, schedule=schedule)
