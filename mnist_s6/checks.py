@@ -36,6 +36,9 @@ def check_classes(
     name: str = 'labels', # What they are, for the message
 ) -> None:
     "Raise `ValueError` or `TypeError` for anything but one class number for each image."
+    import torch
+    if not isinstance(digits, torch.Tensor):
+        raise TypeError(f'{name} are a {type(digits).__name__}; expected a tensor, such as torch.as_tensor({name})')
     if digits.ndim != 1:
         raise ValueError(f'{name} have shape {tuple(digits.shape)}; expected (N,), one class number for each image. '
                          'If they are one-hot, pass their argmax(1)')

@@ -225,7 +225,8 @@ class History:
         if isinstance(test, Evaluation): self.test_images = test.images
 
     def last_epoch(self, epochs: int) -> str: # `epochs`: of how many
-        "The last epoch in one line."
+        "The last epoch in one line; raises `ValueError` if there is no epoch yet."
+        check_number('the number of epochs in this history', len(self), 1, math.inf)
         return (f'epoch {len(self):2}/{epochs}  training {_last_score(self.train_loss, self.train_accuracy)}  '
                 f'{self.test_name} {_last_score(self.test_loss, self.test_accuracy)}  {self.seconds[-1]:.1f} s')
 

@@ -200,6 +200,8 @@ def test_a_new_history_is_empty() -> None:
     assert (len(first), len(second)) == (1, 0)
     with pytest.raises(ValueError, match="the number of epochs in this history is 0; expected a number from 1"):
         second.plot()
+    with pytest.raises(ValueError, match="the number of epochs in this history is 0; expected a number from 1"):
+        second.last_epoch(1)
 
 
 def test_each_number_goes_into_its_column() -> None:
