@@ -60,12 +60,16 @@ def _check_correct(confidences: torch.Tensor, correct: torch.Tensor) -> None: # 
                          f'{tuple(confidences.shape)}, true where the answer is right, such as answers == labels')
 
 # %% ../nbs/35_calibration.ipynb #fdb5f29b
-def _bin_numbers(confidences: torch.Tensor, bins: int) -> torch.Tensor: # (n,), 0 to bins − 1
-    "The bin of each image; raises `ValueError` or `TypeError` for anything but probabilities."
-    check_number('bins', bins, 1, 1000, whole=True)
+def _check_confidences(confidences: torch.Tensor) -> None: # (n,)
+    "Raise `ValueError` for anything but probabilities."
     if confidences.ndim != 1 or not len(confidences) or not ((0 <= confidences) & (confidences <= 1)).all():
         raise ValueError(f'confidences have shape {tuple(confidences.shape)}, or are not all from 0 to 1; '
                          'expected (n,) probabilities, such as logits.softmax(1).amax(1)')
+
+def _bin_numbers(confidences: torch.Tensor, bins: int) -> torch.Tensor: # (n,), 0 to bins − 1
+    "The bin of each image; raises `ValueError` or `TypeError` for anything but probabilities."
+    check_number('bins', bins, 1, 1000, whole=True)
+    _check_confidences(confidences)
     return ((confidences*bins).ceil().long() - 1).clamp(min=0)
 
 def reliability(
@@ -120,13 +124,14 @@ def fit_temperature(
 
 # %% ../nbs/35_calibration.ipynb #0788de26
 def refusing(
-    confidences: torch.Tensor, # (n,) the largest probability for each image
+    confidences: torch.Tensor, # (n,) the largest probability for each image, 0 to 1
     correct: torch.Tensor, # (n,) whether the answer is right
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]: # (n,) each: threshold, share answered, share wrong of those
     "How much is answered, and how much of that is wrong, above each threshold of confidence; raises `ValueError`."
     if confidences.shape != correct.shape or confidences.ndim != 1 or not len(confidences):
         raise ValueError(f'confidences have shape {tuple(confidences.shape)} and correct {tuple(correct.shape)}; '
                          'expected (n,) for both, with n at least 1')
+    _check_confidences(confidences)
     _check_correct(confidences, correct)
     thresholds, order = confidences.sort(descending=True, stable=True)
     answered = torch.arange(1, len(order) + 1)

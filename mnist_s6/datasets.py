@@ -178,6 +178,16 @@ def stratified_split(
     return (~chosen).nonzero()[:, 0], chosen.nonzero()[:, 0]
 
 # %% ../nbs/01_datasets.ipynb #e547ed39
+def _check_place(batched: bool, device: str | torch.device, share: float) -> None:
+    "Raise `ValueError` for a device that isn't there, and for what only goes with batched=True."
+    if batched not in (True, False): raise ValueError(f'batched is {batched!r}; expected True or False')
+    if not batched and (str(device) != 'cpu' or share != 1):
+        raise ValueError(f'device is {str(device)!r} and share {share!r}; other than cpu and 1, pass batched=True')
+    try: torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, TypeError):
+        raise ValueError(f"device is {device!r}, which isn't on this machine; expected one that is, such as 'cpu', "
+                         'or get_device()') from None
+
 def _datasets(root: str | Path, augmentation: Augmentation, held_out: int) -> tuple[Dataset, Dataset]:
     "The training images, and those to evaluate on: the test images, or `held_out` training images."
     from torchvision.datasets import MNIST
@@ -202,13 +212,12 @@ def load_data(
     share: float = 1., # Of the training images that an epoch takes (only with batched=True)
 ) -> tuple[SeededLoader, SeededLoader] | tuple[BatchedLoader, BatchedLoader]:
     "The training loader, and the test (or validation) loader; raises `ValueError`, `TypeError` or `OSError`."
+    _check_place(batched, device, share)
     held_out = 5000*validation if isinstance(validation, bool) else validation
     held_out = check_number('validation', held_out, 0, 59_999, whole=True)
     batch_size = check_number('batch_size', batch_size, 1, 60_000 - held_out, whole=True)
     num_workers = check_number('num_workers' + ' with batched=True'*batched, num_workers, 0, 256*(not batched), True)
     seed = int(torch.randint(2**62, ())) if seed is None else check_number('seed', seed, 0, 2**63 - 1, whole=True)
-    if not batched and (str(device) != 'cpu' or share != 1):
-        raise ValueError(f'device is {str(device)!r} and share {share!r}; other than cpu and 1, pass batched=True')
     if not isinstance(augmentation, Augmentation):
         raise TypeError(f'augmentation is {augmentation!r}; expected an Augmentation, such as mnist_s6.train.PLAIN')
     for_one = replace(augmentation, slant=0., stroke=0.) if batched else augmentation   # batches don't use it

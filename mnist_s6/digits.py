@@ -61,6 +61,17 @@ def check_range(
 WHITE = {torch.uint8: 255, torch.uint16: 65_535, torch.bool: 1}
 
 # %% ../nbs/11_digits.ipynb #70a203e5
+def _another_kind(image: object) -> TypeError:
+    "What to raise for an image that can't be pixels: what it is, and how to convert it."
+    kind, remedy = f'{type(image).__name__} {getattr(image, "dtype", "")}'.strip(), 'np.asarray(image, "uint8")'
+    if isinstance(image, torch.Tensor):
+        if image.is_meta or image.layout != torch.strided: kind += f', {image.layout}, on {image.device}'
+        remedy = ('another device than meta, which holds no numbers' if image.is_meta else
+                  'image.to_dense()' if image.layout != torch.strided else
+                  'image.dequantize()' if image.is_quantized else 'image.to(torch.uint8)')
+    return TypeError(f'image is of type {kind}; expected a plain array or tensor of uint8, uint16, bool, '
+                     f'or floats from 0 to 1. Use {remedy}')
+
 def as_pixels(
     image: np.ndarray | torch.Tensor, # Of any shape
 ) -> torch.Tensor: # Of the same shape; uint8, or float from 0 to 1
@@ -69,9 +80,7 @@ def as_pixels(
         image = torch.from_numpy(np.array(image, image.dtype.newbyteorder('='), order='C'))   # a copy: may be read-only
     plain = isinstance(image, torch.Tensor) and image.layout == torch.strided
     if not plain or image.is_meta or image.is_quantized or not (image.dtype in WHITE or image.is_floating_point()):
-        kind = f'{type(image).__name__} {getattr(image, "dtype", "")}'
-        raise TypeError(f'image is of type {kind}; expected a plain array or tensor of uint8, uint16, bool, '
-                        'or floats from 0 to 1. Convert it, as with image.astype("uint8")')
+        raise _another_kind(image)
     image = image.detach()
     if image.dtype == torch.uint8: return image
     image = image.float()/WHITE[image.dtype] if image.dtype in WHITE else image.float()
@@ -269,14 +278,14 @@ FORMATS = ('PNG', 'JPEG', 'GIF', 'BMP', 'TIFF', 'WEBP', 'PPM')
 
 # %% ../nbs/11_digits.ipynb #ce9bf3e8
 @contextmanager
-def _reading(name: str) -> Iterator[None]:
+def _reading(name: str | None) -> Iterator[None]: # A file's; None for a picture that is at hand
     "Raise a `ValueError` that names the picture for whatever is wrong with it; Pillow's warnings are silenced."
     try:
         with without_warnings(): yield   # odd files are read, or refused
     except Exception as error:
         reason = str(error).split('<')[0].strip() or type(error).__name__
-        raise ValueError(f'{name!r} is no image that can be read ({reason}). '
-                         f'Expected a whole {", ".join(FORMATS[:-1])} or {FORMATS[-1]} file') from None
+        wanted = f'. Expected a whole {", ".join(FORMATS[:-1])} or {FORMATS[-1]} file' if name else ''
+        raise ValueError(f'{name or "the picture"!r} is no image that can be read ({reason}){wanted}') from None
 
 # %% ../nbs/11_digits.ipynb #5d3a0c43
 def _open_image(file: str | os.PathLike[str] | BinaryIO, name: str) -> torch.Tensor: # (H, W), as `_picture_pixels`
@@ -297,7 +306,7 @@ def grey_pictures(
     if isinstance(images, (str, os.PathLike)): return _open_image(images, os.fspath(images))[None], False
     if isinstance(images, (np.ndarray, torch.Tensor)): return _grey_images(images)
     if 'PIL.Image' in sys.modules and isinstance(images, sys.modules['PIL.Image'].Image):
-        with _reading('the picture'): return _picture_pixels(images)[None], False
+        with _reading(None): return _picture_pixels(images)[None], False
     if not isinstance(images, (list, tuple)):
         raise TypeError(f'images is of type {type(images).__name__}; expected a path, a Pillow image, an array, '
                         'a tensor, or a list of these')

@@ -14,8 +14,9 @@ from typing import NamedTuple
 
 import torch
 from torch import nn
+from torch.utils.data import Dataset, IterableDataset
 
-from .checks import check_number
+from .checks import check_batch, check_number
 from .model import check_network, device_of
 from .progress import progress_bar
 from .util import History, Score, evaluate, evaluated_on, train_epoch
@@ -31,8 +32,12 @@ class OneCycle:
     label_smoothing: float = 0. # Share of each target that is spread over all classes
 
     def __post_init__(self) -> None:
-        for name, low, high in ('max_lr', 1e-9, 1e6), ('warm_up', 1e-6, 0.999999), ('label_smoothing', 0, 0.999999):
+        for name, low, high in (('max_lr', 1e-9, 1e6), ('weight_decay', 0, 1e6), ('warm_up', 1e-6, 0.999999),
+                                ('label_smoothing', 0, 0.999999)):
             check_number(name, getattr(self, name), low, high)
+        if not isinstance(self.betas, (tuple, list)) or len(self.betas) != 2:
+            raise TypeError(f'betas is {self.betas!r}; expected two numbers, such as (0.9, 0.999)')
+        for i, beta in enumerate(self.betas): check_number(f'betas[{i}]', beta, 0, 0.999999)
 
     def build(self,
         model: nn.Module, # Its parameters are stepped
@@ -79,7 +84,7 @@ def _check_given(model: nn.Module, train_loader: Iterable, test_loader: Iterable
     if any(parameter.dtype == torch.float16 for parameter in model.parameters()):
         raise ValueError('the network is in half precision (torch.float16), in which small steps vanish. '
                          'Train model.float(), and make it model.half() afterwards')
-    if not hasattr(schedule, 'build'):
+    if isinstance(schedule, type) or not hasattr(schedule, 'build'):
         raise TypeError(f'schedule is {schedule!r}; expected a OneCycle, such as OneCycle(max_lr=0.01)')
     for name, loader in ('train_loader', train_loader), ('test_loader', test_loader):
         if not hasattr(loader, '__len__'):
@@ -95,6 +100,13 @@ class Training(NamedTuple):
     scheduler: torch.optim.lr_scheduler.LRScheduler
     history: History # Of the epochs so far
 
+def _functions(callbacks: Iterable[Callable[[Training], None]]) -> tuple[Callable[[Training], None], ...]:
+    "The callbacks, which are called again and again; raises `TypeError` for anything that can't be called."
+    found = tuple(callbacks) if isinstance(callbacks, Iterable) else (None,)
+    if not all(map(callable, found)):
+        raise TypeError(f'callbacks is {callbacks!r:.80}; expected a list of functions, such as [print]')
+    return found
+
 # %% ../nbs/39_fit.ipynb #d31e44af
 def fit(
     model: nn.Module, # Returns logits (N, 10); trained in place, where its parameters are
@@ -106,7 +118,9 @@ def fit(
 ) -> History:
     "Train, evaluating after each epoch; raises `ValueError` or `TypeError` on bad input; see below for Ctrl-C."
     _check_given(model, train_loader, test_loader, schedule)
-    callbacks = tuple(callbacks)   # they are called again and again
+    for loader in train_loader, test_loader:   # before an epoch is trained
+        if isinstance(loader, (Sequence, Dataset)) and not isinstance(loader, IterableDataset): check_batch(loader[0])
+    callbacks = _functions(callbacks)
     epochs = check_number('epochs', epochs, 1, 10_000, whole=True)
     model.to(memory_format=torch.channels_last)
     optimizer, scheduler = schedule.build(model, epochs*len(train_loader))

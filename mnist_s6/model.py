@@ -82,7 +82,7 @@ class S6Net(nn.Module):
     ) -> None:
         super().__init__()
         check_number('number of widths', len(widths), 4, 4, whole=True)
-        first, second, third, fourth = widths
+        first, second, third, fourth = (check_number('width', width, 1, 999, whole=True) for width in widths)
         self.features = nn.Sequential(                   # (N,  1, 28, 28)
             conv_block(1, first, 5, pool=True),          # (N, 16, 12, 12), each value sees 6×6 pixels
             conv_block(first, second, 3),                # (N, 24, 10, 10), 10×10
@@ -264,7 +264,7 @@ class FastNet(nn.Module):
     ) -> None:
         super().__init__()
         check_number('number of widths', len(widths), 3, 3, whole=True)
-        first, second, third = widths
+        first, second, third = (check_number('width', width, 1, 999, whole=True) for width in widths)
         self.features = nn.Sequential(                   # (N,  1, 24, 24)
             conv_block(1, first, 5, pool=True),          # (N,  8, 10, 10), each value sees 6×6 pixels
             conv_block(first, second, 3, pool=True),     # (N, 32,  4,  4), 12×12

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from .augment import sampling_grid
+from .checks import check_number
 from .datasets import MEAN, STD
 from .model import check_images
 
@@ -70,7 +71,7 @@ class TinyNet(nn.Module):
         super().__init__()
         if len(widths) < 2 or len(set(widths)) > 1:
             raise ValueError(f'widths is {widths!r}; expected the same number at least twice, such as (10, 10)')
-        channels = widths[0]
+        channels = check_number('width', widths[0], 1, 999, whole=True)
         self.first = _mixing_block(1, channels, 3, pool=True)
         self.look, self.look_wider = _sharing_looks(channels)
         self.mix = nn.ModuleList(_mixing_block(channels, channels) for _ in widths[1:])

@@ -179,9 +179,10 @@ def _band(found: Sequence[Stress], kind: str) -> tuple[list[float], list[float],
 def plot_stress(
     networks: dict[str, Sequence[Stress]], # By name; several of one name differ by their seed only
 ) -> 'Figure': # A matplotlib figure, not shown yet
-    "Accuracy against strength, a picture for each way; raises `ValueError` for a name without results."
+    "Accuracy against strength, a picture for each way; raises `ValueError` or `TypeError` for a name without a list."
     from matplotlib.figure import Figure
     for name, found in networks.items():
+        if isinstance(found, Stress): raise TypeError(f'{name!r} has one Stress; expected a list of them: [stress]')
         if not found: raise ValueError(f'there are no results of {name!r}; expected at least one for each name')
     figure = Figure(figsize=(10, 5), layout='constrained')
     for axes, kind in zip(figure.subplots(2, 4, sharex=True, sharey=True).flat, CORRUPTIONS):

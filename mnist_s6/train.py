@@ -27,7 +27,7 @@ from .scale import SharedNetwork, company, part, read_everywhere, share
 from .selection import ChoosingLoader
 from .small import TinyNet
 from .threads import twin
-from .util import History, get_device, set_seed
+from .util import History, check_seed, get_device, set_seed
 from .weights import _parts, safetensors_bytes, save_weights, weights_digest
 
 # %% ../nbs/14_train.ipynb #6d2b612d
@@ -116,7 +116,7 @@ def _told_of(model: nn.Module, callback: Callable[[Training], None]) -> Callable
 # %% ../nbs/14_train.ipynb #586e8503
 def run_on(
     recipe: Recipe,
-    seed: int, # Of the weights
+    seed: int, # Of the weights; Python's, NumPy's and PyTorch's own random numbers start anew, see `set_seed`
     train_loader: BatchedLoader, # As `load_data` makes it for this recipe, with the seed of order and augmentation
     test_loader: BatchedLoader, # Read after each epoch
     callbacks: Sequence[Callable[[Training], None]] = (), # See `fit`
@@ -138,14 +138,14 @@ def run_on(
 # %% ../nbs/14_train.ipynb #a0336d4f
 def run_recipe(
     recipe: Recipe | str, # Or the name of one of `RECIPES`
-    seed: int = 0, # Of weights, order and augmentation
+    seed: int = 0, # Of weights, order and augmentation; see `run_on`
     root: str | Path | None = None, # See `load_data`
     validation: bool | int = False, # See `load_data`: hold out training images and evaluate on them
     device: str | None = None, # See `get_device`; None takes the fastest there is, and the CPU for several processes
     callbacks: Sequence[Callable[[Training], None]] = (), # See `fit`
 ) -> Run:
     "Train by a recipe; raises what `find_recipe`, `load_data` and `run_on` raise."
-    recipe = find_recipe(recipe)
+    recipe, seed = find_recipe(recipe), check_seed(seed)   # before anything is loaded
     place = get_device('cpu' if device is None and part()[1] > 1 else device)
     loaders = load_data(recipe.batch_size, root, seed=seed, validation=validation, batched=True,
                         augmentation=recipe.augmentation, device=place, share=recipe.share)

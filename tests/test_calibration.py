@@ -54,6 +54,9 @@ def test_refuses_what_is_no_probability():
     for bad in torch.tensor([2.0]), torch.tensor([-0.1]), torch.tensor([math.nan]), torch.zeros(0), torch.zeros(2, 2):
         with pytest.raises(ValueError, match="expected \\(n,\\) probabilities"):
             reliability(bad, bad)
+        if bad.numel() and bad.ndim == 1:
+            with pytest.raises(ValueError, match="expected \\(n,\\) probabilities"):
+                refusing(bad, torch.ones(1))
     with pytest.raises(ValueError, match="correct has shape"):
         reliability(torch.ones(3), torch.ones(2))
     with pytest.raises(ValueError, match="bins is 0"):

@@ -260,6 +260,9 @@ def test_validation_images_are_training_images_unchanged(train_set: MNIST, batch
         ({"batched": True, "num_workers": 2}, "num_workers with batched=True is 2"),
         ({"device": "cuda"}, "device is 'cuda'.*pass batched=True"),
         ({"share": 0.5}, "share 0.5; other than cpu and 1, pass batched=True"),
+        ({"batched": "no"}, "batched is 'no'; expected True or False"), ({"batched": None}, "batched is None"),
+        ({"batched": True, "device": "nonsense"}, r"device is 'nonsense', which isn't on this machine; expected .* get_device\(\)"),
+        ({"batched": True, "device": "cuda:99"}, "device is 'cuda:99', which isn't on this machine"), ({"batched": True, "device": 1.5}, "device is 1.5"),
         ({"augmentation": Augmentation(slant=0.1)}, "slant is 0.1 and stroke 0.0; expected 0 for both.*Pass batched=True"),
     ],
 )

@@ -77,6 +77,16 @@ def test_numbers_of_other_kinds_are_refused(bad: object) -> None:
         as_pixels(bad)
 
 
+@pytest.mark.parametrize("bad, said", [
+    (IMAGES[0].long(), 'Tensor torch.int64; .* Use image.to(torch.uint8)'),
+    (IMAGES[0].to_sparse(), 'torch.sparse_coo, on cpu; .* Use image.to_dense()'), (PIXELS[0].to("meta"), "on meta; .* Use another device than meta"),
+    (IMAGES[0].numpy().astype("int32"), 'ndarray int32; .* Use np.asarray(image, "uint8")'), (IMAGES[0].tolist(), 'list; .* Use np.asarray(image, "uint8")'),
+])
+def test_how_to_convert_fits_what_was_given(bad: object, said: str) -> None:
+    with pytest.raises(TypeError, match=said.replace("(", r"\(").replace(")", r"\)")):
+        as_pixels(bad)
+
+
 @pytest.mark.parametrize("bad", [IMAGES[:2], torch.zeros(0, 28), torch.zeros(28)])
 def test_the_steps_take_one_grey_image(bad: torch.Tensor) -> None:
     for take in _grey, prepare_digit, prepare_steps, prepare_image:
@@ -256,6 +266,12 @@ def test_what_is_no_file_and_no_image(tmp_path: Path) -> None:
 def test_a_picture_that_is_opened_but_cut_short_is_told() -> None:
     with pytest.raises(ValueError, match="'the picture' is no image that can be read"):
         grey_pictures(Image.open(io.BytesIO(PNG[:-200])))
+
+
+def test_a_picture_with_numbers_out_of_range_is_told_of_them_and_of_no_file() -> None:
+    with pytest.raises(ValueError) as caught:
+        grey_pictures(Image.fromarray(255 * SEVEN[..., 0].numpy()))
+    assert "to 255; expected 0 (black) to 1 (white). Divide bytes by 255" in str(caught.value) and "file" not in str(caught.value)
 
 
 def test_in_a_list_each_must_be_one_image() -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.utils.data import IterableDataset, TensorDataset
 from helpers import reply
 from images import batches, few_images, small_net
 
@@ -18,7 +19,7 @@ from mnist_s6.fit import OneCycle, Training, fit
 from mnist_s6.misread import confusion_matrix, find_misclassified
 from mnist_s6.model import S6Net
 from mnist_s6.truth import compare
-from mnist_s6.util import History, Score, classify, evaluate
+from mnist_s6.util import History, Score, classify, evaluate, train_epoch
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no graphics card")
@@ -57,10 +58,15 @@ def test_a_training_holds_what_it_is_given() -> None:
     assert len(under_way.history) == 1 and under_way.model is net
 
 
-@pytest.mark.parametrize("bad", [{"betas": (0.9, 1.0)}, {"betas": (-0.1, 0.9)}, {"weight_decay": -1.0}])
-def test_what_adamw_refuses_is_refused(bad: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="Invalid"):
-        OneCycle(**bad).build(small_net(), 10)  # type: ignore[arg-type]
+@pytest.mark.parametrize("bad, error, message", [
+    ({"betas": (0.9, 1.0)}, ValueError, "betas[1] is 1.0; expected a number from 0 to 0.999999"),
+    ({"betas": (-0.1, 0.9)}, ValueError, "betas[0] is -0.1; expected a number"), ({"betas": (0.9, "b")}, TypeError, "betas[1] is 'b'"),
+    ({"betas": 0.9}, TypeError, "betas is 0.9; expected two numbers"), ({"betas": (0.9,)}, TypeError, "betas is (0.9,); expected two"),
+    ({"weight_decay": -1.0}, ValueError, "weight_decay is -1.0; expected a number from 0"), ({"weight_decay": "a"}, TypeError, "weight_decay is 'a'"),
+])
+def test_what_adamw_refuses_is_refused_at_once(bad: dict[str, object], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=re.escape(message)):
+        OneCycle(**bad)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("steps", [1, 2, 5, 10, 100])
@@ -114,6 +120,40 @@ def test_labels_that_do_not_fit_are_told_before_a_step(labels: torch.Tensor, err
     assert torch.equal(net[1].weight, before)
     with pytest.raises(error, match=re.escape(message)):
         evaluate(net, wrong)
+
+
+TEN = torch.rand(8, 1, 28, 28), torch.arange(8)
+
+
+@pytest.mark.parametrize("wrong, error, message", [
+    (TensorDataset(*TEN), ValueError, "a batch has images (1, 28, 28) and labels (); expected a label for each image"),
+    ([(TEN[0][0], 3)], TypeError, "a batch is (Tensor, int); expected two tensors, images and labels"),  # as a dataset gives them
+    ([(TEN[0].numpy(), TEN[1].numpy())], TypeError, "a batch is (ndarray, ndarray); expected two tensors"),
+    ([(TEN[0], TEN[1].tolist())], TypeError, "a batch is (Tensor, list); expected two tensors"),
+    ([TEN[0]], TypeError, "a batch is (Tensor); expected two tensors"), ([(*TEN, 3, 4)], TypeError, "a batch is (Tensor, Tensor, int, …); expected"),
+    ([((255 * TEN[0]).byte(), TEN[1])], TypeError, "a batch has images of type torch.uint8; expected floats"),
+])
+def test_batches_that_are_none_are_told_before_a_step(wrong: object, error: type[Exception], message: str) -> None:
+    """In any loader; those that can be looked into, also before the first epoch."""
+    net, calls = small_net(), []
+    before = net[1].weight.clone()
+    for use in (lambda: evaluate(net, wrong), lambda: train_epoch(net, wrong, torch.optim.SGD(net.parameters(), 0.1)),
+                lambda: fit(net, wrong, batches(), 1, callbacks=[calls.append]), lambda: fit(net, batches(), wrong, 1, callbacks=[calls.append])):
+        with pytest.raises(error, match=re.escape(message)):
+            use()
+    assert torch.equal(net[1].weight, before) and not calls
+
+
+def test_a_dataset_of_batches_may_be_a_stream() -> None:
+    """Which has no first item to look at."""
+    class Stream(IterableDataset):
+        def __len__(self) -> int:
+            return 2
+
+        def __iter__(self):  # type: ignore[no-untyped-def]
+            yield from batches(2)
+
+    assert len(fit(small_net(), Stream(), batches(), epochs=1)) == 1
 
 
 def test_only_a_training_takes_soft_targets() -> None:
@@ -308,7 +348,16 @@ def test_callbacks_of_any_kind_are_called_after_each_epoch() -> None:
     assert epochs == [0, 1, 2, 3]
 
 
-@pytest.mark.parametrize("schedule", [None, 0.01])
+@pytest.mark.parametrize("callbacks", [print, [3], "ab", [print, None], 3])
+def test_what_can_not_be_called_back_is_told(callbacks: object) -> None:
+    net = small_net()
+    before = net[1].weight.clone()
+    with pytest.raises(TypeError, match=re.escape(f"callbacks is {callbacks!r}; expected a list of functions, such as [print]")):
+        fit(net, batches(), batches(), epochs=1, callbacks=callbacks)  # type: ignore[arg-type]
+    assert torch.equal(net[1].weight, before)
+
+
+@pytest.mark.parametrize("schedule", [None, 0.01, OneCycle])
 def test_what_is_no_schedule_is_told(schedule: object) -> None:
     with pytest.raises(TypeError, match="expected a OneCycle"):
         fit(small_net(), batches(), batches(), epochs=1, schedule=schedule)

@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
@@ -78,6 +79,14 @@ def test_what_are_no_classes_is_told(labels: torch.Tensor, error: type[Exception
         confusion_matrix(labels, torch.tensor([0, 1]), classes=2)
     with pytest.raises(error, match=re.escape(message.replace("labels", "predictions"))):
         confusion_matrix(torch.tensor([0, 1]), labels, classes=2)
+
+
+@pytest.mark.parametrize("given", [[0, 1], (0, 1), np.array([0, 1]), b"01", None])
+def test_what_is_no_tensor_is_told(given: object) -> None:
+    with pytest.raises(TypeError, match=rf"labels are a {type(given).__name__}; expected a tensor, such as torch.as_tensor\(labels\)"):
+        confusion_matrix(given, torch.tensor([0, 1]))
+    with pytest.raises(TypeError, match="predictions are a"):
+        confusion_matrix(torch.tensor([0, 1]), given)
 
 
 def test_the_picture_shows_counts_and_names_its_axes() -> None:

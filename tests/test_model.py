@@ -94,6 +94,17 @@ def test_another_number_of_widths_is_refused(network: type[nn.Module], widths: t
         network(widths)
 
 
+@pytest.mark.parametrize("network, widths, error, message", [
+    (S6Net, "abcd", TypeError, "width is 'a'; expected a whole number from 1 to 999"), (S6Net, (1, 2, 3, 0), ValueError, "width is 0; expected"),
+    (S6Net, (1, 2, 3, 1000), ValueError, "width is 1000"), (FastNet, (8, 2.5, 8), TypeError, "width is 2.5"), (FastNet, (-1, 8, 8), ValueError, "width is -1"),
+    (TinyNet, (0, 0), ValueError, "width is 0"), (TinyNet, "aa", TypeError, "width is 'a'"),
+])
+def test_widths_that_no_weights_file_can_tell_are_refused(network: type[nn.Module], widths: object, error: type[Exception], message: str) -> None:
+    """A file that `load_network` reads has at most three digits for each."""
+    with pytest.raises(error, match=message):
+        network(widths)
+
+
 @pytest.mark.parametrize("network", [S6Net, FastNet])
 @pytest.mark.parametrize("shape", [(28, 28), (1, 28, 28), (2, 3, 28, 28), (2, 1, 32, 32), (2, 28, 28, 1)])
 def test_images_of_another_shape_are_refused(network: type[nn.Module], shape: tuple[int, ...]) -> None:

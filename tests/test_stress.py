@@ -145,6 +145,8 @@ def test_plot():
     assert not math.isnan(sum(lines["one"]))
     with pytest.raises(ValueError, match="there are no results of .nothing."):
         plot_stress({"nothing": []})
+    with pytest.raises(TypeError, match="'one' has one Stress; expected a list of them"):
+        plot_stress({"one": one})
 
 
 @pytest.mark.parametrize("kind", KINDS)

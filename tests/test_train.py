@@ -129,6 +129,12 @@ def test_ctrl_c_leaves_a_checkpoint(tmp_path):
     (opening,) = SealedTest((), tmp_path / "run" / "ledger.json").openings  # once, when all was over
     assert (opening.network, opening.number, opening.images) == (digest(tmp_path / "run"), 1, 10_000)
     assert f"{opening.correct / 10_000:.2%}" in shown.splitlines()[-1]
+    process = fork.Process(target=command, args=([*words, "--resume"], log, 0))
+    process.start()
+    process.join(60)
+    again = Path(f"{log}.out").read_text()
+    assert process.exitcode == 0 and again.splitlines()[-1] == shown.splitlines()[-1]  # it had ended: the test isn't read again
+    assert SealedTest((), tmp_path / "run" / "ledger.json").openings == (opening,)
 
 
 def digest(folder: Path) -> str:
@@ -255,6 +261,15 @@ def test_a_seed_of_numpys_is_the_same_seed(tmp_path):
     recipe = replace(TINY, epochs=np.int64(1), batch_size=np.int64(100), share=np.float32(0.5))
     train_in_folder(recipe, tmp_path, np.int64(3), device="cpu")
     train_in_folder(replace(TINY, epochs=1, share=0.5), tmp_path, 3, device="cpu", resume=True)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 5_000_000_000])
+def test_a_seed_is_checked_once_and_before_anything_is_loaded(seed, monkeypatch):
+    monkeypatch.setattr(library, "load_data", None)
+    with pytest.raises(ValueError, match=f"seed is {seed}; expected a whole number from 0 to 4,294,967,295"):
+        run_recipe(TINY, seed, device="cpu")
+    with pytest.raises(TypeError, match="seed is 1.5; expected a whole number from 0 to 4,294,967,295"):
+        run_recipe(TINY, 1.5, device="cpu")
 
 
 @pytest.mark.parametrize("name", ["weights.safetensors", "history.csv", "curves.png"])

@@ -115,6 +115,35 @@ def test_a_loss_that_is_no_number_ends_the_training() -> None:
         train_epoch(net, batches(), optimizer)
 
 
+@pytest.mark.parametrize("spoil, error, message", [
+    (lambda images, labels: (images * torch.nan, labels), FloatingPointError, r"the loss is nan after 0 images: look for nan and inf in the images"),
+    (lambda images, labels: (images.index_fill(0, torch.tensor(3), math.inf), labels), FloatingPointError, "look for nan and inf in the images"),
+    (lambda images, labels: (images, labels + 3), ValueError, "labels are from 3 to 10; expected 0 to 9"),
+])
+def test_a_batch_that_is_refused_leaves_the_network_as_it_was(spoil: Callable, error: type[Exception], message: str) -> None:
+    """Also what batch norm keeps, which each pass in training mode changes, nan and all."""
+    torch.manual_seed(0)
+    net, good = S6Net(), batches(2)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=1e-3)
+    train_epoch(net, good, optimizer)
+    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    with pytest.raises(error, match=message):
+        train_epoch(net, [spoil(*good[0]), *good], optimizer)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
+    with pytest.raises(error, match=message.replace("after 0", "after 16")):
+        train_epoch(net, [*good, spoil(*good[0])], optimizer)  # in the middle of an epoch, its steps are kept
+    assert math.isfinite(evaluate(net, good).loss) and net.features[0][2].num_batches_tracked == 4
+
+
+def test_labels_on_the_cpu_are_looked_at_before_each_step_on_a_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A card that is given a label out of range can't be used any more; the labels lie beside it, and asking them is free."""
+    monkeypatch.setattr(util, "_asking_every", lambda device: 50)
+    net, good = small_net(), batches(2)
+    monkeypatch.setattr(util, "device_of", lambda model: torch.device("cpu", 0))  # another one than the labels'
+    with pytest.raises(ValueError, match="labels are from 3 to 10"):
+        train_epoch(net, [*good, (good[0][0], torch.arange(8) + 3)], torch.optim.SGD(net.parameters(), lr=0.1))
+
+
 def test_the_training_score_is_a_mean_over_images() -> None:
     """Without steps, it is what an evaluation gives, whatever the batches."""
     net = small_net()
@@ -171,6 +200,8 @@ def test_a_new_history_is_empty() -> None:
     assert (len(first), len(second)) == (1, 0)
     with pytest.raises(ValueError, match="the number of epochs in this history is 0; expected a number from 1"):
         second.plot()
+    with pytest.raises(ValueError, match="the number of epochs in this history is 0; expected a number from 1"):
+        second.last_epoch(1)
 
 
 def test_each_number_goes_into_its_column() -> None:
