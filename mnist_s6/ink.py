@@ -19,7 +19,10 @@ from .components import Box, component_boxes, connected_components
 def otsu_threshold(
     grey: torch.Tensor, # Any shape, 0 to 1
 ) -> float: # Halfway between the best levels, if there are several
-    "The level, out of 256, where the darker and the lighter pixels differ most (Otsu 1979)."
+    "The level, out of 256, where the darker and the lighter pixels differ most (Otsu 1979); raises `ValueError`."
+    low, high = grey.aminmax()
+    if not 0 <= low <= high <= 1:
+        raise ValueError(f'grey has values from {low:g} to {high:g}; expected 0 to 1. Divide bytes by 255')
     counts = torch.histc(grey.float(), 256, 0, 1).double()
     share = counts.cumsum(0)/counts.sum()   # (256,), of the pixels at or below each level
     sums = (counts*(torch.arange(256) + 0.5)/256).cumsum(0)/counts.sum()

@@ -484,3 +484,8 @@ def test_a_frame_near_the_edge_makes_no_black_paper(inset: int, width: int) -> N
     paper = drawing_on_paper()
     ImageDraw.Draw(paper).rectangle((inset, inset, 299 - inset, 299 - inset), outline=30, width=width)
     assert predict(paper).digit == predict(ImageOps.invert(paper)).digit == 7
+
+
+def test_a_threshold_of_bytes_is_refused() -> None:
+    with pytest.raises(ValueError, match="grey has values from 0 to 255; expected 0 to 1. Divide bytes by 255"):
+        otsu_threshold(torch.tensor([0, 255], dtype=torch.uint8))
