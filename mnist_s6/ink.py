@@ -179,7 +179,7 @@ def _touches(box: Box, picture: torch.Tensor) -> bool: # (H, W)
 def _boxes(numbers: torch.Tensor) -> dict[int, Box]: # (H, W) of components
     "The boxes of the components that are no speck, rim, box or ruled line."
     y, x = (max(1, round(0.08*side)) for side in numbers.shape)
-    smallest, boxes = max(2, 0.03*max(numbers.shape)), {}
+    smallest, boxes = max(2, 0.03*min(numbers.shape)), {}
     inner, counts = set(numbers[y:-y, x:-x].unique().tolist()), numbers.flatten().bincount().tolist()
     for number, box in enumerate(component_boxes(numbers), 1):
         is_rim = number not in inner and _touches(box, numbers)
