@@ -117,7 +117,7 @@ def _without_table(grey: torch.Tensor) -> torch.Tensor: # (H, W), 0 to 1
     "A picture in which all that surrounds a light sheet is as light as the sheet."
     low, high = grey.aminmax()
     light = (grey > (low + high)/2).float()
-    if _is_light(grey) or light.mean() < 0.3: return grey
+    if min(grey.shape) < 100 or _is_light(grey) or light.mean() < 0.3: return grey
     ends = [light.cummax(side).values*light.flip(side).cummax(side).values.flip(side) for side in (0, 1)]
     sheet, paper = ends[0]*ends[1], grey[light > 0].median()
     if light.sum() < 0.8*sheet.sum() or grey[light == 0].median() > 0.6*paper: return grey

@@ -489,3 +489,13 @@ def test_a_frame_near_the_edge_makes_no_black_paper(inset: int, width: int) -> N
 def test_a_threshold_of_bytes_is_refused() -> None:
     with pytest.raises(ValueError, match="grey has values from 0 to 255; expected 0 to 1. Divide bytes by 255"):
         otsu_threshold(torch.tensor([0, 255], dtype=torch.uint8))
+
+
+def test_a_thick_digit_that_fills_its_small_picture_is_no_sheet() -> None:
+    """Light on dark, as MNIST's with strokes drawn thicker."""
+    picture = Image.new("L", (60, 60))
+    draw = ImageDraw.Draw(picture)
+    draw.line([(30, 4), (17, 30), (17, 43)], fill=255, width=17)
+    draw.ellipse((9, 21, 51, 53), fill=255)
+    assert np.asarray(picture).mean() > 0.3 * 255
+    assert predict(picture).probability > 0.3  # a sheet without ink would be told
