@@ -197,6 +197,7 @@ def join() -> 'dist.Store | None': # None alone
     patience = timedelta(seconds=_PATIENCE)
     store, process, processes = next(iter(dist.rendezvous('env://', timeout=patience)))
     dist.init_process_group('gloo', store=store, rank=process, world_size=processes, timeout=patience)
+    dist.barrier()   # or one that ends at once might be gone before another has met it
     return store
 
 def leave() -> None:
