@@ -90,6 +90,7 @@ def _check_given(model: nn.Module, train_loader: Iterable, test_loader: Iterable
         if not hasattr(loader, '__len__'):
             raise TypeError(f'{name} is {loader!r:.80}, without a length; expected a DataLoader or a list of batches')
         check_number(f'len({name})', len(loader), 1, math.inf)
+        if isinstance(loader, (Sequence, Dataset)) and not isinstance(loader, IterableDataset): check_batch(loader[0])
 
 # %% ../nbs/39_fit.ipynb #7a110000
 class Training(NamedTuple):
@@ -118,8 +119,6 @@ def fit(
 ) -> History:
     "Train, evaluating after each epoch; raises `ValueError` or `TypeError` on bad input; see below for Ctrl-C."
     _check_given(model, train_loader, test_loader, schedule)
-    for loader in train_loader, test_loader:   # before an epoch is trained
-        if isinstance(loader, (Sequence, Dataset)) and not isinstance(loader, IterableDataset): check_batch(loader[0])
     callbacks = _functions(callbacks)
     epochs = check_number('epochs', epochs, 1, 10_000, whole=True)
     model.to(memory_format=torch.channels_last)

@@ -259,11 +259,8 @@ def _above_paper(grey: torch.Tensor) -> tuple[torch.Tensor, float, float]: # (H,
     floor = paper + max(0.06, 5*noise)
     return missing, paper + 0.7*(floor - paper), floor
 
-def ink_on_black(
-    grey: torch.Tensor, # (H, W), 0 to 1
-) -> torch.Tensor: # (h, w) White ink, up to 1, where all else is exactly 0; as `shrunk` leaves it
-    "Find the ink of a digit, dark on light or light on dark; raises `ValueError` if there is none."
-    missing, start, floor = _above_paper(grey)
+def _strongest(missing: torch.Tensor, start: float, floor: float) -> torch.Tensor: # See `_above_paper`; (h, w) → (h, w)
+    "See `ink_on_black`."
     ink, level = digit_components(missing > floor), 1.
     while ink.any() and level >= 0.1:
         strong, near = _strong(ink, missing)
@@ -273,6 +270,13 @@ def ink_on_black(
     raise ValueError('no ink that could be a digit: what differs from the background does so by '
                      f'{missing.max():.0%} at most (expected 10%), or is a speck, grain, a rim or an empty box. '
                      'Is the image empty, or its background transparent (which counts as white)?')
+
+# %% ../nbs/09_ink.ipynb #e81b6d47
+def ink_on_black(
+    grey: torch.Tensor, # (H, W), 0 to 1
+) -> torch.Tensor: # (h, w) White ink, up to 1, where all else is exactly 0; as `shrunk` leaves it
+    "Find the ink of a digit, dark on light or light on dark; raises `ValueError` if there is none."
+    return _strongest(*_above_paper(grey))
 
 # %% ../nbs/09_ink.ipynb #d7aba724
 def stroke_width(

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .checks import check_classes, check_number
+from .checks import check_batch, check_classes, check_number
 from .datasets import plot_images
 from .util import classify
 
@@ -58,7 +58,7 @@ def find_misclassified(
     loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # Batches of images and labels
 ) -> Mistakes:
     "All images of `loader` that `model` gets wrong; raises `ValueError` or `TypeError` for no images, or odd labels."
-    batches = [(images.cpu(), labels) for images, labels in loader]   # drawn once, in case they vary
+    batches = [(images.cpu(), labels) for images, labels in map(check_batch, loader)]   # drawn once, in case they vary
     logits, labels = classify(model, batches)
     check_classes(labels, logits.shape[1])
     confidences, predictions = logits.softmax(1).max(1)   # (n,) each

@@ -21,7 +21,7 @@ from torch import nn
 from .checks import check_number
 from .components import Box, component_boxes, connected_components, ink_runs
 from .digits import _grey, grey_pictures
-from .ink import _above_paper, _spread, ink_on_black, otsu_threshold, shrunk
+from .ink import _above_paper, _spread, _strongest, otsu_threshold, shrunk
 from .predict import Prediction, predict
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ def _line_ink(
     grey: torch.Tensor, # (H, W), 0 to 1
 ) -> torch.Tensor: # (h, w) White ink, up to 1, where all else is exactly 0; as `shrunk` leaves it
     "The ink of a line, also what one digit alone would be too pale for; raises `ValueError` if there is none."
-    line, (missing, start, floor) = ink_on_black(grey), _above_paper(grey)
+    missing, start, floor = _above_paper(grey)
+    line = _strongest(missing, start, floor)
     most = missing[line == 1].min().item()
     unit = _usual_height(_components(line)[1].values())
     for level in floor, 0.3*most, 0.6*most:   # at the higher ones, pale lines don't hold digits together

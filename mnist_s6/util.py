@@ -7,8 +7,7 @@ __all__ = ['check_seed', 'set_seed', 'get_device', 'count_correct', 'Score', 'Ev
 
 # %% ../nbs/03_util.ipynb #588ba988
 import math, random
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,7 +18,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import Subset
 
-from .checks import check_batch, check_classes, check_number, check_probabilities
+from .checks import as_before, check_batch, check_classes, check_number, check_probabilities
 from .model import ask, device_of, evaluating
 
 if TYPE_CHECKING:
@@ -142,15 +141,6 @@ def _check_loss(loss: torch.Tensor, seen: int, images: torch.Tensor) -> None:
         advice = 'look for nan and inf in the images and the weights; a training that made them needs a smaller rate'
     raise FloatingPointError(f'the loss is {loss.item()} after {seen:,} images: {advice}')
 
-@contextmanager
-def _as_before(buffers: Sequence[torch.Tensor]) -> Iterator[None]:
-    "Put batch norm's running means, and all else that is no parameter, back where a batch is refused."
-    before = [buffer.clone() for buffer in buffers]
-    try: yield
-    except Exception:
-        for buffer, values in zip(buffers, before): buffer.detach().copy_(values)
-        raise
-
 # %% ../nbs/03_util.ipynb #aa70b430
 def _asking_every(device: torch.device) -> int: # Steps
     "How often a training asks for numbers: a graphics card that is asked at each step can't work ahead."
@@ -182,7 +172,7 @@ def train_epoch(
     model.train()
     for step, batch in enumerate(loader):
         (images, labels), asked = check_batch(batch), step % _asking_every(device) == 0
-        with _as_before(buffers) if asked else nullcontext():   # a batch that is refused leaves no trace
+        with as_before(buffers if asked else ()):   # a batch that is refused leaves no trace
             logits = ask(model, images)
             if asked or labels.device != device: _check_answers(logits, labels)   # before a step is made
             labels = labels.to(device, torch.long if labels.ndim == 1 else logits.dtype)

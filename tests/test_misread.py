@@ -113,3 +113,10 @@ def test_odd_labels_are_no_mistakes_of_the_network(labels: torch.Tensor, error: 
     """Compared as they are, each would count as misread, or stand for several images."""
     with pytest.raises(error, match=re.escape(message)):
         find_misclassified(nn.Identity(), [(torch.eye(3), labels)])
+
+
+def test_batches_that_are_none_are_told() -> None:
+    """Arrays in place of tensors."""
+    batch = np.zeros((2, 1, 28, 28), np.float32), np.array([1, 2])
+    with pytest.raises(TypeError, match=r"a batch is \(ndarray, ndarray\); expected two tensors"):
+        find_misclassified(nn.Flatten(), [batch])

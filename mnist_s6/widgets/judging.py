@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import nn
 
-from ..checks import check_number
+from ..checks import check_batch, check_number
 from ..court import CONFIRMED, DOUBTED, Doubt, Scores, three_scores
 from ..util import classify
 from .base import BLUE, ORANGE, Explorer, Picture, listed, mosaic, show
@@ -159,7 +159,7 @@ def judging_explorer(
     test_loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # All of MNIST's test images, in their order
 ) -> JudgingExplorer: # Its `verdicts` are what was judged
     "Hold court over doubted labels; raises `ValueError` if these aren't MNIST's test images in their order."
-    batches = [(images.cpu(), labels) for images, labels in test_loader]
+    batches = [(images.cpu(), labels) for images, labels in map(check_batch, test_loader)]
     logits, labels = classify(model, batches)
     scores, cases = three_scores(logits.argmax(1), labels), court_cases(logits.argmax(1), labels)
     every = torch.cat([images[:, 0] for images, _ in batches])   # (10,000, 28, 28), normalised
