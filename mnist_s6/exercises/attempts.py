@@ -6,7 +6,7 @@
 __all__ = ['TimeUp', 'Outcome', 'run', 'is_stub', 'error_in_words', 'within_time', 'undisturbed']
 
 # %% ../../nbs/43_attempts.ipynb #434ccd6e
-import ctypes, os, random, sys, textwrap, threading, time, traceback, warnings
+import ctypes, io, random, sys, textwrap, threading, time, traceback, warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import NamedTuple
@@ -130,14 +130,20 @@ def within_time(
     attempt.join(0.3)   # seconds to end in; whoever doesn't is left alone
     return attempt.outcome
 
+# %% ../../nbs/43_attempts.ipynb #c7b30e94
+class _Nowhere(io.RawIOBase):
+    "A file that forgets what is written to it."
+    def writable(self) -> bool: return True
+    def write(self, data: memoryview) -> int: return len(data) # Bytes
+
 # %% ../../nbs/43_attempts.ipynb #1d611c27
 @contextmanager
 def undisturbed() -> Iterator[None]:
     "Show nothing that is printed or warned of; afterwards random numbers and the default type are as they were."
     python, numpy, torch_state = random.getstate(), np.random.get_state(), torch.get_rng_state()
     dtype = torch.get_default_dtype()
-    with open(os.devnull, 'w', encoding='utf-8') as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere), \
-            warnings.catch_warnings():
+    nowhere = io.TextIOWrapper(io.BufferedWriter(_Nowhere()), encoding='utf-8')
+    with nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere), warnings.catch_warnings():
         warnings.simplefilter('ignore')
         try: yield
         finally:
