@@ -6,7 +6,7 @@
 __all__ = ['SUFFIXES', 'OTHER_SUFFIXES', 'start', 'start_predict', 'start_train']
 
 # %% ../nbs/15_commands.ipynb #15c00002
-import argparse, io, json, os, signal, sys, threading
+import argparse, atexit, gc, io, json, os, signal, sys, threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
@@ -258,12 +258,32 @@ def _printing_all_signs() -> Iterator[None]:
 _NEEDED = {'predict': ('mnist_s6.predict', 'mnist_s6.numbers', 'mnist_s6.weights', 'PIL.ImageOps'),   # by command
            'train': ('mnist_s6.train',)}
 
+# %% ../nbs/15_commands.ipynb #a94be26d
+@contextmanager
+def _collecting_nothing() -> Iterator[None]:
+    "Let Python's garbage collector rest, until the block is over."
+    usual = gc.isenabled()
+    gc.disable()
+    try: yield
+    finally:
+        if usual: gc.enable()
+
+# %% ../nbs/15_commands.ipynb #e8c51b70
+def _end_at_once() -> None:
+    "Spare the collector its last look."
+    if 'triton' not in sys.modules: gc.freeze()
+
+def _given(words: Sequence[str] | None) -> list[str]: # Without the program's name
+    "The words for a command; if they are the command line, there is no other program whose end this would be."
+    if words is None: atexit.register(_end_at_once)
+    return list(sys.argv[1:] if words is None else words)
+
 # %% ../nbs/15_commands.ipynb #15c00053
 def start(
     words: Sequence[str] | None = None, # As in ['predict', 'a.png']; None takes them from the command line
 ) -> int: # Exit status
     "Run one of the commands; raises `SystemExit` on wrong usage, and after `--help`."
-    words = list(sys.argv[1:] if words is None else words)
+    words = _given(words)
     name = f'mnist_s6_{words[0]}' if words[:1] in (['predict'], ['train']) else 'python -m mnist_s6.commands'
     if sys.stderr is None: sys.stderr = open(os.devnull, 'w')   # closed: what is wrong is told to nobody
     if sys.stdout is None:
@@ -273,7 +293,8 @@ def start(
         with _printing_all_signs():
             with _stopping_at_once(name):
                 options = command_parser(name).parse_args(words)
-                for module in _NEEDED[options.command]: import_module(module)
+                with _collecting_nothing():
+                    for module in _NEEDED[options.command]: import_module(module)
             return (_predict if options.command == 'predict' else _train)(options, words[1:])
     except KeyboardInterrupt:
         print(f'{name}: stopped', file=sys.stderr)
@@ -285,14 +306,14 @@ def start_predict(
     words: Sequence[str] | None = None, # After the command's name; None takes them from the command line
 ) -> int: # Exit status
     "The command `mnist_s6_predict`."
-    return start(['predict', *(sys.argv[1:] if words is None else words)])
+    return start(['predict', *_given(words)])
 
 # %% ../nbs/15_commands.ipynb #5b93ab99
 def start_train(
     words: Sequence[str] | None = None, # After the command's name; None takes them from the command line
 ) -> int: # Exit status
     "The command `mnist_s6_train`."
-    return start(['train', *(sys.argv[1:] if words is None else words)])
+    return start(['train', *_given(words)])
 
 # %% ../nbs/15_commands.ipynb #b5ec7e70
 def _end(
