@@ -6,6 +6,8 @@
 __all__ = ['straighten', 'TinyNet']
 
 # %% ../nbs/31_small.ipynb #7eb0c1dd
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -16,42 +18,54 @@ from .datasets import MEAN, STD
 from .model import check_images
 
 # %% ../nbs/31_small.ipynb #69ef2be9
-def _middle_and_lean(
+def _measure(
     ink: torch.Tensor, # (N, 28, 28), 0 is no ink
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]: # (N,) each: x and y of the middle of the ink, and columns a row
-    "Where the ink is, counted from the middle of the image, and how far it leans."
+) -> tuple[torch.Tensor, ...]: # (N,) each: x and y of the middle, the lean in columns a row, the size across and down
+    "Where the ink is, counted from the middle of the image, how far it leans, and its standard deviations when upright."
     places = torch.arange(28, device=ink.device, dtype=ink.dtype) - 13.5
     rows, columns = ink.sum(2), ink.sum(1)   # (N, 28) each: the ink in each row, and in each column
     mass = rows.sum(1).clamp(min=1e-6)
     x0, y0 = columns @ places / mass, rows @ places / mass   # (N,)
     x, y = places - x0[:, None], places - y0[:, None]   # (N, 28), from the middle of the ink
-    xy = ((ink @ x[:, :, None])[..., 0]*y).sum(1)
-    return x0, y0, xy/(rows*y*y).sum(1).clamp(min=1e-6)
+    xx, yy = (columns*x*x).sum(1)/mass, ((rows*y*y).sum(1)/mass).clamp(min=1e-6)
+    xy = ((ink @ x[:, :, None])[..., 0]*y).sum(1)/mass
+    return x0, y0, xy/yy, (xx - xy*xy/yy).clamp(min=0).sqrt(), yy.sqrt()
 
 # %% ../nbs/31_small.ipynb #7e110008
 def straighten(
     images: torch.Tensor, # (N, 1, 28, 28), normalised
 ) -> torch.Tensor: # (N, 1, 28, 28), normalised
-    "Set digits upright and in the middle; nothing in it is learned (LeCun et al. 1998 call it deslanting)."
+    "Set digits upright (LeCun et al. 1998: deslanting), in the middle and to about one size; nothing in it is learned."
     images = images*STD + MEAN   # from 0, no ink, to 1
-    x0, y0, lean = _middle_and_lean(images[:, 0].clamp(min=0))
-    one, zero = torch.ones_like(lean), torch.zeros_like(lean)
-    matrices = torch.stack([one, lean, x0/14, zero, one, y0/14], 1).view(-1, 2, 3)
+    x0, y0, lean, across, down = _measure(images[:, 0].clamp(min=0))
+    wide, high = (across/3.6).clamp(0.75, 1.25), (down/5.6).clamp(0.85, 1.15)   # times the usual size
+    matrices = torch.stack([wide, lean*high, x0/14, torch.zeros_like(lean), high, y0/14], 1).view(-1, 2, 3)
     return (F.grid_sample(images, sampling_grid(matrices, 28), align_corners=False) - MEAN)/STD
 
+# %% ../nbs/31_small.ipynb #b3e8f61d
+def _edges(
+    count: int, # Of directions, all around
+) -> nn.Conv2d: # (N, 1, H, W) → (N, count, H, W)
+    "A convolution whose 5×5 kernels are edges; nothing in it is learned."
+    y, x = torch.meshgrid(torch.arange(-2., 3), torch.arange(-2., 3), indexing='ij')   # (5, 5) each
+    angles = 2*math.pi*torch.arange(count)[:, None, None]/count
+    kernels = (x*angles.cos() + y*angles.sin())*torch.exp(-(x*x + y*y)/2)   # (count, 5, 5)
+    convolution = nn.Conv2d(1, count, 5, padding=2, bias=False)
+    del convolution.weight
+    kernels = kernels/kernels.abs().sum((1, 2), keepdim=True)
+    convolution.register_buffer('weight', kernels[:, None], persistent=False)
+    return convolution
+
 # %% ../nbs/31_small.ipynb #7db16107
-def _mixing_block(
-    in_channels: int,
-    out_channels: int,
-    kernel_size: int = 1,
-    pool: bool = False, # Max-pool 2×2 after the convolution
-) -> nn.Sequential: # (N, in_channels, H, W) → (N, out_channels, H', W'), the same size without pool
+def _block(
+    convolution: nn.Conv2d,
+    *pool: nn.Module, # After the convolution, if wanted
+) -> nn.Sequential: # (N, in_channels, H, W) → (N, out_channels, H', W')
     "A convolution, a pooling if wanted, batch norm that learns a shift only, and ReLU."
-    norm = nn.BatchNorm2d(out_channels)
+    norm = nn.BatchNorm2d(convolution.out_channels)
     del norm.weight   # the next layer's weights do its work
-    norm.register_buffer('weight', torch.ones(out_channels), persistent=False)   # a graphics card can't do without
-    convolution = nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size//2, bias=False)
-    return nn.Sequential(convolution, *[nn.MaxPool2d(2)]*pool, norm, nn.ReLU(inplace=True))
+    norm.register_buffer('weight', torch.ones(norm.num_features), persistent=False)   # a graphics card can't do without
+    return nn.Sequential(convolution, *pool, norm, nn.ReLU(inplace=True))
 
 # %% ../nbs/31_small.ipynb #1823f286
 def _sharing_looks(channels: int) -> tuple[nn.Conv2d, nn.Conv2d]: # 2 and 4 pixels smaller
@@ -63,7 +77,7 @@ def _sharing_looks(channels: int) -> tuple[nn.Conv2d, nn.Conv2d]: # 2 and 4 pixe
 
 # %% ../nbs/31_small.ipynb #7e110013
 class TinyNet(nn.Module):
-    "Digits set upright, and a stack of layers that share their 3×3 kernels; returns logits."
+    "Digits set upright, their edges, and a stack of layers that share their 3×3 kernels; returns logits."
 
     def __init__(self,
         widths: tuple[int, ...] = (10, 10, 10, 10), # Channels after each mixing; the same number at least twice
@@ -72,9 +86,9 @@ class TinyNet(nn.Module):
         if len(widths) < 2 or len(set(widths)) > 1:
             raise ValueError(f'widths is {widths!r}; expected the same number at least twice, such as (10, 10)')
         channels = check_number('width', widths[0], 1, 999, whole=True)
-        self.first = _mixing_block(1, channels, 3, pool=True)
+        self.first = _block(_edges(channels), nn.MaxPool2d(2))
         self.look, self.look_wider = _sharing_looks(channels)
-        self.mix = nn.ModuleList(_mixing_block(channels, channels) for _ in widths[1:])
+        self.mix = nn.ModuleList(_block(nn.Conv2d(channels, channels, 1, bias=False)) for _ in widths[1:])
         self.classifier = nn.Linear(channels, 10)
 
     def forward(self,

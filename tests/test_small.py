@@ -37,7 +37,7 @@ def test_the_kernels_stay_one_tensor() -> None:
     """Whatever is done to the network; and the weights are counted once."""
     for net in TinyNet(), TinyNet().to(memory_format=torch.channels_last), TinyNet().double():
         assert net.look_wider.weight is net.look.weight
-    assert model_summary(TinyNet()).parameters == sum(p.numel() for p in TinyNet().parameters()) == 630
+    assert model_summary(TinyNet()).parameters == sum(p.numel() for p in TinyNet().parameters()) == 540
 
 
 def test_images_of_another_shape_are_refused() -> None:
@@ -51,3 +51,10 @@ def test_every_parameter_is_used() -> None:
     F.cross_entropy(net(torch.rand(50, 1, 28, 28)), torch.arange(50) % 10).backward()
     assert all((p.grad != 0).any() for p in net.parameters())
     assert net(torch.rand(7, 1, 28, 28)).shape == (7, 10)
+
+
+def test_large_and_small_digits_get_about_one_size() -> None:
+    ink = torch.zeros(2, 1, 28, 28)
+    ink[0, 0, 3:25, 6:22], ink[1, 0, 7:21, 9:19] = 1.0, 1.0
+    areas = (straighten((ink - MEAN) / STD) * STD + MEAN).sum((1, 2, 3))
+    assert 2.4 < ink[0].sum() / ink[1].sum() < 2.6 and 1 < areas[0] / areas[1] < 1.25
