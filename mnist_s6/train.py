@@ -25,7 +25,7 @@ from .fit import OneCycle, Training, fit
 from .model import FastNet, S6Net
 from .scale import SharedNetwork, company, part, read_everywhere, share
 from .selection import ChoosingLoader
-from .small import TinyNet
+from .small import TinyNet, UprightNet
 from .threads import twin
 from .util import History, check_seed, get_device, set_seed
 from .weights import _parts, safetensors_bytes, save_weights, weights_digest
@@ -72,6 +72,7 @@ _MILDER = replace(MILD, degrees=7, scale=0.08)
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (
     Recipe('s6', S6Net, (16, 24, 24, 32), 5, batch_size=256, schedule=_QUICKLY, augmentation=MILD, share=0.5),
     Recipe('quick', FastNet, (8, 32, 48), 1, batch_size=256, schedule=_QUICKLY, augmentation=PLAIN, share=0.65),
+    Recipe('upright', UprightNet, (8, 32, 48), 1, batch_size=256, schedule=_QUICKLY, augmentation=PLAIN, share=0.4),
     Recipe('fast', FastNet, (16, 32, 44), 7, batch_size=256, schedule=_QUICKLY, augmentation=MILD, share=0.25,
            hard=0.7, settled=4),
     Recipe('best', S6Net, (16, 26, 26, 32), 40, schedule=_TAUGHT, augmentation=MILD, soft=0.9),

@@ -21,7 +21,7 @@ from .datasets import MEAN, STD
 from .digits import check_file
 from .files import write_atomically
 from .model import FastNet, S6Net, check_network
-from .small import TinyNet
+from .small import TinyNet, UprightNet
 from .threads import twin, without_warnings
 
 # %% ../nbs/12_weights.ipynb #d1ge5700
@@ -146,7 +146,7 @@ def _precision(tensors: dict[str, torch.Tensor]) -> torch.dtype:
 
 # %% ../nbs/12_weights.ipynb #7540df6a
 #: The networks that a weights file may name
-NETWORKS: dict[str, type[nn.Module]] = {network.__name__: network for network in (S6Net, FastNet, TinyNet)}
+NETWORKS: dict[str, type[nn.Module]] = {network.__name__: network for network in (S6Net, FastNet, UprightNet, TinyNet)}
 
 #: What each field of a weights file's header must match
 _HEADER = {'network': '|'.join(NETWORKS), 'widths': r'\[[1-9]\d{0,2}(, [1-9]\d{0,2})*\]',

@@ -12,7 +12,7 @@ from torch import nn
 from mnist_s6 import model as library
 from mnist_s6.model import (POINTWISE, FastNet, LayerSummary, ModelSummary, ReceptiveField, S6Net, ask, check_images, conv_block,
                             device_of, evaluating, model_summary, multiply_adds, receptive_field)
-from mnist_s6.small import TinyNet
+from mnist_s6.small import TinyNet, UprightNet
 
 NOTEBOOK = Path(__file__).resolve().parent.parent / "nbs" / "02_model.ipynb"
 
@@ -165,7 +165,7 @@ def test_what_is_no_network_is_told(given: object, said: str) -> None:
 
 
 @pytest.mark.parametrize("precision", [torch.half, torch.bfloat16, torch.float, torch.double])
-@pytest.mark.parametrize("network", [S6Net, FastNet, TinyNet])
+@pytest.mark.parametrize("network", [S6Net, FastNet, UprightNet, TinyNet])
 def test_networks_of_any_precision_answer(precision: torch.dtype, network: type[nn.Module]) -> None:
     torch.manual_seed(0)
     model, images = network().eval(), torch.rand(4, 1, 28, 28)

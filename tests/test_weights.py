@@ -20,7 +20,7 @@ from mnist_s6.files import read_idx, unpack_data
 from mnist_s6.model import FastNet, S6Net
 from mnist_s6.predict import predict
 from mnist_s6.recorder import load_flight
-from mnist_s6.small import TinyNet
+from mnist_s6.small import TinyNet, UprightNet
 from mnist_s6.threads import twin
 from mnist_s6.util import evaluate
 from mnist_s6.widgets import network_bytes
@@ -96,8 +96,8 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("about", "message"), [
-    ({"network": "Linear"}, "holds the weights of the network 'Linear', and load_network knows only S6Net, FastNet, TinyNet. Make the network .*load_weights"),
-    ({"network": "a b"}, r"has the network 'a b' in its header; expected S6Net\|FastNet\|TinyNet. Write the file with save_weights"),
+    ({"network": "Linear"}, "holds the weights of the network 'Linear', and load_network knows only S6Net, FastNet, UprightNet, TinyNet. Make the network .*load_weights"),
+    ({"network": "a b"}, r"has the network 'a b' in its header; expected S6Net\|FastNet\|UprightNet\|TinyNet. Write the file with save_weights"),
     ({"mean": 0.5}, "has the mean '0.5'"), ({"std": 1}, "has the std '1'"),
     ({"widths": "[]"}, r"has the widths '\[\]'"), ({"widths": "[" * 5000}, "has the widths"), ({"widths": "[16, 24]"}, "number of widths is 2; expected a whole number from 4"),
 ])
@@ -127,7 +127,7 @@ def test_a_pipe_does_not_block(tmp_path: Path, read: Callable) -> None:
 
 
 def test_only_networks_of_the_course_are_built(tmp_path: Path) -> None:
-    assert list(NETWORKS) == ["S6Net", "FastNet", "TinyNet"]
+    assert list(NETWORKS) == ["S6Net", "FastNet", "UprightNet", "TinyNet"]
     save_weights(nn.Linear(2, 3), tmp_path / "w")
     with pytest.raises(ValueError, match="holds the weights of the network 'Linear'"):
         load_network(tmp_path / "w")
@@ -195,7 +195,7 @@ def test_wrapped_networks_are_what_is_inside(wrapper: str, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("precision", [torch.half, torch.bfloat16, torch.float, torch.double])
-@pytest.mark.parametrize("network", [S6Net, FastNet, TinyNet])
+@pytest.mark.parametrize("network", [S6Net, FastNet, UprightNet, TinyNet])
 def test_networks_of_any_precision_are_kept(precision: torch.dtype, network: type[nn.Module], tmp_path: Path) -> None:
     torch.manual_seed(0)
     net, images = network().to(precision), in_place(3)
@@ -257,7 +257,7 @@ def test_what_is_no_file_or_too_large_is_refused(tmp_path: Path) -> None:
         load_network(tmp_path / "large")
 
 
-@pytest.mark.parametrize(("network", "widths"), [(S6Net, (4, 5, 6, 7)), (FastNet, (3, 4, 5)), (TinyNet, (4, 4, 4))])
+@pytest.mark.parametrize(("network", "widths"), [(S6Net, (4, 5, 6, 7)), (FastNet, (3, 4, 5)), (UprightNet, (3, 4, 5)), (TinyNet, (4, 4, 4))])
 def test_a_network_comes_back_from_its_file(tmp_path: Path, network: type, widths: tuple[int, ...]) -> None:
     model = network(widths).eval()
     save_weights(model, tmp_path / "w.safetensors", {"recipe": "mine"})

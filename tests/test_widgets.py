@@ -17,7 +17,7 @@ from mnist_s6 import widgets
 from mnist_s6.datasets import plot_images
 from mnist_s6.files import data_folder
 from mnist_s6.model import FastNet, S6Net
-from mnist_s6.small import TinyNet
+from mnist_s6.small import TinyNet, UprightNet
 from mnist_s6.stress import CORRUPTIONS
 from mnist_s6.util import History
 from mnist_s6.widgets import BLUE, ORANGE, SIGNED, front_end, modules, network_bytes, saved_state
@@ -120,7 +120,7 @@ def test_what_is_no_network_is_told(given: object, use: Callable[[object], objec
 
 def test_other_networks_are_not_sent() -> None:
     """Their type, or the number of their convolutions, tells."""
-    assert network_bytes(TinyNet()) == network_bytes(torch.nn.Sequential(S6Net())) == b""
+    assert network_bytes(TinyNet()) == network_bytes(UprightNet()) == network_bytes(torch.nn.Sequential(S6Net())) == b""
 
 
 def test_a_saved_state_is_good_for_json() -> None:
