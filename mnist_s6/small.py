@@ -21,7 +21,7 @@ from .model import FastNet, check_images
 def _measure(
     ink: torch.Tensor, # (N, 28, 28), 0 is no ink
 ) -> tuple[torch.Tensor, ...]: # (N,) each: x and y of the middle, the lean in columns a row, the size across and down
-    "Where the ink is, counted from the middle of the image, how far it leans, and its standard deviations when upright."
+    "Where the ink is, counted from the middle of the image, how far it leans, and its size when set upright."
     places = torch.arange(28, device=ink.device, dtype=ink.dtype) - 13.5
     rows, columns = ink.sum(2), ink.sum(1)   # (N, 28) each: the ink in each row, and in each column
     mass = rows.sum(1).clamp(min=1e-6)
