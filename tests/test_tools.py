@@ -582,6 +582,14 @@ def test_every_step_runs_and_the_last_line_counts_them(capsys: pytest.CaptureFix
     assert shown.splitlines()[-1] == "1 passed, 3 failed"
 
 
+def test_each_python_of_a_step_ends_at_once(capfd: pytest.CaptureFixture[str]) -> None:
+    """Nothing is looked through for garbage at its end, also where PYTHONPATH leads elsewhere too."""
+    look = "import gc, sys\nimport sitecustomize as it\nprint(gc.get_freeze_count())"
+    told = f"{look}\nit.end_at_once()\nprint(gc.get_freeze_count() > 1000)\ngc.unfreeze()\nsys.modules['triton'] = None"
+    assert run_tests.run(sys.executable, "-c", f"{told}\nit.end_at_once()\nprint(gc.get_freeze_count())")
+    assert capfd.readouterr().out.split() == ["0", "True", "0"]
+
+
 def test_two_steps_run_at_a_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Two that wait for each other get there, and three do not."""
 

@@ -28,6 +28,7 @@ LIB = "mnist_s6"
 AT_ONCE = 2  # steps, notebooks, and unit tests
 LIMIT = 1800  # seconds that a step may take
 NOTEBOOK_LIMIT = 300  # seconds that a notebook may take
+EVERY_PYTHON = ROOT / "tools/every_python"  # its sitecustomize.py is imported by each Python that a step starts
 FIREFOX_TESTS = "tests/browser/test_firefox.py"
 FRUGAL = {  # the environment of a step: nothing is waited for, and nothing done again, that need not be
     "OMP_NUM_THREADS": "1",  # others run beside it: PyTorch's threads would wait for each other
@@ -62,7 +63,9 @@ def unignore_ctrl_c() -> None:
 
 def run(*command: str | Path, cwd: Path = ROOT, **env: str) -> bool:
     """Run a command, with `FRUGAL` and `env` added to the environment; True if it succeeded."""
-    return subprocess.run([str(word) for word in command], cwd=cwd, env=os.environ | FRUGAL | env).returncode == 0
+    path = os.pathsep.join(filter(None, [str(EVERY_PYTHON), os.environ.get("PYTHONPATH")]))
+    env = os.environ | FRUGAL | {"PYTHONPATH": path} | env
+    return subprocess.run([str(word) for word in command], cwd=cwd, env=env).returncode == 0
 
 
 @contextmanager
