@@ -72,7 +72,7 @@ _MILDER = replace(MILD, degrees=7, scale=0.08)
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (
     Recipe('s6', S6Net, (16, 24, 24, 32), 5, batch_size=256, schedule=_QUICKLY, augmentation=MILD, share=0.5),
     Recipe('quick', FastNet, (8, 32, 48), 1, batch_size=256, schedule=_QUICKLY, augmentation=PLAIN, share=0.65),
-    Recipe('upright', UprightNet, (8, 32, 48), 1, batch_size=256, schedule=_QUICKLY, augmentation=PLAIN, share=0.4),
+    Recipe('upright', UprightNet, (8, 32, 48), 1, batch_size=256, schedule=_QUICKLY, augmentation=PLAIN, share=0.35),
     Recipe('fast', FastNet, (16, 32, 44), 7, batch_size=256, schedule=_QUICKLY, augmentation=MILD, share=0.25,
            hard=0.7, settled=4),
     Recipe('best', S6Net, (16, 26, 26, 32), 40, schedule=_TAUGHT, augmentation=MILD, soft=0.9),
