@@ -81,8 +81,8 @@ def _block(
 ) -> nn.Sequential: # (N, in_channels, H, W) → (N, out_channels, H', W')
     "A convolution, a pooling if wanted, batch norm that learns a shift only, and ReLU."
     norm = nn.BatchNorm2d(convolution.out_channels)
-    del norm.weight   # the next layer's weights do its work
-    norm.register_buffer('weight', torch.ones(norm.num_features), persistent=False)   # a graphics card can't do without
+    del norm.weight   # the next mixing's weights do its work
+    norm.register_buffer('weight', torch.ones(norm.num_features), persistent=False)   # a graphics card needs it
     return nn.Sequential(convolution, *pool, norm, nn.ReLU(inplace=True))
 
 # %% ../nbs/31_small.ipynb #1823f286
@@ -98,11 +98,11 @@ class TinyNet(nn.Module):
     "Digits set upright, their edges, and a stack of layers that share their 3×3 kernels; returns logits."
 
     def __init__(self,
-        widths: tuple[int, ...] = (10, 10, 10, 10), # Channels after each mixing; the same number at least twice
+        widths: tuple[int, ...] = (10, 10, 10, 10), # Edges, and channels after each mixing: one number, two to five times
     ) -> None:
         super().__init__()
-        if len(widths) < 2 or len(set(widths)) > 1:
-            raise ValueError(f'widths is {widths!r}; expected the same number at least twice, such as (10, 10)')
+        if not isinstance(widths, (tuple, list)) or not 2 <= len(widths) <= 5 or len(set(widths)) > 1:
+            raise ValueError(f'widths is {widths!r}; expected the same number two to five times, such as (10, 10)')
         channels = check_number('width', widths[0], 1, 999, whole=True)
         self.first = _block(_edges(channels, padding=2), nn.MaxPool2d(2))
         self.look, self.look_wider = _sharing_looks(channels)

@@ -97,7 +97,7 @@ def test_another_number_of_widths_is_refused(network: type[nn.Module], widths: t
 @pytest.mark.parametrize("network, widths, error, message", [
     (S6Net, "abcd", TypeError, "width is 'a'; expected a whole number from 1 to 999"), (S6Net, (1, 2, 3, 0), ValueError, "width is 0; expected"),
     (S6Net, (1, 2, 3, 1000), ValueError, "width is 1000"), (FastNet, (8, 2.5, 8), TypeError, "width is 2.5"), (FastNet, (-1, 8, 8), ValueError, "width is -1"),
-    (TinyNet, (0, 0), ValueError, "width is 0"), (TinyNet, "aa", TypeError, "width is 'a'"),
+    (TinyNet, (0, 0), ValueError, "width is 0"), (TinyNet, "aa", ValueError, "widths is 'aa'"),
 ])
 def test_widths_that_no_weights_file_can_tell_are_refused(network: type[nn.Module], widths: object, error: type[Exception], message: str) -> None:
     """A file that `load_network` reads has at most three digits for each."""

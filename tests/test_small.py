@@ -26,11 +26,12 @@ def test_a_leaning_bar_stands_upright_in_the_middle() -> None:
     assert abs((columns * torch.arange(28)).sum() / columns.sum() - 13.5) < 0.1
 
 
-@pytest.mark.parametrize("widths", [(10, 12), (10,), (), (10, 10, 9)])
-def test_widths_that_differ_are_refused(widths: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match="expected the same number at least twice, such as") as error:
+@pytest.mark.parametrize("widths", [(10, 12), (10,), (), (10, 10, 9), (10,) * 6, 10, "aa"])
+def test_widths_that_differ_are_refused(widths: object) -> None:
+    with pytest.raises(ValueError, match="expected the same number two to five times, such as") as error:
         TinyNet(widths)
-    assert f"widths is {widths}" in str(error.value)
+    assert f"widths is {widths!r}" in str(error.value)
+    assert TinyNet((3,) * 5)(torch.zeros(1, 1, 28, 28)).shape == (1, 10)
 
 
 def test_the_kernels_stay_one_tensor() -> None:
