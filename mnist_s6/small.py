@@ -98,7 +98,7 @@ class TinyNet(nn.Module):
     "Digits set upright, their edges, and a stack of layers that share their 3×3 kernels; returns logits."
 
     def __init__(self,
-        widths: tuple[int, ...] = (10, 10, 10, 10), # Edges, and channels after each mixing: one number, two to five times
+        widths: tuple[int, ...] = (10, 10, 10, 10), # Edges, and channels after each mixing: one number 2 to 5 times
     ) -> None:
         super().__init__()
         if not isinstance(widths, (tuple, list)) or not 2 <= len(widths) <= 5 or len(set(widths)) > 1:
