@@ -343,6 +343,8 @@ def test_no_image_and_no_answer() -> None:
 def test_importing_is_quick() -> None:
     code = "import sys, mnist_s6; print('torch' in sys.modules)"  # what the rest needs: test_commands.py
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120).stdout == "False\n"
+    code = "import sys, mnist_s6.widgets, mnist_s6.exercises, mnist_s6.train; print('torchvision' in sys.modules)"  # two seconds more
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120).stdout == "False\n"
 
 
 # ---------------------------------------------------------------- the exercises

@@ -17,7 +17,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from torch import nn
 from torch.utils.data import DataLoader, Subset
-from torchvision.datasets import MNIST
 
 from ..checks import check_number
 from ..datasets import BatchedLoader
@@ -45,9 +44,10 @@ def plain_batches(
 ) -> Iterable[tuple[torch.Tensor, torch.Tensor]]: # (N, 1, H, W), (N,)
     "All images of a loader's dataset, in its order; MNIST's without augmentation, normalised."
     root = dataset = getattr(loader, 'dataset', None)
+    if dataset is None: return loader
+    from torchvision.datasets import MNIST   # which takes two seconds; whoever has such a dataset has it already
     while isinstance(root, Subset): root = root.dataset
-    if isinstance(root, MNIST): return BatchedLoader(dataset, 1000)
-    return loader if dataset is None else DataLoader(dataset, 1000)
+    return BatchedLoader(dataset, 1000) if isinstance(root, MNIST) else DataLoader(dataset, 1000)
 
 # %% ../../nbs/29_mistakes.ipynb #7026f7ac
 def _by_digit(loader: Iterable, classes: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
