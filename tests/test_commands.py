@@ -572,3 +572,10 @@ def test_training_without_a_home_says_what_works(tmp_path: Path, monkeypatch: py
     assert start(["train", "quick", "--data", str(ROOT / "data"), "--output", "home/run"]) == 1
     remedy, _, failed = capsys.readouterr().err.partition("It failed at: ")
     assert "can't write the run" in remedy and "--output FOLDER" in remedy and failed == "home/run\n"
+
+
+@pytest.mark.parametrize(("words", "stays"), [(None, True), (["predict"], False)])
+def test_the_end_of_a_command_looks_for_no_garbage(words: list[str] | None, stays: bool) -> None:
+    """Where it is the program's end; whoever calls `start` with words of their own has a program of their own."""
+    code = f"import atexit, gc\nfrom mnist_s6 import commands\natexit.register(lambda: print(gc.get_freeze_count() > 0))\ncommands._given({words})"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60).stdout == f"{stays}\n"

@@ -1,6 +1,6 @@
 """What each Python that `make test` starts does first: it sees to it that it ends at once.
 
-At its end, Python looks for garbage among all that PyTorch has made, half a second in vain. Triton would have it so.
+At its end, Python would look for garbage among all that PyTorch has made, in vain, which takes half a second.
 """
 
 import atexit
