@@ -121,7 +121,6 @@ def fit(
     _check_given(model, train_loader, test_loader, schedule)
     callbacks = _functions(callbacks)
     epochs = check_number('epochs', epochs, 1, 10_000, whole=True)
-    model.to(memory_format=torch.channels_last)
     optimizer, scheduler = schedule.build(model, epochs*len(train_loader))
     history = History(test_name=evaluated_on(test_loader))
     training = Training(model, train_loader, optimizer, scheduler, history)

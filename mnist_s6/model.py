@@ -90,6 +90,7 @@ class S6Net(nn.Module):
             conv_block(third, fourth, 3),                # (N, 32,  2,  2), 24×24
         )
         self.classifier = nn.Linear(fourth*2*2, 10)      # (N, 10): a score for each digit
+        self.to(memory_format=torch.channels_last)       # faster on a CPU, see 30_speed
 
     def forward(self,
         images: torch.Tensor, # (N, 1, 28, 28), normalised
@@ -271,6 +272,7 @@ class FastNet(nn.Module):
             conv_block(second, third, 3),                # (N, 32,  2,  2), 20×20
         )
         self.classifier = nn.Linear(third*2*2, 10)       # (N, 10): a score for each digit
+        self.to(memory_format=torch.channels_last)       # faster on a CPU, see 30_speed
 
     def forward(self,
         images: torch.Tensor, # (N, 1, 28, 28), normalised; the outer 2 pixels aren't looked at

@@ -303,6 +303,26 @@ def test_channels_last_changes_nothing() -> None:
         torch.testing.assert_close(net.to(memory_format=torch.channels_last)(images), before, atol=1e-4, rtol=1e-4)
 
 
+class Viewing(nn.Module):
+    """As many write it: `view` needs maps whose channels lie one after the other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolution, self.linear = nn.Conv2d(1, 2, 5), nn.Linear(2 * 24 * 24, 10)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.linear(self.convolution(images).relu().view(-1, 2 * 24 * 24))
+
+
+@pytest.mark.parametrize("network", [Viewing, S6Net])
+def test_parameters_stay_where_they_are(network: type[nn.Module]) -> None:
+    """Another thread may be reading them: memory that moved would be freed under its hands, and nan come of it."""
+    net = network()
+    before = [(parameter.data_ptr(), parameter.stride()) for parameter in net.parameters()]
+    fit(net, batches(2), batches(), epochs=1)
+    assert before == [(parameter.data_ptr(), parameter.stride()) for parameter in net.parameters()]
+
+
 # ------------------------------------------------------------- the exercise
 
 
