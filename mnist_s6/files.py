@@ -123,6 +123,14 @@ def data_folder() -> Path: # Perhaps not there yet
     course = course_folder()
     return course/'data' if course and not os.environ.get('MNIST_S6_CACHE') else cache_folder()
 
+# %% ../nbs/10_files.ipynb #5a2560a2
+def _sha256(path: Path) -> str: # 64 hexadecimal digits
+    "The SHA-256 of a file, which is read block by block."
+    seen = hashlib.sha256()
+    with path.open('rb') as file:
+        while block := file.read(1 << 16): seen.update(block)
+    return seen.hexdigest()
+
 # %% ../nbs/10_files.ipynb #b66824e8
 def unpack_data(
     root: str | Path | None = None, # The folder that torchvision's `MNIST` is given; None is `data_folder()`
@@ -131,7 +139,7 @@ def unpack_data(
     raw = Path(data_folder() if root is None else root)/'MNIST'/'raw'
     for name, digest in MNIST_FILES.items():
         path = raw/name
-        if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == digest: continue
+        if path.is_file() and _sha256(path) == digest: continue
         damaged = path.is_file()
         with writing('MNIST', raw, _REMEDY): raw.mkdir(parents=True, exist_ok=True)
         write_atomically(path, _packed(name, digest), 'MNIST', _REMEDY)
