@@ -23,12 +23,11 @@ def _measure(
 ) -> tuple[torch.Tensor, ...]: # (N,) each: x and y of the middle, the lean in columns a row, the size across and down
     "Where the ink is, counted from the middle of the image, how far it leans, and its size when set upright."
     places = torch.arange(28, device=ink.device, dtype=ink.dtype) - 13.5
-    rows, columns = ink.sum(2), ink.sum(1)   # (N, 28) each: the ink in each row, and in each column
-    mass = rows.sum(1).clamp(min=1e-6)
-    x0, y0 = columns @ places / mass, rows @ places / mass   # (N,)
-    x, y = places - x0[:, None], places - y0[:, None]   # (N, 28), from the middle of the ink
-    xx, yy = (columns*x*x).sum(1)/mass, ((rows*y*y).sum(1)/mass).clamp(min=1e-6)
-    xy = ((ink @ x[:, :, None])[..., 0]*y).sum(1)/mass
+    y, x = torch.meshgrid(places, places, indexing='ij')   # (28, 28) each, from the middle of the image
+    products = torch.stack([torch.ones_like(x), x, y, x*x, x*y, y*y]).flatten(1)   # (6, 784)
+    mass, *sums = products @ ink.flatten(1).T   # (N,) each
+    x0, y0, xx, xy, yy = torch.stack(sums)/mass.clamp(min=1e-6)   # means, weighted by the ink
+    xx, xy, yy = xx - x0*x0, xy - x0*y0, (yy - y0*y0).clamp(min=1e-6)   # from the middle of the ink
     return x0, y0, xy/yy, (xx - xy*xy/yy).clamp(min=0).sqrt(), yy.sqrt()
 
 # %% ../nbs/31_small.ipynb #7e110008
@@ -36,11 +35,11 @@ def straighten(
     images: torch.Tensor, # (N, 1, 28, 28), normalised
 ) -> torch.Tensor: # (N, 1, 28, 28), normalised
     "Set digits upright (LeCun et al. 1998: deslanting), in the middle and to about one size; nothing in it is learned."
-    images = images*STD + MEAN   # from 0, no ink, to 1
+    images = images + MEAN/STD   # 0 is no ink
     x0, y0, lean, across, down = _measure(images[:, 0].clamp(min=0))
     wide, high = (across/3.6).clamp(0.75, 1.25), (down/5.6).clamp(0.85, 1.15)   # times the usual size
     matrices = torch.stack([wide, lean*high, x0/14, torch.zeros_like(lean), high, y0/14], 1).view(-1, 2, 3)
-    return (F.grid_sample(images, sampling_grid(matrices, 28), align_corners=False) - MEAN)/STD
+    return F.grid_sample(images, sampling_grid(matrices, 28), align_corners=False).sub_(MEAN/STD)
 
 # %% ../nbs/31_small.ipynb #b3e8f61d
 def _edges(
@@ -65,7 +64,7 @@ class UprightNet(FastNet):
         widths: tuple[int, int, int] = (8, 32, 32), # Channels after each convolution
     ) -> None:
         super().__init__(widths)
-        self.features[0][0] = _edges(widths[0])
+        self.features[0][0] = _edges(widths[0]).to(memory_format=torch.channels_last)   # as in FastNet
 
     def forward(self,
         images: torch.Tensor, # (N, 1, 28, 28), normalised
