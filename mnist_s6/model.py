@@ -158,11 +158,11 @@ def _flat(layers: nn.Module | Iterable[nn.Module]) -> list[nn.Module]:
 # %% ../nbs/38_costs.ipynb #87de1740
 def multiply_adds(
     layer: nn.Module, # One layer
-    output: torch.Tensor, # What it puts out for one image, (1, …)
+    output: torch.Tensor, # What it puts out for one image: (1, …), or (3, …) if the network asks about it three times
 ) -> int: # 0 for any layer but `Conv2d` and `Linear`
     "The multiply-adds of one layer for one image."
-    if isinstance(layer, nn.Conv2d): return layer.weight[0].numel()*output[0].numel()
-    return layer.in_features*output[0].numel() if isinstance(layer, nn.Linear) else 0
+    if isinstance(layer, nn.Conv2d): return layer.weight[0].numel()*output.numel()
+    return layer.in_features*output.numel() if isinstance(layer, nn.Linear) else 0
 
 # %% ../nbs/38_costs.ipynb #f1112c21
 @dataclass(frozen=True)

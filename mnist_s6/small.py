@@ -31,15 +31,21 @@ def _measure(
     return x0, y0, xy/yy, (xx - xy*xy/yy).clamp(min=0).sqrt(), yy.sqrt()
 
 # %% ../nbs/31_small.ipynb #7e110008
+def _fetched(
+    images: torch.Tensor, # (N, 1, 28, 28), normalised
+    matrices: torch.Tensor, # (N, 2, 3): from a new pixel's place to its old one
+) -> torch.Tensor: # (N, 1, 28, 28), normalised
+    "Fetch each pixel from its old place; outside of an image there is no ink."
+    return F.grid_sample(images + MEAN/STD, sampling_grid(matrices, 28), align_corners=False).sub_(MEAN/STD)
+
 def straighten(
     images: torch.Tensor, # (N, 1, 28, 28), normalised
 ) -> torch.Tensor: # (N, 1, 28, 28), normalised
     "Set digits upright (LeCun et al. 1998: deslanting), in the middle and to about one size; nothing in it is learned."
-    images = images + MEAN/STD   # 0 is no ink
-    x0, y0, lean, across, down = _measure(images[:, 0].clamp(min=0))
+    x0, y0, lean, across, down = _measure((images[:, 0] + MEAN/STD).clamp_(min=0))   # 0 is no ink
     wide, high = (across/3.6).clamp(0.75, 1.25), (down/5.6).clamp(0.85, 1.15)   # times the usual size
     matrices = torch.stack([wide, lean*high, x0/14, torch.zeros_like(lean), high, y0/14], 1).view(-1, 2, 3)
-    return F.grid_sample(images, sampling_grid(matrices, 28), align_corners=False).sub_(MEAN/STD)
+    return _fetched(images, matrices)
 
 # %% ../nbs/31_small.ipynb #b3e8f61d
 def _edges(
@@ -73,6 +79,22 @@ class UprightNet(FastNet):
         check_images(images)
         return super().forward(straighten(images))
 
+# %% ../nbs/31_small.ipynb #a5c30003
+def _turned(
+    images: torch.Tensor, # (N, 1, 28, 28), normalised
+    degrees: float, # Anticlockwise
+) -> torch.Tensor: # (N, 1, 28, 28), normalised
+    "All images turned by the same angle."
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    matrix = images.new_tensor([[cos, -sin, 0], [sin, cos, 0]])   # (2, 3)
+    return _fetched(images, matrix.expand(images.shape[0], 2, 3))
+
+def _views(
+    images: torch.Tensor, # (N, 1, 28, 28), normalised
+) -> torch.Tensor: # (3N, 1, 28, 28), normalised
+    "The images as they are, then all of them turned to the left, and then to the right."
+    return torch.cat([images, _turned(images, 8), _turned(images, -8)])
+
 # %% ../nbs/31_small.ipynb #7db16107
 def _block(
     convolution: nn.Conv2d,
@@ -94,7 +116,7 @@ def _sharing_looks(channels: int) -> tuple[nn.Conv2d, nn.Conv2d]: # 2 and 4 pixe
 
 # %% ../nbs/31_small.ipynb #7e110013
 class TinyNet(nn.Module):
-    "Digits set upright, their edges, and a stack of layers that share their 3×3 kernels; returns logits."
+    "Digits set upright, their edges, and layers that share their 3×3 kernels; asked three times; returns logits."
 
     def __init__(self,
         widths: tuple[int, ...] = (10, 10, 10, 10), # Edges, and channels after each mixing: one number 2 to 5 times
@@ -113,6 +135,7 @@ class TinyNet(nn.Module):
     ) -> torch.Tensor: # (N, 10) logits
         "Score each image; raises `ValueError` for another shape."
         check_images(images)
-        x = self.first(straighten(images))              # (N, 10, 14, 14)
-        for mix in self.mix: x = mix(self.look(x))      # (N, 10, 12, 12), (N, 10, 10, 10), (N, 10, 8, 8)
-        return self.classifier(self.look_wider(x).mean((2, 3)))   # the mean over 4×4 places, (N, 10)
+        x = self.first(straighten(images if self.training else _views(images)))   # (M, 10, 14, 14), M = N or 3N
+        for mix in self.mix: x = mix(self.look(x))      # (M, 10, 12, 12), (M, 10, 10, 10), (M, 10, 8, 8)
+        answers = self.classifier(self.look_wider(x).mean((2, 3)))   # the mean over 4×4 places, (M, 10)
+        return answers if self.training else answers.view(3, images.shape[0], 10).mean(0)   # (N, 10)

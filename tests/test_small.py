@@ -46,6 +46,23 @@ def test_images_of_another_shape_are_refused() -> None:
         TinyNet()(torch.zeros(1, 28, 28))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_tiny_network_is_asked_three_times(dtype: torch.dtype) -> None:
+    """Its answer is the mean of those to three views; while it learns, and in a network that always learns, it is that to one."""
+    torch.manual_seed(0)
+    net, images = TinyNet((4, 4)).to(dtype), torch.rand(5, 1, 28, 28, dtype=dtype)
+    for _ in range(9):
+        net(images)  # batch norm's running statistics settle
+    net.eval()
+    answers = net(images)
+    assert answers.shape == (5, 10) and answers.dtype == dtype and net(images[:0]).shape == (0, 10)
+    torch.testing.assert_close(net(images[:1]), answers[:1])  # no image changes another's answer
+    sizes = []
+    net.classifier.register_forward_hook(lambda *heard: sizes.append(len(heard[2])))
+    net(images), net.train()(images)
+    assert sizes == [15, 5]
+
+
 def test_every_parameter_is_used() -> None:
     torch.manual_seed(0)
     net = TinyNet()
