@@ -48,7 +48,7 @@ def test_images_of_another_shape_are_refused() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_a_tiny_network_is_asked_three_times(dtype: torch.dtype) -> None:
-    """Its answer is the mean of those to three views; while it learns, and in a network that always learns, it is that to one."""
+    """And once while it learns."""
     torch.manual_seed(0)
     net, images = TinyNet((4, 4)).to(dtype), torch.rand(5, 1, 28, 28, dtype=dtype)
     for _ in range(9):
