@@ -22,7 +22,7 @@ STEPS = 11
 def seconds(network: type[nn.Module], widths: tuple[int, ...], size: int) -> float:
     """The median time of a step: forward, backward and the optimizer's."""
     set_seed(0)
-    model = network(widths).to(memory_format=torch.channels_last)
+    model = network(widths)
     (shared,), images, labels, times = share(model), torch.randn(size, 1, 28, 28), torch.arange(size) % 10, []
     optimizer, scheduler = OneCycle().build(model, STEPS)
     for _ in range(STEPS):

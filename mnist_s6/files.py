@@ -128,7 +128,7 @@ def _sha256(path: Path) -> str: # 64 hexadecimal digits
     "The SHA-256 of a file, which is read block by block."
     seen = hashlib.sha256()
     with path.open('rb') as file:
-        while block := file.read(1 << 16): seen.update(block)
+        while block := file.read(65_536): seen.update(block)
     return seen.hexdigest()
 
 # %% ../nbs/10_files.ipynb #b66824e8

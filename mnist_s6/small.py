@@ -27,7 +27,7 @@ def _measure(
     products = torch.stack([torch.ones_like(x), x, y, x*x, x*y, y*y]).flatten(1)   # (6, 784)
     mass, *sums = products @ ink.flatten(1).T   # (N,) each
     x0, y0, xx, xy, yy = torch.stack(sums)/mass.clamp(min=1e-6)   # means, weighted by the ink
-    xx, xy, yy = xx - x0*x0, xy - x0*y0, (yy - y0*y0).clamp(min=1e-6)   # from the middle of the ink
+    xx, xy, yy = xx - x0*x0, xy - x0*y0, (yy - y0*y0).clamp(min=0.1)   # from the middle of the ink
     return x0, y0, xy/yy, (xx - xy*xy/yy).clamp(min=0).sqrt(), yy.sqrt()
 
 # %% ../nbs/31_small.ipynb #7e110008
@@ -41,11 +41,13 @@ def _fetched(
 def straighten(
     images: torch.Tensor, # (N, 1, 28, 28), normalised
 ) -> torch.Tensor: # (N, 1, 28, 28), normalised
-    "Set digits upright (LeCun et al. 1998: deslanting), in the middle and to about one size; nothing in it is learned."
-    x0, y0, lean, across, down = _measure((images[:, 0] + MEAN/STD).clamp_(min=0))   # 0 is no ink
+    "Set digits upright (LeCun et al. 1998: deslanting) and to about one size; raises `ValueError` for another shape."
+    check_images(images)
+    ink = images[:, 0].to(torch.promote_types(images.dtype, torch.float)) + MEAN/STD   # 0 is none
+    x0, y0, lean, across, down = _measure(ink.clamp_(min=0))
     wide, high = (across/3.6).clamp(0.75, 1.25), (down/5.6).clamp(0.85, 1.15)   # times the usual size
     matrices = torch.stack([wide, lean*high, x0/14, torch.zeros_like(lean), high, y0/14], 1).view(-1, 2, 3)
-    return _fetched(images, matrices)
+    return _fetched(images, matrices.to(images.dtype))
 
 # %% ../nbs/31_small.ipynb #b3e8f61d
 def _edges(
@@ -70,7 +72,7 @@ class UprightNet(FastNet):
         widths: tuple[int, int, int] = (8, 32, 32), # Channels after each convolution
     ) -> None:
         super().__init__(widths)
-        self.features[0][0] = _edges(widths[0]).to(memory_format=torch.channels_last)   # as in FastNet
+        self.features[0][0] = _edges(widths[0])
 
     def forward(self,
         images: torch.Tensor, # (N, 1, 28, 28), normalised
@@ -135,7 +137,8 @@ class TinyNet(nn.Module):
     ) -> torch.Tensor: # (N, 10) logits
         "Score each image; raises `ValueError` for another shape."
         check_images(images)
-        x = self.first(straighten(images if self.training else _views(images)))   # (M, 10, 14, 14), M = N or 3N
+        upright = straighten(images if self.training else _views(images))   # (M, 1, 28, 28), M = N or 3N
+        x = self.first(upright.clone(memory_format=torch.channels_last))    # (M, 10, 14, 14)
         for mix in self.mix: x = mix(self.look(x))      # (M, 10, 12, 12), (M, 10, 10, 10), (M, 10, 8, 8)
         answers = self.classifier(self.look_wider(x).mean((2, 3)))   # the mean over 4×4 places, (M, 10)
         return answers if self.training else answers.view(3, images.shape[0], 10).mean(0)   # (N, 10)

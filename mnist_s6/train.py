@@ -124,7 +124,7 @@ def run_on(
 ) -> Run:
     "Train by a recipe on given batches; raises what `softened`, `fit` and `company` raise."
     set_seed(seed)
-    model = recipe.build().to(train_loader.images.device, memory_format=torch.channels_last)
+    model = recipe.build().to(train_loader.images.device)
     if recipe.settled and not hasattr(model, 'features'):
         raise ValueError(f'settled is {recipe.settled}, but a {type(model).__name__} has no `features`, of which the '
                          'first block could rest; expected 0')

@@ -178,7 +178,7 @@ def load_network(
     with torch.random.fork_rng(devices=[]):   # the first weights are drawn at random, and then replaced
         model = NETWORKS[header['network']](tuple(json.loads(header['widths']))).to(_precision(_read_weights(path)))
     load_weights(model, path)
-    return model.eval().to(memory_format=torch.channels_last)
+    return model.eval()
 
 # %% ../nbs/12_weights.ipynb #2b48e82c
 _ONE_LOADS = threading.Lock() # Of the threads

@@ -17,7 +17,7 @@ from mnist_s6 import fit as comforts
 from mnist_s6.augment import Augmentation
 from mnist_s6.fit import OneCycle, Training, fit
 from mnist_s6.misread import confusion_matrix, find_misclassified
-from mnist_s6.model import S6Net
+from mnist_s6.model import FastNet, S6Net
 from mnist_s6.truth import compare
 from mnist_s6.util import History, Score, classify, evaluate, train_epoch
 
@@ -314,13 +314,21 @@ class Viewing(nn.Module):
         return self.linear(self.convolution(images).relu().view(-1, 2 * 24 * 24))
 
 
-@pytest.mark.parametrize("network", [Viewing, S6Net])
+class Subclass(S6Net):
+    """A course's network with an end of its own."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.classifier(self.features(images).view(len(images), -1))
+
+
+@pytest.mark.parametrize("network", [Viewing, S6Net, FastNet, Subclass])
 def test_parameters_stay_where_they_are(network: type[nn.Module]) -> None:
     """Another thread may be reading them: memory that moved would be freed under its hands, and nan come of it."""
     net = network()
     before = [(parameter.data_ptr(), parameter.stride()) for parameter in net.parameters()]
     fit(net, batches(2), batches(), epochs=1)
     assert before == [(parameter.data_ptr(), parameter.stride()) for parameter in net.parameters()]
+    assert torch.nn.utils.parameters_to_vector(net.parameters()).ndim == 1  # which views each of them
 
 
 # ------------------------------------------------------------- the exercise

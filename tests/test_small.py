@@ -76,3 +76,22 @@ def test_large_and_small_digits_get_about_one_size() -> None:
     ink[0, 0, 3:25, 6:22], ink[1, 0, 7:21, 9:19] = 1.0, 1.0
     areas = (straighten((ink - MEAN) / STD) * STD + MEAN).sum((1, 2, 3))
     assert 2.4 < ink[0].sum() / ink[1].sum() < 2.6 and 1 < areas[0] / areas[1] < 1.25
+
+
+@pytest.mark.parametrize("kind", ["dash", "much ink"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_straightening_is_the_same_alone_and_precise(kind: str, dtype: torch.dtype) -> None:
+    """A stroke of one row has no lean, not a huge one out of rounding; and sums over much ink don't overflow."""
+    image = torch.zeros(1, 1, 28, 28)
+    image[..., 3, 4:24] = 1.0
+    image = ((image if kind == "dash" else torch.ones(1, 1, 28, 28).triu(-6)) - MEAN) / STD
+    exact, found = straighten(image.double()), straighten(image.to(dtype))
+    assert found.dtype == dtype
+    torch.testing.assert_close(found.double(), exact, atol=1e-3 if dtype == torch.float32 else 0.1, rtol=0)  # as grid_sample is
+    torch.testing.assert_close(straighten(image.expand(64, 1, 28, 28))[:1], straighten(image), atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 14, 56), (2, 1, 784, 1), (2, 784), (2, 3, 28, 28)])
+def test_straightening_refuses_other_shapes(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="expected .N, 1, 28, 28"):
+        straighten(torch.zeros(shape))
