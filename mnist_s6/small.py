@@ -25,7 +25,7 @@ def _measure(
     places = torch.arange(28, device=ink.device, dtype=ink.dtype) - 13.5
     y, x = torch.meshgrid(places, places, indexing='ij')   # (28, 28) each, from the middle of the image
     products = torch.stack([torch.ones_like(x), x, y, x*x, x*y, y*y]).flatten(1)   # (6, 784)
-    mass, *sums = products @ ink.flatten(1).T   # (N,) each
+    mass, *sums = products @ ink.flatten(1).T   # (N,) each: the first, and a list of the others
     x0, y0, xx, xy, yy = torch.stack(sums)/mass.clamp(min=1e-6)   # means, weighted by the ink
     xx, xy, yy = xx - x0*x0, xy - x0*y0, (yy - y0*y0).clamp(min=0.1)   # from the middle of the ink
     return x0, y0, xy/yy, (xx - xy*xy/yy).clamp(min=0).sqrt(), yy.sqrt()
