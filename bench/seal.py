@@ -6,7 +6,6 @@ from contextlib import redirect_stderr, redirect_stdout
 import torch
 from machine import HERE
 from mnist_s6.datasets import BatchedLoader, load_data
-from mnist_s6.files import unpack_data
 from mnist_s6.train import Recipe, Run, find_recipe, run_on
 from mnist_s6.truth import Opening, SealedTest
 from mnist_s6.util import get_device
@@ -35,8 +34,10 @@ def train(recipe: Recipe | str, seed: int, threads: int | None = None, watched: 
 
 
 def open_test(model: nn.Module, hypothesis: str) -> Opening:
-    """Read the 10,000 test images, with a line in the ledger. One program at a time: let the parent open, not its workers."""
-    unpack_data(ROOT)
+    """Read the 10,000 test images, which `unpack_data` has put there, with a line in the ledger.
+
+    One program at a time: let the parent open, not its workers.
+    """
     return SealedTest(BatchedLoader(MNIST(ROOT, train=False), 500), LEDGER).open(model, hypothesis)
 
 

@@ -15,6 +15,7 @@ import peers  # noqa: E402
 import report  # noqa: E402
 import rows  # noqa: E402
 import seal  # noqa: E402
+from mnist_s6.files import unpack_data  # noqa: E402
 from mnist_s6.fit import OneCycle  # noqa: E402
 from mnist_s6.train import PLAIN, RECIPES, Recipe, Run, run_recipe  # noqa: E402
 from mnist_s6.truth import Opening, SealedTest  # noqa: E402
@@ -128,6 +129,7 @@ def test_the_ledger_tells_what_was_opened(tmp_path: Path, monkeypatch: pytest.Mo
     assert lines and lines[0].network == shipped and all(line.images == 10_000 for line in lines)
     monkeypatch.setattr(seal, "LEDGER", tmp_path / "ledger.json")
     torch.manual_seed(0)
+    unpack_data(seal.ROOT)
     model = RECIPES["quick"].build()
     numbers = [seal.open_test(model, seal.expected("quick", seed, 0.99)).number for seed in (0, 1, 0)]
     assert numbers == [1, 1, 2]  # the third is marked
