@@ -140,5 +140,6 @@ class TinyNet(nn.Module):
         upright = straighten(images if self.training else _views(images))   # (M, 1, 28, 28), M = N or 3N
         x = self.first(upright.clone(memory_format=torch.channels_last))    # (M, 10, 14, 14)
         for mix in self.mix: x = mix(self.look(x))      # (M, 10, 12, 12), (M, 10, 10, 10), (M, 10, 8, 8)
-        answers = self.classifier(self.look_wider(x).mean((2, 3)))   # the mean over 4×4 places, (M, 10)
-        return answers if self.training else answers.view(3, images.shape[0], 10).mean(0)   # (N, 10)
+        features = self.look_wider(x).mean((2, 3))      # the mean over 4×4 places, (M, 10)
+        if not self.training: features = features.view(3, images.shape[0], features.shape[1]).mean(0)
+        return self.classifier(features)                # (N, 10)

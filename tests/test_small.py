@@ -58,9 +58,10 @@ def test_a_tiny_network_is_asked_three_times(dtype: torch.dtype) -> None:
     assert answers.shape == (5, 10) and answers.dtype == dtype and net(images[:0]).shape == (0, 10)
     torch.testing.assert_close(net(images[:1]), answers[:1])  # no image changes another's answer
     sizes = []
-    net.classifier.register_forward_hook(lambda *heard: sizes.append(len(heard[2])))
+    for layer in net.first, net.classifier:
+        layer.register_forward_hook(lambda *heard: sizes.append(len(heard[2])))
     net(images), net.train()(images)
-    assert sizes == [15, 5]
+    assert sizes == [15, 5, 5, 5]
 
 
 def test_every_parameter_is_used() -> None:
