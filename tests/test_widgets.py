@@ -17,7 +17,7 @@ from mnist_s6 import widgets
 from mnist_s6.datasets import plot_images
 from mnist_s6.files import data_folder
 from mnist_s6.model import FastNet, S6Net
-from mnist_s6.small import TinyNet, UprightNet
+from mnist_s6.small import TinyNet, UprightNet, straighten
 from mnist_s6.stress import CORRUPTIONS
 from mnist_s6.util import History
 from mnist_s6.widgets import BLUE, ORANGE, SIGNED, front_end, modules, network_bytes, saved_state
@@ -202,3 +202,11 @@ def test_the_package_names_all_that_it_offers() -> None:
     """So that `import *` gives it, and type checkers take it for exported."""
     offered = {name for name, it in vars(widgets).items() if not name.startswith("_") and not isinstance(it, ModuleType)}
     assert offered == set(widgets.__all__) and {"draw_explorer", "replay_explorer"} <= offered
+
+
+def test_of_several_views_the_first_is_shown() -> None:
+    """`TinyNet` looks at the image turned as well."""
+    image = torch.rand(1, 28, 28)
+    step = record_layers(TinyNet(), image)[0]
+    torch.testing.assert_close(step.inputs, straighten(image[None])[0].double())
+    assert step.maps.shape == (10, 28, 28)

@@ -36,8 +36,8 @@ class LayerPass(NamedTuple):
 
 # %% ../../nbs/24_layers.ipynb #daf91fa1
 def _maps(tensor: object) -> torch.Tensor | None: # (C, H, W)
-    "A copy of the maps of a batch of one image; None for anything else."
-    if not isinstance(tensor, torch.Tensor) or tensor.ndim != 4 or len(tensor) != 1: return None
+    "A copy of the maps of one image, or of its first view where a network looks at several; None for anything else."
+    if not isinstance(tensor, torch.Tensor) or tensor.ndim != 4 or not len(tensor): return None
     return tensor.detach()[0].to('cpu', torch.double, copy=True)
 
 # %% ../../nbs/24_layers.ipynb #6de88932
