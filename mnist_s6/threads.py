@@ -14,6 +14,7 @@ from types import MethodType
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 from torch.optim.swa_utils import AveragedModel
 
 # %% ../nbs/34_threads.ipynb #865ebf32
@@ -32,7 +33,10 @@ def inside(
 def twin(
     model: nn.Module, # In any mode, which it keeps
 ) -> nn.Module: # In evaluation mode, without wrappers; what one learns, the other knows
-    "A network with parts of its own and the same tensors, to be asked while another thread trains `model`."
+    "A network with parts of its own and the same tensors, to be asked meanwhile; raises `ValueError` for lazy ones."
+    if any(map(is_lazy, model.parameters())):
+        raise ValueError('the network has layers that find their sizes when they see the first images, such as '
+                         'LazyLinear, and has seen none. Send some through it before: model(images)')
     return _twin(model, {})
 
 def _twin(model: nn.Module, made: dict[int, nn.Module]) -> nn.Module:

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from mnist_s6.model import S6Net, evaluating
+from mnist_s6.model import S6Net, evaluating, model_summary
+from mnist_s6.predict import predict
 from mnist_s6.threads import inside, twin, without_warnings
 from mnist_s6.util import evaluate
 
@@ -111,10 +112,16 @@ def test_twins_of_special_kinds() -> None:
         assert net.training, name
     with evaluating(nn.LSTM(3, 2)) as quiet:
         assert quiet(x)[0].shape == (4, 2)
-    lazy = nn.Sequential(nn.LazyLinear(2))
-    with evaluating(lazy) as quiet:
-        assert quiet(x).shape == (4, 2)
-    assert lazy(x).shape == (4, 2)
+
+
+def test_lazy_networks_are_asked_once_they_know_their_sizes() -> None:
+    """A twin would find them for itself, and the network would keep its sizes of 0, or fail at the second batch."""
+    lazy, batches = nn.Sequential(nn.Flatten(), nn.LazyLinear(10), nn.LazyBatchNorm1d()), [(torch.rand(4, 1, 28, 28), torch.arange(4))] * 2
+    for ask in evaluate, lambda net, _: model_summary(net), lambda net, _: predict(torch.eye(28), net):
+        with pytest.raises(ValueError, match="find their sizes when they see the first images.*model.images."):
+            ask(lazy, batches)
+    lazy(batches[0][0])
+    assert evaluate(lazy, batches).images == 8 and model_summary(lazy).multiply_adds == 7840
 
 
 def test_a_network_that_an_evaluation_uses_may_be_trained_next() -> None:
