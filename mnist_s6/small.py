@@ -43,7 +43,7 @@ def straighten(
 ) -> torch.Tensor: # (N, 1, 28, 28), normalised
     "Set digits upright (LeCun et al. 1998: deslanting) and to about one size; raises `ValueError` for another shape."
     check_images(images)
-    ink = images[:, 0].to(torch.promote_types(images.dtype, torch.float)) + MEAN/STD   # 0 is none
+    ink = images[:, 0].to(torch.promote_types(images.dtype, torch.float)) + MEAN/STD   # float or double; 0 is none
     x0, y0, lean, across, down = _measure(ink.clamp_(min=0))
     wide, high = (across/3.6).clamp(0.75, 1.25), (down/5.6).clamp(0.85, 1.15)   # times the usual size
     matrices = torch.stack([wide, lean*high, x0/14, torch.zeros_like(lean), high, y0/14], 1).view(-1, 2, 3)

@@ -33,7 +33,7 @@ def inside(
 def twin(
     model: nn.Module, # In any mode, which it keeps
 ) -> nn.Module: # In evaluation mode, without wrappers; what one learns, the other knows
-    "A network with parts of its own and the same tensors, to be asked meanwhile; raises `ValueError` for lazy ones."
+    "The same tensors in parts of its own, to be asked while `model` is trained; raises `ValueError` if lazy and new."
     if any(map(is_lazy, model.parameters())):
         raise ValueError('the network has layers that find their sizes when they see the first images, such as '
                          'LazyLinear, and has seen none. Send some through it before: model(images)')
