@@ -88,7 +88,7 @@ def test_straightening_is_the_same_alone_and_precise(kind: str, dtype: torch.dty
     image = ((image if kind == "dash" else torch.ones(1, 1, 28, 28).triu(-6)) - MEAN) / STD
     exact, found = straighten(image.double()), straighten(image.to(dtype))
     assert found.dtype == dtype
-    torch.testing.assert_close(found.double(), exact, atol=1e-3 if dtype == torch.float32 else 0.1, rtol=0)  # as grid_sample is
+    torch.testing.assert_close(found.double(), exact, atol=1e-3 if dtype == torch.float32 else 0.2, rtol=0)  # as grid_sample is
     torch.testing.assert_close(straighten(image.expand(64, 1, 28, 28))[:1], straighten(image), atol=1e-3, rtol=0)
 
 
