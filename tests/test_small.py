@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from mnist_s6 import small
 from mnist_s6.datasets import MEAN, STD
 from mnist_s6.model import model_summary
 from mnist_s6.small import TinyNet, straighten
@@ -47,8 +48,8 @@ def test_images_of_another_shape_are_refused() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_a_tiny_network_is_asked_three_times(dtype: torch.dtype) -> None:
-    """And once while it learns."""
+def test_a_tiny_network_is_asked_three_times(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its answer is the mean of the three; and it is asked once while it learns."""
     torch.manual_seed(0)
     net, images = TinyNet((4, 4)).to(dtype), torch.rand(5, 1, 28, 28, dtype=dtype)
     for _ in range(9):
@@ -57,6 +58,13 @@ def test_a_tiny_network_is_asked_three_times(dtype: torch.dtype) -> None:
     answers = net(images)
     assert answers.shape == (5, 10) and answers.dtype == dtype and net(images[:0]).shape == (0, 10)
     torch.testing.assert_close(net(images[:1]), answers[:1])  # no image changes another's answer
+    each = []
+    for view in small._views(images).chunk(3):
+        with monkeypatch.context() as only:  # this view, three times
+            only.setattr(small, "_views", lambda images, view=view: view.repeat(3, 1, 1, 1))
+            each.append(net(images))
+    torch.testing.assert_close(answers, torch.stack(each).mean(0))
+    assert (each[0] - each[1]).abs().max() > 1e-4 < (each[0] - each[2]).abs().max()  # far more than `assert_close` lets pass
     sizes = []
     for layer in net.first, net.classifier:
         layer.register_forward_hook(lambda *heard: sizes.append(len(heard[2])))
