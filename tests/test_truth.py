@@ -4,14 +4,13 @@ import itertools
 import json
 import math
 import os
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from helpers import ROOT
 from torch import nn
 
 from mnist_s6 import truth
@@ -340,29 +339,25 @@ def test_sealed_counts_threads_too(tmp_path):
     assert all(line.correct == 7 for line in sealed.openings)
 
 
-OPENING = """import sys, torch
-from mnist_s6.truth import SealedTest
-class Fixed(torch.nn.Module):
-    def forward(self, images): return torch.eye(10)[[0]*len(images)]
-images = torch.zeros(7, 1, 28, 28), torch.zeros(7, dtype=torch.long)
-net = torch.nn.Sequential(torch.nn.Linear(1, 1), Fixed())
-net.forward = net[1].forward
-print(flush=True)
-sys.stdin.readline()   # all begin at the same moment
-for _ in range(5): SealedTest([images], sys.argv[1]).open(net, sys.argv[2])
-"""
+def open_five(path: Path, begin) -> None:
+    """Open the test five times, as soon as the other processes are there, too."""
+    torch.set_num_threads(1)  # so that a fork is safe
+    begin.wait(60)
+    for _ in range(5):
+        SealedTest(numbered([0] * 7), path).open(Fixed([0] * 7), QUESTION)
 
 
 def test_sealed_counts_processes_too(tmp_path):
     """Three at the same moment, five openings each: fifteen lines, with the numbers 1 to 15."""
-    path = tmp_path / "ledger.json"
-    command = [sys.executable, "-c", OPENING, str(path), QUESTION]
-    children = [subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    path, fork = tmp_path / "ledger.json", get_context("fork")
+    begin = fork.Barrier(3)
+    children = [fork.Process(target=open_five, args=(path, begin)) for _ in range(3)]
     for child in children:
-        child.stdout.readline()
+        child.start()
     for child in children:
-        child.stdin.close()
-    assert [child.wait(60) for child in children] == [0, 0, 0]
+        child.join(60)
+        child.kill()  # of no effect on one that has ended
+    assert [child.exitcode for child in children] == [0, 0, 0]
     openings = SealedTest([], path).openings
     assert sorted(line.number for line in openings) == list(range(1, 16)) and all(line.correct == 7 for line in openings)
 

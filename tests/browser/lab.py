@@ -119,11 +119,12 @@ class Kernels(ThisPython):
 c.ServerApp.kernel_spec_manager_class = Kernels
 c.LabApp.expose_app_in_browser = True
 """
-# What a user sets in JupyterLab. Else it asks for news, in a box above the notebook; and it attaches cells when it finds time,
-# the last ones perhaps never on a busy machine, so that "the last cell" is another one each time.
+# What a user sets in JupyterLab. Else it asks for news, in a box above the notebook. All cells are attached to the page, and
+# only those in sight are laid out and drawn: later versions do that by themselves, earlier ones attach cells when they find
+# time, the last ones perhaps never on a busy machine, so that "the last cell" is another one each time.
 USER_SETTINGS = {
     "@jupyterlab/apputils-extension/notification": {"fetchNews": "false"},
-    "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
+    "@jupyterlab/notebook-extension/tracker": {"windowingMode": "contentVisibility"},
 }
 
 
