@@ -180,8 +180,8 @@ def digest(recipe: Recipe, seed: int = 1) -> str:
 
 def test_a_soft_training_repeats_itself_and_differs() -> None:
     """From one without, and from one with another weight."""
-    assert digest(TINY) == digest(TINY)
-    assert len({digest(TINY), digest(TINY, 2), digest(replace(TINY, soft=0.0)), digest(replace(TINY, soft=0.5))}) == 4
+    assert (once := digest(TINY)) == digest(TINY)
+    assert len({once, digest(TINY, 2), digest(replace(TINY, soft=0.0)), digest(replace(TINY, soft=0.5))}) == 4
     with pytest.raises(ValueError, match="weight is 1.5"):
         run_recipe(replace(TINY, soft=1.5), validation=1000, device="cpu")
 

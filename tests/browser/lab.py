@@ -81,6 +81,8 @@ OPEN = """async path => {
     await panel.context.ready;
     await panel.sessionContext.ready;
 }"""
+# Cells out of sight are attached, but neither laid out nor drawn, as in JupyterLab's usual mode.
+SPARING = ".jp-Notebook-cell { content-visibility: auto; contain-intrinsic-size: auto 200px; }"
 CLOSE = "() => jupyterapp.shell.currentWidget.dispose()"
 # Keeps in `under` the messages to the kernel that it has not done with yet, the explorers' own among them; in `said` what
 # was said, a line for each message, for the day on which a test fails.
@@ -119,12 +121,11 @@ class Kernels(ThisPython):
 c.ServerApp.kernel_spec_manager_class = Kernels
 c.LabApp.expose_app_in_browser = True
 """
-# What a user sets in JupyterLab. Else it asks for news, in a box above the notebook. All cells are attached to the page, and
-# only those in sight are laid out and drawn: later versions do that by themselves, earlier ones attach cells when they find
-# time, the last ones perhaps never on a busy machine, so that "the last cell" is another one each time.
+# What a user sets in JupyterLab. Else it asks for news, in a box above the notebook; and it attaches cells when it finds time,
+# the last ones perhaps never on a busy machine, so that "the last cell" is another one each time.
 USER_SETTINGS = {
     "@jupyterlab/apputils-extension/notification": {"fetchNews": "false"},
-    "@jupyterlab/notebook-extension/tracker": {"windowingMode": "contentVisibility"},
+    "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
 }
 
 
@@ -236,6 +237,7 @@ class Notebook:
             page.goto(f"{self.server.address}/lab?token={self.server.token}&reset")
             expect(page.locator("#jp-main-dock-panel")).to_be_visible(timeout=2 * PATIENCE)
             page.wait_for_function("jupyterapp.restored.then(() => true)")
+            page.add_style_tag(content=SPARING)
         page.evaluate(OPEN, f"{self.name}.ipynb")
         # The dot in the toolbar says idle too early, and Run All would be lost.
         expect(page.get_by_text(IDLE)).to_be_visible(timeout=2 * PATIENCE)
