@@ -115,7 +115,8 @@ def _tensors(dataset: 'MNIST | Subset') -> tuple[torch.Tensor, torch.Tensor]: # 
     "The images and labels behind a dataset, before any transform; raises `TypeError` for another kind."
     if isinstance(dataset, Subset):
         images, labels = _tensors(dataset.dataset)
-        return images[dataset.indices], labels[dataset.indices]
+        places = torch.as_tensor(dataset.indices, dtype=torch.long)   # a tuple would be read as one place
+        return images[places], labels[places]
     images, labels = getattr(dataset, 'data', None), getattr(dataset, 'targets', None)
     grey = isinstance(images, torch.Tensor) and images.dtype == torch.uint8 and images.ndim == 3 and len(images)
     if not grey or not isinstance(labels, torch.Tensor) or len(labels) != len(images):

@@ -87,9 +87,11 @@ def _check_given(model: nn.Module, train_loader: Iterable, test_loader: Iterable
     if isinstance(schedule, type) or not hasattr(schedule, 'build'):
         raise TypeError(f'schedule is {schedule!r}; expected a OneCycle, such as OneCycle(max_lr=0.01)')
     for name, loader in ('train_loader', train_loader), ('test_loader', test_loader):
-        if not hasattr(loader, '__len__'):
-            raise TypeError(f'{name} is {loader!r:.80}, without a length; expected a DataLoader or a list of batches')
-        check_number(f'len({name})', len(loader), 1, math.inf)
+        try: length = len(loader)
+        except TypeError:
+            raise TypeError(f'{name} is {loader!r:.80}, without a length; expected a DataLoader or a list of batches, '
+                            'of a dataset that knows how many images it has') from None
+        check_number(f'len({name})', length, 1, math.inf)
         if isinstance(loader, (Sequence, Dataset)) and not isinstance(loader, IterableDataset): check_batch(loader[0])
 
 # %% ../nbs/39_fit.ipynb #7a110000

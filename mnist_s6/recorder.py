@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from .checks import check_number
+from .checks import check_classes, check_number
 from .digits import check_file
 from .files import write_atomically
 from .fit import Training
@@ -84,10 +84,11 @@ def _kernels(model: nn.Module) -> torch.Tensor: # (k, H, W) float16
     return first.detach().flatten(0, 1)[:64].to('cpu', torch.half, copy=True).contiguous()
 
 # %% ../nbs/33_recorder.ipynb #2fac803a
-def _curves(history: History, epochs: int) -> torch.Tensor: # (4, E) double
-    "Losses and accuracies of so many epochs, as `Flight` has them."
+def _scores(history: History) -> torch.Tensor: # (4,) double
+    "Losses and accuracies of the last epoch, as `Flight` has them; raises `ValueError` if there is none."
+    check_number('the number of epochs in the history', len(history), 1, math.inf)
     four = history.train_loss, history.test_loss, history.train_accuracy, history.test_accuracy
-    return torch.tensor(four, dtype=torch.double)[:, :epochs]
+    return torch.tensor([scores[-1] for scores in four], dtype=torch.double)
 
 # %% ../nbs/33_recorder.ipynb #e9fe7e20
 def _lengths(weights: Iterable[torch.Tensor]) -> torch.Tensor: # (L,), where they are: asking for numbers would wait
@@ -102,6 +103,16 @@ def _listen(optimizer: torch.optim.Optimizer, weights: Iterable[torch.Tensor]) -
     optimizer.register_step_pre_hook(lambda *_: steps.append(_lengths(weights)))
     return steps
 
+# %% ../nbs/33_recorder.ipynb #33a00002
+def _answers(model: nn.Module, loader: Iterable) -> tuple[torch.Tensor, torch.Tensor]: # Bytes, (n,) each
+    "Predictions and labels of all images; raises `ValueError` if they aren't of ten digits."
+    logits, labels = classify(model, loader)
+    if (classes := logits.shape[-1]) > 10:
+        raise ValueError(f'the network has {classes} classes; a recording is about digits, expected at most 10. '
+                         'Train it without a Recorder')
+    check_classes(labels, name='the labels of the images that the Recorder asks about')
+    return logits.argmax(1).byte(), labels.byte()
+
 # %% ../nbs/33_recorder.ipynb #8627fdaf
 class Recorder:
     "A callback for `fit` that records; a training that it hears of for the first time begins a new recording."
@@ -113,17 +124,19 @@ class Recorder:
         self.predictions = list[torch.Tensor]()
     def _begin(self, training: Training, weights: dict[str, torch.Tensor]) -> None:
         self.history, self.layers = training.history, tuple(weights)
-        self.predictions, self.kernels, self.slopes = (list[torch.Tensor]() for _ in range(3))
+        self.predictions, self.kernels, self.slopes, self.curves = (list[torch.Tensor]() for _ in range(4))
         self._steps = _listen(training.optimizer, weights.values())   # of an epoch
 
     def __call__(self, training: Training) -> None:
-        "Record the training as it is now; raises `ValueError` if the loader holds no images."
+        "Record the training as it is now; raises `ValueError` for no images, or if they aren't of ten digits."
         model = inside(training.model)
         if training.history is not self.history: self._begin(training, _weights(model))
-        logits, self.labels = classify(model, self.loader)
-        self.predictions.append(logits.argmax(1).byte())
+        predictions, self.labels = _answers(model, self.loader)
+        self.predictions.append(predictions)
         self.kernels.append(_kernels(model))
-        if self._steps: self.slopes.append(torch.stack(self._steps).mean(0).cpu())
+        if self._steps:
+            self.slopes.append(torch.stack(self._steps).mean(0).cpu())
+            self.curves.append(_scores(training.history))
         self._steps.clear()
 
     def flight(self) -> Flight:
@@ -133,11 +146,12 @@ class Recorder:
 # %% ../nbs/33_recorder.ipynb #b783a4fc
 def _flight(recorder: Recorder) -> Flight:
     "See `Recorder.flight`."
-    epochs = check_number('the number of recorded states', len(recorder.predictions), 1, math.inf) - 1
+    check_number('the number of recorded states', len(recorder.predictions), 1, math.inf)
     slopes = [torch.zeros(len(recorder.layers)), *recorder.slopes]   # so that there is something to stack
-    return Flight(recorder.name, recorder.about, recorder.layers, recorder.labels.byte(),
-                  torch.stack(recorder.predictions), torch.stack(recorder.kernels), _curves(recorder.history, epochs),
-                  torch.stack(slopes)[1:])
+    curves = [torch.zeros(4).double(), *recorder.curves]
+    return Flight(recorder.name, recorder.about, recorder.layers, recorder.labels,
+                  torch.stack(recorder.predictions), torch.stack(recorder.kernels),
+                  torch.stack(curves, 1)[:, 1:], torch.stack(slopes)[1:])
 
 # %% ../nbs/33_recorder.ipynb #fcdcfc36
 _TENSORS = 'labels', 'predictions', 'kernels', 'curves', 'slopes'
@@ -148,7 +162,9 @@ def _misfit(flight: Flight) -> str:
     wanted = {**found, 'predictions': (flight.epochs + 1, len(flight.labels)), 'curves': (4, flight.epochs),
               'kernels': (flight.epochs + 1, *found['kernels'][-3:]), 'slopes': (flight.epochs, len(flight.layers))}
     wrong = [f'{name} of shape {found[name]} and not {wanted[name]}' for name in found if found[name] != wanted[name]]
-    if max(flight.labels.max(), flight.predictions.max()) > 9: wrong.append('there are digits above 9')
+    digits = torch.cat([flight.labels.flatten(), flight.predictions.flatten()])
+    if not len(flight.labels): wrong.append('there are no images')
+    elif digits.max() > 9: wrong.append('there are digits above 9')
     return ', '.join(wrong)
 
 # %% ../nbs/33_recorder.ipynb #3a09f3c0
@@ -156,7 +172,10 @@ def save_flight(
     path: str | Path, # As in 'mine.flight'
     flight: Flight,
 ) -> None:
-    "Write a recording, whole or not at all; raises `OSError` if it can't be written."
+    "Write a recording, whole or not at all; raises `OSError` if it can't be, `ValueError` if its parts don't fit."
+    if misfit := _misfit(flight):
+        raise ValueError(f'the recording {flight.name!r} can\'t be saved ({misfit}): it could not be read again. '
+                         'Record it with a Recorder among the callbacks of fit')
     about = json.dumps({'name': flight.name, 'about': flight.about, 'layers': flight.layers})
     data = safetensors_bytes({name: getattr(flight, name).contiguous() for name in _TENSORS}, {'flight': about})
     write_atomically(path, lzma.compress(data, preset=9), 'the recording')

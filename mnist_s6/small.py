@@ -127,6 +127,7 @@ class TinyNet(nn.Module):
         if not isinstance(widths, (tuple, list)) or not 2 <= len(widths) <= 5 or len(set(widths)) > 1:
             raise ValueError(f'widths is {widths!r}; expected the same number two to five times, such as (10, 10)')
         channels = check_number('width', widths[0], 1, 999, whole=True)
+        self.widths = [channels]*len(widths)
         self.first = _block(_edges(channels, padding=2), nn.MaxPool2d(2))
         self.look, self.look_wider = _sharing_looks(channels)
         self.mix = nn.ModuleList(_block(nn.Conv2d(channels, channels, 1, bias=False)) for _ in widths[1:])

@@ -37,7 +37,9 @@ def twin(
     if any(map(is_lazy, model.parameters())):
         raise ValueError('the network has layers that find their sizes when they see the first images, such as '
                          'LazyLinear, and has seen none. Send some through it before: model(images)')
-    return _twin(model, {})
+    found = _twin(model, {})
+    found.eval()   # a network may do something of its own then
+    return found
 
 def _twin(model: nn.Module, made: dict[int, nn.Module]) -> nn.Module:
     "See `twin`; `made` holds those of parts that are done."

@@ -28,7 +28,7 @@ from .selection import ChoosingLoader
 from .small import TinyNet, UprightNet
 from .threads import twin
 from .util import History, check_seed, get_device, set_seed
-from .weights import _parts, safetensors_bytes, save_weights, weights_digest
+from .weights import _parts, _put, safetensors_bytes, save_weights, weights_digest
 
 # %% ../nbs/14_train.ipynb #6d2b612d
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ def _within(state: dict[str, torch.Tensor], kind: str) -> dict[str, torch.Tensor
 # %% ../nbs/14_train.ipynb #14a00007
 def _put_back(state: dict[str, torch.Tensor], training: Training) -> None:
     "Put such tensors back into a training of the same recipe."
-    twin(training.model).load_state_dict(_within(state, 'model.'))   # what is inside, if it is compiled
+    _put(_within(state, 'model.'), training.model)   # into what is inside, if it is compiled
     parameters = [p for group in training.optimizer.param_groups for p in group['params']]
     for name, tensor in _within(state, 'optimizer.').items():
         i, memory = name.split('.')
@@ -206,7 +206,7 @@ def save_checkpoint(
     "Write all that a training needs to go on, whole or not at all; raises `OSError` if it can't be written."
     schedule = {name: training.scheduler.state_dict()[name] for name in ('last_epoch', '_step_count', '_last_lr')}
     text = json.dumps(_facts(recipe, seed, training) | {
-        'history': asdict(training.history), 'schedule': schedule, 'torch': torch.__version__})
+        'history': asdict(training.history), 'schedule': schedule, 'torch': torch.__version__}, default=float)
     tensors = _state(training)
     about = {'training': text, 'sha256': _digest(text, tensors)}
     write_atomically(path, safetensors_bytes(tensors, about), 'the checkpoint')

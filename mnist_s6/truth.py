@@ -201,8 +201,9 @@ def _is_whole(opening: Opening) -> bool:
 def _read_ledger(path: Path) -> tuple[Opening, ...]: # The first one first
     "All lines of the ledger, none if there is no file; raises `ValueError` if it is damaged."
     try:
-        openings = tuple(Opening(**line) for line in json.loads(path.read_text(encoding='utf-8')))
-        if all(map(_is_whole, openings)): return openings
+        lines = json.loads(path.read_text(encoding='utf-8'))
+        openings = tuple(Opening(**line) for line in lines)
+        if isinstance(lines, list) and all(map(_is_whole, openings)): return openings
     except FileNotFoundError: return ()
     except (ValueError, TypeError, RecursionError): pass
     raise ValueError(f'{path} is no whole ledger: put back a copy, or use another file')

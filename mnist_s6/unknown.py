@@ -115,6 +115,7 @@ def unknown_pictures(
     check_classes(labels)
     check_number('the number of images', len(images), max(1, len(labels)), max(1, len(labels)))   # a label for each
     check_range(images)
+    n = check_number('n', n, 1, 1_000_000, whole=True)
     generator = torch.Generator().manual_seed(check_number('seed', seed, 0, 2**63 - 1, whole=True))
     blots, overlaid = _blots(n, generator), _overlaid(images, labels, n, generator)
     return {

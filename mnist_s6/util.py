@@ -95,7 +95,7 @@ def classify(
     model: nn.Module, # Returns logits (N, 10)
     loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # Batches of images and labels
 ) -> tuple[torch.Tensor, torch.Tensor]: # Logits (n, 10) and labels (n,), on the CPU, in the loader's order
-    "All logits; raises `ValueError` or `TypeError` for no images or odd batches, `FloatingPointError` for NaN."
+    "All logits; raises `ValueError` or `TypeError` for no images or odd batches, `FloatingPointError` for NaN or inf."
     found = []
     with evaluating(model) as network:
         for batch in loader:
@@ -104,8 +104,9 @@ def classify(
     check_number('the number of images in the loader', sum(len(labels) for _, labels in found), 1, math.inf)
     logits, labels = zip(*found)
     logits, labels = torch.cat(logits).cpu(), torch.cat(labels).cpu()
-    if bad := logits.isnan().reshape(len(logits), -1).any(1).sum().item():
-        raise FloatingPointError(f'{bad:,} of {len(logits):,} images get scores that are no numbers. Look for nan '
+    sums = logits.reshape(len(logits), -1).double().logsumexp(1)   # (n,), nan where softmax would be
+    if bad := (~sums.isfinite()).sum().item():
+        raise FloatingPointError(f'{bad:,} of {len(logits):,} images get scores that are no numbers. Look for nan or inf '
                                  'in the images and the weights; a training that made it needs a smaller rate')
     return logits, labels
 
@@ -129,6 +130,7 @@ def _check_answers(logits: torch.Tensor, labels: torch.Tensor) -> None:
     if not logits.requires_grad:
         raise ValueError('no parameter of the network can learn: all of them are frozen, or slopes are switched off. '
                          'Call model.requires_grad_(True), and leave torch.no_grad()')
+    check_number('the number of images in a batch', len(labels), 1, math.inf)
     if labels.ndim == 2 and labels.is_floating_point(): check_probabilities(labels, logits.shape[-1])
     _check_labels(logits, _digits(labels))
 
@@ -231,7 +233,8 @@ def evaluated_on(
     "What the images of a loader are for."
     dataset = getattr(loader, 'dataset', None)
     while isinstance(dataset, Subset): dataset = dataset.dataset
-    return {True: 'validation', False: 'test'}.get(getattr(dataset, 'train', None), 'evaluation')
+    train = getattr(dataset, 'train', None)
+    return {True: 'validation', False: 'test'}[train] if isinstance(train, bool) else 'evaluation'
 
 # %% ../nbs/07_truth.ipynb #639bdd93
 class Interval(NamedTuple):

@@ -62,8 +62,8 @@ def save_weights(
     check_network(model)
     model = twin(model)   # without wrappers, such as that of torch.compile
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
-    convolutions = [layer for layer in model.modules() if isinstance(layer, nn.Conv2d)]
-    widths = [layer.out_channels for layer in convolutions if layer.groups == 1]   # of those that mix channels
+    widths = [layer.out_channels for layer in model.modules() if isinstance(layer, nn.Conv2d)]
+    if isinstance(model, TinyNet): widths = model.widths   # its 3×3 convolutions have none of their own
     own = {'network': type(model).__name__, 'widths': widths, 'mean': MEAN, 'std': STD}
     if taken := [name for name in about or {} if name in (*own, 'sha256')]:
         raise ValueError(f'about holds {taken}, which save_weights writes itself; use other names')
@@ -122,6 +122,21 @@ def _read_weights(
                          'Get it again, or save the weights again')
     return found
 
+# %% ../nbs/12_weights.ipynb #12a00001
+def _scripted(model: nn.Module) -> list[torch.jit.ScriptModule]:
+    "All parts that TorchScript has made, those of wrappers too, in the same order for a network and its twin."
+    parts = [part for _, part in model.named_modules(remove_duplicate=False)]
+    return [part for part in parts if isinstance(part, torch.jit.ScriptModule)]
+
+def _put(
+    tensors: dict[str, torch.Tensor], # That fit the twin's
+    model: nn.Module,
+) -> None:
+    "Fill a network, whatever it is wrapped in."
+    filled = twin(model)
+    filled.load_state_dict(tensors)
+    for own, copied in zip(_scripted(model), _scripted(filled)): own.load_state_dict(copied.state_dict())
+
 # %% ../nbs/12_weights.ipynb #5befc810
 def load_weights(
     model: nn.Module, # Of the same layers as the one that was saved; changed only if all fits
@@ -129,8 +144,7 @@ def load_weights(
 ) -> None:
     "Read weights into the model; raises `ValueError` if damaged or of another network, `OSError` if unreadable."
     check_network(model)
-    found, model = _read_weights(path), twin(model)
-    expected = model.state_dict()
+    found, expected = _read_weights(path), twin(model).state_dict()
     if misfits := _misfits(found, expected):
         precision = _precision(found)
         fits = not _misfits(found, {name: tensor.to(precision) if tensor.is_floating_point() else tensor
@@ -138,7 +152,7 @@ def load_weights(
         remedy = f'Call model.to({precision}) first' if fits else 'Make the network that was saved'
         raise ValueError(f'{path} holds weights of another network: {len(misfits)} tensors do not fit, '
                          f'such as {misfits[0]}. {remedy}')
-    model.load_state_dict(found)
+    _put(found, model)
 
 def _precision(tensors: dict[str, torch.Tensor]) -> torch.dtype:
     "The type of the first tensor that isn't of whole numbers."

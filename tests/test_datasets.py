@@ -151,6 +151,8 @@ def test_a_share_of_an_epoch_is_drawn_anew() -> None:
 
 def test_the_images_and_labels_behind_a_dataset(train_set: MNIST) -> None:
     whole, some = BatchedLoader(train_set, 2), BatchedLoader(Subset(train_set, [5, 7]), 2)
+    for places in (5, 7), torch.tensor([5, 7]), range(5, 8, 2):
+        assert torch.equal(BatchedLoader(Subset(train_set, places), 2).images, some.images)
     assert torch.equal(whole.images, train_set.data[:, None]) and torch.equal(whole.labels, train_set.targets)
     assert torch.equal(some.images, train_set.data[[5, 7], None])
     assert torch.equal(some.labels, train_set.targets[[5, 7]])

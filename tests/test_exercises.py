@@ -8,6 +8,7 @@ import os
 import random
 import re
 import sys
+import tempfile
 import threading
 import time
 from collections import deque
@@ -21,7 +22,7 @@ import torch.nn.functional as F
 
 from mnist_s6 import exercises
 from mnist_s6.exercises.engine import NOT_ATTEMPTED, Exercise, Page, Result, prove
-from mnist_s6.exercises.record import Entry, read_record
+from mnist_s6.exercises.record import Entry, note, read_record
 
 SIGNATURES = """
 normalise(images, mean, std)
@@ -63,6 +64,7 @@ def own_record(tmp_path, monkeypatch):
     """Each test has a record of its own."""
     monkeypatch.setenv("MNIST_S6_PROGRESS", str(tmp_path / "record.json"))
     monkeypatch.setattr(os, "fsync", lambda _: None)  # four thousand records need not outlive a power cut
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # the lock's file stands there, too
     return tmp_path / "record.json"
 
 
@@ -386,7 +388,8 @@ for _ in range(2000):
     nested = [nested]
 crowd += [crowd] * 12
 ODD_GUESSES = {"holds itself": endless, "in a tuple": (endless, 1), "many of itself": crowd, "deep": nested, "large": 2**20_000, "below 0": -(10**5000),
-               "among others": [1, 2**20_000], "digits": "9" * 5000, "powers": "9**9**9"}  # fmt: skip
+               "among others": [1, 2**20_000], "digits": "9" * 5000, "powers": "9**9**9", "sparse": torch.eye(2).to_sparse(),
+               "without numbers": torch.zeros(2, device="meta"), "hostile": Hostile()}  # fmt: skip
 
 
 @pytest.mark.parametrize("guess", ODD_GUESSES)
@@ -1026,3 +1029,14 @@ def test_placed():
     placed = {(notebook[:-6], exercise) for notebook, exercise, _, _ in LESSON_CELLS}
     first = [line for line in exercises.progress().lines if line.lesson in ("00_start", "01_datasets", "S6")]
     assert {(line.lesson, line.name) for line in first} - placed <= {("01_datasets", "accuracy")}
+
+
+def test_no_try_is_lost(own_record):
+    """Several notebooks may be open."""
+    names = ["flip", "softmax", "slope", "max_pool"]
+    threads = [threading.Thread(target=lambda name=name: [note(name, False) for _ in range(20)]) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert read_record() == {name: Entry(20) for name in names}

@@ -9,7 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.utils.data import IterableDataset, TensorDataset
+from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 from helpers import reply
 from images import batches, few_images, small_net
 
@@ -87,6 +87,13 @@ def test_a_warm_up_of_one_step() -> None:
 # ------------------------------------------------------------- all of it
 
 
+class Endless(IterableDataset):
+    """Images without a number."""
+
+    def __iter__(self):
+        yield from batches()
+
+
 @pytest.mark.parametrize(
     "change, error, message",
     [({"epochs": 0}, ValueError, "epochs is 0; expected a whole number from 1 to 10,000"),
@@ -94,6 +101,7 @@ def test_a_warm_up_of_one_step() -> None:
      ({"train_loader": []}, ValueError, "len(train_loader) is 0; expected a number from 1"),
      ({"test_loader": []}, ValueError, "len(test_loader) is 0; expected a number from 1"),
      ({"train_loader": (batch for batch in batches())}, TypeError, "without a length; expected a DataLoader or a list of batches"),
+     ({"train_loader": DataLoader(Endless())}, TypeError, "without a length; expected a DataLoader or a list of batches, of a dataset that knows"),
      ({"test_loader": iter(batches())}, TypeError, "test_loader is <list_iterator object at")],
 )
 def test_fit_complains_before_it_trains(change: dict[str, object], error: type[Exception], message: str) -> None:
@@ -410,3 +418,9 @@ def test_scores_that_are_no_numbers_end_the_training() -> None:
     with pytest.raises(FloatingPointError, match="get scores that are no numbers") as caught:
         fit(small_net(), batches(), bad, epochs=1)
     assert caught.value.training.model
+
+
+def test_an_empty_batch_is_told() -> None:
+    """Its loss is no number, and no learning rate would help."""
+    with pytest.raises(ValueError, match="the number of images in a batch is 0; expected a number from 1"):
+        fit(small_net(), [*batches(2), (torch.zeros(0, 1, 28, 28), torch.zeros(0, dtype=torch.long))], batches(), epochs=1)

@@ -139,6 +139,36 @@ def test_what_was_recorded_before_an_error_is_kept(few: list) -> None:
     assert recorder.flight().epochs == 1 and recorder.flight().curves.shape == (4, 1)
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_curves_are_those_of_the_epochs_that_were_recorded(few: list, first: bool) -> None:
+    """Of a training that goes on, as from a checkpoint, the third and the fourth; whichever callback comes first."""
+    recorder = Recorder("mine", few)
+
+    def go_on(training: Training) -> None:
+        if not training.history:
+            for name in ("train_loss", "train_accuracy", "test_loss", "test_accuracy", "learning_rate", "seconds"):
+                setattr(training.history, name, [0.25, 0.5])
+
+    history = fit(S6Net(), few, few, 4, callbacks=[recorder, go_on] if first else [go_on, recorder])
+    flight = recorder.flight()
+    assert flight.epochs == 2 and flight.slopes.shape == (2, 5)
+    assert flight.curves.tolist() == [it[2:] for it in (history.train_loss, history.test_loss, history.train_accuracy, history.test_accuracy)]
+    assert flight.accuracy(2) == history.test_accuracy[3]
+
+
+def test_only_digits_are_recorded(few: list) -> None:
+    """Whatever else there is, is refused before anything is learned: its recording could not be read."""
+    model, recorder = nn.Sequential(nn.Flatten(), nn.Linear(784, 12)), Recorder("mine", few)
+    before = model[1].weight.detach().clone()
+    with pytest.raises(ValueError, match="the network has 12 classes; a recording is about digits, expected at most 10. Train it without a Recorder"):
+        fit(model, few, few, 1, callbacks=[recorder])
+    assert torch.equal(model[1].weight, before)
+    with pytest.raises(ValueError, match="the number of recorded states is 0"):
+        recorder.flight()
+    with pytest.raises(ValueError, match="the labels of the images that the Recorder asks about are from 10 to 10; expected 0 to 9"):
+        fit(S6Net(), few, few, 1, callbacks=[Recorder("mine", [(few[0][0], torch.full((8,), 10))])])
+
+
 def test_shares_are_recall_and_precision() -> None:
     """Counted one by one, over random answers; 0 where nothing is there."""
     labels, said = torch.randint(9, (500,)), torch.randint(1, 10, (500,))
@@ -160,8 +190,8 @@ def test_learned_at_looks_at_both_shares() -> None:
         learned_at(flight, 9, 2)
 
 
-def test_a_file_that_is_no_recording_is_refused(few: list, tmp_path: Path) -> None:
-    """Cut off, changed, of something else, or with parts that don't fit; and one that isn't there."""
+def test_a_file_that_is_no_recording_is_refused(few: list, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut off, changed, of something else, or with parts that don't fit, which aren't saved either; and one that isn't there."""
     flight, path = trained(few, S6Net()), tmp_path / "it.flight"
     save_flight(path, flight)
     whole = path.read_bytes()
@@ -176,7 +206,13 @@ def test_a_file_that_is_no_recording_is_refused(few: list, tmp_path: Path) -> No
                {"labels": flight.labels + 10}, {"curves": flight.curves[:3]}, {"kernels": flight.kernels[0]},
                {"labels": flight.labels[:0], "predictions": flight.predictions[:, :0]}]  # fmt: skip
     for changes in misfits:
-        save_flight(path, replace(flight, **changes))
+        path.unlink()
+        with pytest.raises(ValueError, match=r"the recording 'few' can't be saved \(.+\): it could not be read again. Record it with"):
+            save_flight(path, replace(flight, **changes))
+        assert not path.exists()
+        with monkeypatch.context() as unchecked:
+            unchecked.setattr("mnist_s6.recorder._misfit", lambda flight: "")
+            save_flight(path, replace(flight, **changes))
         with pytest.raises(ValueError, match="is no whole recording"):
             load_flight(path)
     with pytest.raises(FileNotFoundError):

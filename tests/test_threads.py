@@ -161,3 +161,24 @@ def test_other_threads_are_heard() -> None:
                 warnings.warn("", stacklevel=1)
             thread.join()
     assert len(heard) == 100
+
+
+class Told(nn.Module):
+    """Does something of its own when it is told its mode; and returns nothing, as is easily forgotten."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.share = nn.Linear(2, 2), 0.9
+
+    def train(self, mode: bool = True) -> None:
+        super().train(mode)
+        self.share = 0.9 if mode else 0.0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layer(x) * (1 - self.share)
+
+
+def test_a_twin_is_told_that_it_is_evaluated() -> None:
+    net = Told()
+    x = torch.ones(1, 2)
+    assert torch.equal(twin(net)(x), net.layer(x)) and net.share == 0.9 and net.training

@@ -298,3 +298,10 @@ def test_two_trainings_in_one_folder(tmp_path, monkeypatch):
 def test_only_a_network_with_blocks_settles():
     with pytest.raises(ValueError, match="settled is 1, but a TinyNet has no `features`"):
         run_recipe(replace(TINY, network=TinyNet, widths=(4, 4), settled=1), device="cpu")
+
+
+def test_numpys_numbers_in_a_recipe(tmp_path):
+    """Also in the checkpoint, from which it goes on."""
+    recipe = replace(TINY, schedule=replace(TINY.schedule, max_lr=np.float32(0.01)), epochs=1)
+    train_in_folder(recipe, tmp_path / "run", 1, device="cpu")
+    assert (tmp_path / "run" / "weights.safetensors").exists()

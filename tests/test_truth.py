@@ -371,6 +371,15 @@ def test_a_network_of_nan_gets_no_result(sealed):
     assert [line.correct for line in sealed.openings] == [None]
 
 
+@pytest.mark.parametrize("content", ["{}", "null", '""'])
+def test_what_is_no_list_is_no_ledger(sealed, content):
+    """It would be written over, as if it were empty."""
+    sealed.path.write_text(content)
+    with pytest.raises(ValueError, match="is no whole ledger"):
+        sealed.open(Fixed([0] * 7), QUESTION)
+    assert sealed.path.read_text() == content
+
+
 @pytest.mark.parametrize("damage", [{"hypothesis": None}, {"when": 3}, {"number": 0}, {"correct": 5, "images": 0}, {"correct": None, "images": 7},
                                     {"correct": 8, "images": 7}, {"number": "1"}])
 def test_a_line_of_the_ledger_that_makes_no_sense_is_told(sealed, damage):

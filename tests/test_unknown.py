@@ -82,6 +82,8 @@ def test_pictures_refuses():
         unknown_pictures(images[:0], labels[:0], n=3)
     with pytest.raises(ValueError, match="the number of images is 40; expected a number from 39"):
         unknown_pictures(images, labels[1:], n=3)
+    with pytest.raises(ValueError, match="n is 0; expected a whole number from 1"):
+        unknown_pictures(images, labels, n=0)
 
 
 @pytest.mark.parametrize("network", [lambda: S6Net(), lambda: FastNet((8, 32, 48)), lambda: TinyNet()])

@@ -255,6 +255,7 @@ def test_the_loader_tells_what_was_evaluated_on() -> None:
     for batched in True, False:
         assert evaluated_on(load_data(100, batched=batched)[1]) == "test"
         assert evaluated_on(load_data(100, validation=True, batched=batched)[1]) == "validation"
+    assert evaluated_on(SimpleNamespace(dataset=SimpleNamespace(train=[1]))) == "evaluation"  # its samples, perhaps
     assert evaluated_on(SimpleNamespace(dataset=[1, 2])) == evaluated_on(iter([])) == evaluated_on([]) == "evaluation"
 
 
@@ -369,3 +370,15 @@ def test_a_batch_whose_labels_do_not_fit_is_told() -> None:
     images, labels = torch.zeros(3, 1, 28, 28), torch.zeros(3, dtype=torch.long)
     with pytest.raises(ValueError, match=r"a batch has images \(3, 1, 28, 28\) and labels \(2,\); expected a label for each image"):
         evaluate(small_net(), [(images, labels[:2]), (images[:2], labels)])
+
+
+@pytest.mark.parametrize("scores", [[torch.inf, 0.0, 1.0], [torch.nan, 0.0, 1.0], [-torch.inf] * 3])
+def test_scores_that_no_softmax_can_weigh_are_told(scores: list[float]) -> None:
+    """They would count as right answers, or as wrong ones, without a loss."""
+    batch = [(torch.zeros(2, 3), torch.tensor([0, 1]))]
+    net = nn.Linear(3, 3)
+    net.forward = lambda images: torch.tensor([scores, [0.0, 1.0, 2.0]])
+    with pytest.raises(FloatingPointError, match="1 of 2 images get scores that are no numbers. Look for nan or inf"):
+        classify(net, batch)
+    net.forward = lambda images: torch.tensor([[0.0, -torch.inf, 1.0]] * 2)  # a class that is ruled out
+    assert classify(net, batch)[0].shape == (2, 3)

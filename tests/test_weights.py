@@ -194,6 +194,50 @@ def test_wrapped_networks_are_what_is_inside(wrapper: str, tmp_path: Path) -> No
     export_onnx(tmp_path / "w.onnx", other)
 
 
+SCRIPTED = {
+    "scripted": torch.jit.script, "traced": lambda net: torch.jit.trace(net.eval(), torch.zeros(1, 1, 28, 28)),
+    "a part": lambda net: nn.Sequential(net[0], torch.jit.script(net[1]), *net[2:]),
+    "in wrappers": lambda net: nn.DataParallel(nn.Sequential(nn.DataParallel(net[0]), torch.jit.script(net[1]), *net[2:])),
+    "an average": lambda net: AveragedModel(torch.jit.script(net)),
+}
+
+
+def plain_net() -> nn.Sequential:
+    """With batch norm, whose statistics are to be read, too."""
+    return nn.Sequential(nn.Flatten(), nn.Linear(784, 10), nn.BatchNorm1d(10))
+
+
+@pytest.mark.filterwarnings("ignore:.*is deprecated:FutureWarning")
+@pytest.mark.parametrize("kind", SCRIPTED)
+def test_parts_of_torchscript_are_filled(kind: str, tmp_path: Path) -> None:
+    """They lie outside of Python, and a twin has copies of them; what does not fit changes nothing."""
+    net, images = plain_net(), torch.rand(5, 1, 28, 28)
+    net(images)  # the statistics
+    save_weights(net, tmp_path / "w")
+    save_weights(nn.Linear(784, 10), tmp_path / "other")
+    other = SCRIPTED[kind](plain_net()).eval()
+    before = other(images)
+    with pytest.raises(ValueError, match="holds weights of another network"):
+        load_weights(other, tmp_path / "other")
+    assert torch.equal(other(images), before)
+    load_weights(other, tmp_path / "w")
+    assert not other.training
+    torch.testing.assert_close(other(images), net.eval()(images))
+
+
+@pytest.mark.filterwarnings("ignore:.*is deprecated:FutureWarning")
+def test_a_part_of_torchscript_that_is_used_twice_is_filled(tmp_path: Path) -> None:
+    """The one after it gets its own weights."""
+    def two_of_three(kind: Callable) -> nn.Module:
+        layer = kind(nn.Linear(4, 4))
+        return nn.Sequential(layer, nn.ReLU(), layer, kind(nn.Linear(4, 3)))
+
+    net, other, images = two_of_three(nn.Sequential), two_of_three(lambda it: torch.jit.script(nn.Sequential(it))), torch.rand(5, 4)
+    save_weights(net, tmp_path / "w")
+    load_weights(other, tmp_path / "w")
+    torch.testing.assert_close(other(images), net(images))
+
+
 @pytest.mark.parametrize("precision", [torch.half, torch.bfloat16, torch.float, torch.double])
 @pytest.mark.parametrize("network", [S6Net, FastNet, UprightNet, TinyNet])
 def test_networks_of_any_precision_are_kept(precision: torch.dtype, network: type[nn.Module], tmp_path: Path) -> None:
@@ -257,7 +301,8 @@ def test_what_is_no_file_or_too_large_is_refused(tmp_path: Path) -> None:
         load_network(tmp_path / "large")
 
 
-@pytest.mark.parametrize(("network", "widths"), [(S6Net, (4, 5, 6, 7)), (FastNet, (3, 4, 5)), (UprightNet, (3, 4, 5)), (TinyNet, (4, 4, 4))])
+@pytest.mark.parametrize(("network", "widths"), [(S6Net, (4, 5, 6, 7)), (FastNet, (3, 4, 5)), (UprightNet, (3, 4, 5)), (TinyNet, (4, 4, 4)),
+                                                 (TinyNet, (1, 1)), (TinyNet, [1, 1, 1, 1, 1]), (FastNet, (1, 1, 1)), (UprightNet, (1, 1, 1))])  # fmt: skip
 def test_a_network_comes_back_from_its_file(tmp_path: Path, network: type, widths: tuple[int, ...]) -> None:
     model = network(widths).eval()
     save_weights(model, tmp_path / "w.safetensors", {"recipe": "mine"})

@@ -16,11 +16,12 @@ from torchvision.datasets import MNIST
 from mnist_s6 import widgets
 from mnist_s6.datasets import plot_images
 from mnist_s6.files import data_folder
+from mnist_s6.fit import fit
 from mnist_s6.model import FastNet, S6Net
 from mnist_s6.small import TinyNet, UprightNet, straighten
 from mnist_s6.stress import CORRUPTIONS
 from mnist_s6.util import History
-from mnist_s6.widgets import BLUE, ORANGE, SIGNED, front_end, modules, network_bytes, saved_state
+from mnist_s6.widgets import BLUE, ORANGE, SIGNED, front_end, mistake_explorer, modules, network_bytes, saved_state
 from mnist_s6.widgets.augmentation import augmentation_picture
 from mnist_s6.widgets.drawing import draw_explorer, draw_picture, sheet_bytes
 from mnist_s6.widgets.filters import filter_explorer, filter_picture
@@ -172,6 +173,38 @@ def test_other_programs_colours_fail() -> None:
     pair = [(seen(to_rgb("tab:red"), eye) - seen(to_rgb("tab:green"), eye)).norm() for eye in EYES]
     assert min(pair) < 10
     assert seen(colormaps["coolwarm"](range(256))[:, :3], "all cones")[:, 0].diff().min() < 0
+
+
+class Keeping(torch.nn.Module):
+    """Keeps what it calculates, to be looked at; one layer's weight is calculated from two others."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features, self.layer = torch.nn.Conv2d(1, 2, 3), torch.nn.utils.weight_norm(torch.nn.Linear(2 * 26 * 26, 10))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Logits."""
+        self.maps = self.features(images)
+        self.kept = {"a list": [self.maps.relu()], "in a set": {self.maps.sum()}}
+        return self.layer(self.maps.flatten(1))
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm:FutureWarning")
+def test_mistakes_of_a_network_that_keeps_what_it_calculates() -> None:
+    """Also after a training; which, if it goes on, changes nothing in them."""
+    torch.manual_seed(0)
+    model, batches = Keeping(), [(torch.rand(40, 1, 28, 28), torch.randint(10, (40,)))]
+    fit(model, batches, batches, 1)
+    model(batches[0][0])
+    assert not model.maps.is_leaf
+    book = mistake_explorer(model, batches, batches).book
+    logits, before = model(batches[0][0]).detach(), {name: it.clone() for name, it in book.model.state_dict().items()}
+    assert torch.equal(model.maps, model.features(batches[0][0])) and model.maps.requires_grad  # the network is as it was
+    fit(model, batches, batches, 1)
+    assert all(torch.equal(it, before[name]) for name, it in book.model.state_dict().items())
+    with torch.no_grad():
+        torch.testing.assert_close(book.model(batches[0][0]), logits)
+        assert not torch.allclose(model(batches[0][0]), logits)
 
 
 def test_images_under_stress_are_from_0_to_1() -> None:

@@ -51,16 +51,17 @@ def _(classes): return 1 - 1/classes
 def _(classes): return math.log(10)
 
 # %% ../../nbs/53_bugs.ipynb #7bab5252
-def _few_images(seed: int, count: int) -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
-    "A small network, images (N, 1, 2, 2) and labels (N,)."
+def _few_images(seed: int, count: int, norm: bool = False) -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
+    "A small network, perhaps with a batch norm, images (N, 1, 2, 2) and labels (N,)."
     generator = torch.Generator().manual_seed(seed)
-    model = nn.Sequential(nn.Flatten(), nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3))
+    layers = [nn.Flatten(), nn.Linear(4, 5), *[nn.BatchNorm1d(5)]*norm, nn.ReLU(), nn.Linear(5, 3)]
+    model = nn.Sequential(*layers)
     with torch.no_grad():
         for parameter in model.parameters(): parameter.copy_(torch.randn(parameter.shape, generator=generator))
     return model, torch.randn(count, 1, 2, 2, generator=generator), torch.arange(count) % 3
 
 def _fit_inputs(seed: int) -> list[tuple]:
-    return [(*_few_images(seed, 3), 2), (*_few_images(seed + 1, 12), 22 - 4*(seed % 5)), (*_few_images(seed, 2), 0)]
+    return [(*_few_images(seed, 3), 2), (*_few_images(seed + 1, 12, norm=True), 22 - 4*(seed % 5)), (*_few_images(seed, 2), 0)]
 
 # %% ../../nbs/53_bugs.ipynb #5cc42a3f
 @_exercise(_fit_inputs, (
@@ -70,10 +71,10 @@ def _fit_inputs(seed: int) -> list[tuple]:
     'twin = copy.deepcopy(model); optimizer = torch.optim.SGD(twin.parameters(), lr=0.1); for _ in range(steps): ...',
 ), 'The copy learns, and the network stays as it was. The loss is computed once more after the last step.')
 def fits(model: nn.Module, images: torch.Tensor, labels: torch.Tensor, steps: int) -> float:
-    """The loss after so many steps of `SGD` with a rate of 0.1, each made from all the images.
+    """The loss after so many steps of `SGD` with a rate of 0.1, each made from all the images; all in training mode.
 
     The model itself stays as it was: train a copy."""
-    twin = copy.deepcopy(model)
+    twin = copy.deepcopy(model).train()
     optimizer = torch.optim.SGD(twin.parameters(), lr=0.1)
     for _ in range(steps):
         optimizer.zero_grad()
@@ -93,7 +94,7 @@ def _(model, images, labels, steps):
 
 # %% ../../nbs/53_bugs.ipynb #c6c0d42c
 def _fitted(model: nn.Module, images: torch.Tensor, labels: torch.Tensor, steps: int, clear: bool = True,
-            softmax: bool = False) -> torch.Tensor: # Each loss on the way
+            softmax: bool = False, quiet: bool = False) -> torch.Tensor: # Of one number
     "The loss after some steps of a model, which is changed."
     def loss() -> torch.Tensor:
         logits = model(images)
@@ -104,6 +105,7 @@ def _fitted(model: nn.Module, images: torch.Tensor, labels: torch.Tensor, steps:
             for parameter, slope in zip(model.parameters(), slopes):
                 parameter.grad = slope if clear or parameter.grad is None else parameter.grad + slope
                 parameter -= 0.1*parameter.grad
+    model.train(model.training and not quiet)
     return loss().detach()
 
 # %% ../../nbs/53_bugs.ipynb #3759985c
@@ -115,6 +117,10 @@ def _(model, images, labels, steps): return _fitted(copy.deepcopy(model), images
 def _(model, images, labels, steps): return _fitted(copy.deepcopy(model), images, labels, steps, softmax=True)
 
 # %% ../../nbs/53_bugs.ipynb #c895606c
+@fits.mistake('You switched to `eval()`. The copy learns, so stay in training mode.')
+def _(model, images, labels, steps): return _fitted(copy.deepcopy(model).eval(), images, labels, steps)
+@fits.mistake('The last loss is measured in evaluation mode. Stay in training mode, as on the way there.')
+def _(model, images, labels, steps): return _fitted(copy.deepcopy(model), images, labels, steps, quiet=True)
 @fits.mistake('No weight has moved. Was the optimizer given the parameters of the copy?')
 def _(model, images, labels, steps): return _fitted(model, images, labels, 0)
 @fits.mistake('That is one step; make as many as `steps` says.')

@@ -27,7 +27,7 @@ def _split_inputs(seed: int) -> list[tuple]:
 
 # %% ../../nbs/52_choices.ipynb #fdf0fe09
 @_exercise(_split_inputs, (
-    'Cut the list once. What stands before the cut is trained on, and what stands behind it validates.',
+    'Cut the list once. What stands before the cut is trained on, and what comes after it validates.',
     'Of [2, 0, 1] with one held out, [2, 0] is kept and [1] is held out. The cut is at 3 − 1 = 2.',
     'cut = len(order) - ...; return order[:cut], order[cut:]',
 ), 'One cut makes two parts that share nothing and lose nothing. `order[-held_out:]` would do it too, but for 0.')
@@ -106,6 +106,8 @@ def _(values): mean = sum(values)/len(values); return mean, sum(abs(value - mean
 # %% ../../nbs/52_choices.ipynb #7acafeed
 @mean_and_spread.mistake('That is the variance; take its square root.')
 def _(values): return statistics.mean(values), statistics.variance(values)
+@mean_and_spread.mistake('The root comes last: divide by n − 1 first.')
+def _(values): return statistics.mean(values), (statistics.variance(values)/(len(values) - 1))**0.5
 @mean_and_spread.mistake('That is the range from the smallest to the largest, which grows with more values.')
 def _(values): return statistics.mean(values), max(values) - min(values)
 
@@ -154,6 +156,8 @@ def _(values, t): return _around(values, t*statistics.pstdev(values)/len(values)
 # %% ../../nbs/52_choices.ipynb #02601a0c
 @interval.mistake('And `t`? Without it, the true mean lies outside rather often.')
 def _(values, t): return _around(values, statistics.stdev(values)/len(values)**0.5)
+@interval.mistake('You took 1.96, and for so few values that is too little. `t` is given.')
+def _(values, t): return _around(values, 1.96*statistics.stdev(values)/len(values)**0.5)
 @interval.mistake('That is the variance in place of the deviation: take its square root.')
 def _(values, t): return _around(values, t*statistics.variance(values)/len(values)**0.5)
 
@@ -191,13 +195,13 @@ def _(lr, batch_size, new_batch_size): return lr*batch_size/new_batch_size
 def _(lr, batch_size, new_batch_size): return lr*(new_batch_size/batch_size)**0.5
 
 # %% ../../nbs/52_choices.ipynb #c172cd7d
-@linear_scaling.mistake('`//` drops what is behind the point; 25//50 is 0.')
+@linear_scaling.mistake('`//` drops what comes after the point; 25//50 is 0.')
 def _(lr, batch_size, new_batch_size): return lr*(new_batch_size//batch_size)
 @linear_scaling.mistake('Only the factor comes back; multiply it by the old rate.')
 def _(lr, batch_size, new_batch_size): return new_batch_size/batch_size
 @linear_scaling.mistake('That is the old rate, whatever the batch.')
 def _(lr, batch_size, new_batch_size): return lr
-@linear_scaling.mistake('`//` drops what is behind the point, and a rate is hardly anything else: divide with `/`.')
+@linear_scaling.mistake('Rounded, or divided with `//`: a rate is hardly anything but what comes after the point, so divide with `/`.')
 def _(lr, batch_size, new_batch_size): return lr*new_batch_size//batch_size
 
 # %% ../../nbs/52_choices.ipynb #e5c512a0
@@ -272,6 +276,8 @@ def _(p, g, m, v, step, lr, b1, b2, eps, decay):
 # %% ../../nbs/52_choices.ipynb #222b1054
 @adamw_step.mistake('The decay is added to the slope. That is Adam with L2; in AdamW it stands apart from both means.')
 def _(p, g, m, v, step, lr, b1, b2, eps, decay): return _adamw(p, g + decay*p, m, v, step, lr, b1, b2, eps, 0.)
+@adamw_step.mistake('And the learning rate? The share that a weight loses is lr·weight_decay.')
+def _(p, g, m, v, step, lr, b1, b2, eps, decay): return _adamw(p, g, m, v, step, lr, b1, b2, eps, decay/lr)
 @adamw_step.mistake('And the weight decay? That is Adam, without the W.')
 def _(p, g, m, v, step, lr, b1, b2, eps, decay): return _adamw(p, g, m, v, step, lr, b1, b2, eps, 0.)
 

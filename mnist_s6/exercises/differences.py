@@ -166,5 +166,6 @@ def outcome_difference(
     so_far = '' if right.output is None else 'what comes back is right, but '
     for name, *pair in zip(names, right.arguments, found.arguments):
         if problem := difference(*pair, tolerance) or _marks_difference(*pair, slopes, tolerance):
-            return f'{so_far}`{name}` is not as it should be afterwards: {problem}'
+            copy = f'. If you changed it, work on a copy: `{name}.clone()`' if isinstance(pair[0], torch.Tensor) else ''
+            return f'{so_far}`{name}` is not as it should be afterwards: {problem}{copy}'
     return '' if found.left == right.left else so_far + (found.left or 'nothing is left changed')

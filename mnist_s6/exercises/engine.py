@@ -358,6 +358,8 @@ class Prediction(Question):
 
     def noted(self, answer: object, result: Result) -> Result:
         if result.message == NOT_ATTEMPTED or isinstance(result, Misfit): return result
-        first = note(self.name, result.passed, show(answer)).guess
+        shown = within_time(lambda: show(answer), 1)   # it may be anything
+        if shown.error: return result
+        first = note(self.name, result.passed, shown.output).guess
         said = f'First you said {first}, and it is {show(self.answer)}. {self.why}'
         return Result(result.passed, f'{result.message}\n{said}')

@@ -57,9 +57,9 @@ broadcast_shape.mistake('That is the shape of b alone; it is repeated for each r
 broadcast_shape.mistake('Turned around: the numbers of a go downwards, so there are as many rows as a is long.')((4, 3))
 
 # %% ../../nbs/50_first.ipynb #bd3a6bc6
-broadcast_shape.mistake('Nothing is put behind each other: each number of a meets each number of b.')((7,))
-broadcast_shape.mistake('So many numbers they are, but they stay in rows and columns.')((12,))
-broadcast_shape.mistake('`a + b` would fail, as 3 and 4 differ. `[:, None]` makes a column, and that goes.')('error')
+broadcast_shape.mistake('The numbers are not put one after the other: each number of a meets each number of b.')((7,))
+broadcast_shape.mistake('That is how many numbers there are, but they stay in rows and columns.')((12,))
+broadcast_shape.mistake('`a + b` would fail, as 3 and 4 differ. `[:, None]` makes a column, and that works.')('error')
 
 # %% ../../nbs/50_first.ipynb #183c9f89
 def _brightness_inputs(seed: int) -> list[tuple]:
@@ -157,7 +157,7 @@ def _(images, means): return _squares(images, means).sum(dim=2).argmax(dim=1)
 @nearest.mistake('For each mean, that is the nearest image. Each image should find its mean: look along the other '
                  'dimension.')
 def _(images, means): return _squares(images, means).sum(dim=2).argmin(dim=0)
-@nearest.mistake('That is how far away the nearest mean is. Asked for is which one: its place.')
+@nearest.mistake('That is how far away the nearest mean is. The question is which one it is: its place.')
 def _(images, means): return _squares(images, means).sum(dim=2).min(dim=1).values
 @nearest.mistake('`argmin()` without a dimension is one place for all; each image should have its own.')
 def _(images, means): return _squares(images, means).sum(dim=2).argmin()
@@ -273,6 +273,9 @@ def _(function, at, step): return function(at + step) - function(at)/step
 # %% ../../nbs/50_first.ipynb #9a908f72
 @slope.mistake('You looked in both directions, which is even more exact. Here, only the step forwards is asked for.')
 def _(function, at, step): return (function(at + step) - function(at - step))/(2*step)
+@slope.mistake('You looked in both directions, which are two steps, and divided by one. Here, only the step forwards is '
+               'asked for.')
+def _(function, at, step): return (function(at + step) - function(at - step))/step
 @slope.mistake('You looked back. Here, only the step forwards is asked for.')
 def _(function, at, step): return (function(at) - function(at - step))/step
 

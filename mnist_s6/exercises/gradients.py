@@ -29,9 +29,9 @@ def _relu_inputs(seed: int) -> list[tuple]:
 # %% ../../nbs/51_gradients.ipynb #7fdbf738
 @_exercise(_relu_inputs, (
     'Where a ReLU let a number through, it moves along with it. Where it gave 0, what moves there?',
-    'With x = −2, 3 and slopes 5, 7 behind the ReLU, the slopes before it are 0, 7.',
+    'With x = −2, 3 and slopes 5, 7 of what comes out, the slopes of what went in are 0, 7.',
     'return slope*(x > ...)',
-), 'The slope of a ReLU is 1 above 0 and 0 below, and by the chain rule it multiplies what comes from behind.')
+), 'The slope of a ReLU is 1 above 0 and 0 below, and by the chain rule it multiplies the slope of what comes out.')
 def relu_gradient(x: torch.Tensor, slope: torch.Tensor) -> torch.Tensor:
     "The slopes of x, if those of relu(x) are given as `slope`; all three have the same shape."
     return slope*(x > 0)
@@ -51,7 +51,7 @@ def _(x, slope): return slope.relu()
 def _(x, slope): return slope*(x < 0)
 
 # %% ../../nbs/51_gradients.ipynb #40c42679
-@relu_gradient.mistake('That is the slope of the ReLU alone. The chain rule multiplies it by the one from behind.')
+@relu_gradient.mistake('That is the slope of the ReLU alone. The chain rule multiplies it by the slope of what comes out.')
 def _(x, slope): return (x > 0).float()
 @relu_gradient.mistake('The slope of a ReLU is 1 or 0, not x itself: use `x > 0`.')
 def _(x, slope): return slope*x.relu()
@@ -163,7 +163,7 @@ def _(image, slope): return _spread(slope)*(image.abs() == _pooled(image.abs()))
 def _(image, slope): return image*(image == _pooled(image))
 @max_pool_gradient.mistake('A maximum only chooses: the slope comes through as it is, not times the number.')
 def _(image, slope): return _spread(slope)*image*(image == _pooled(image))
-@max_pool_gradient.mistake('Right places, but 1 in each. The chain rule multiplies by the slope from behind.')
+@max_pool_gradient.mistake('Right places, but 1 in each. The chain rule multiplies by the slope of what comes out.')
 def _(image, slope): return (image == _pooled(image)).float()
 
 # %% ../../nbs/51_gradients.ipynb #2207581a
@@ -243,7 +243,7 @@ def _norm_inputs(seed: int) -> list[tuple]:
     'x = 0, 2, 4 becomes −1.22, 0, 1.22. Slopes 1, 0, 0: less their mean 0.67, −0.33, −0.33; less normalised·(−0.41) '
     '0.17, −0.33, 0.17; by 1.63: 0.10, −0.20, 0.10.',
     'return (slope - slope.mean() - normalised*(...).mean())/deviation',
-), 'Adding the same to all of x changes nothing behind it, so the slopes have to sum to 0: hence the first mean. '
+), 'Adding the same to all of x changes nothing after it, so the slopes have to sum to 0: hence the first mean. '
    'Stretching x changes nothing either: hence the second.')
 def batch_norm_gradient(x: torch.Tensor, slope: torch.Tensor, eps: float) -> torch.Tensor:
     "The slopes of x (N,), if those of (x - mean)/(variance + eps).sqrt() are `slope`; the variance divides by N."
@@ -275,6 +275,12 @@ def _(x, slope, eps): y, deviation = _norm_parts(x, eps); return (slope - y*(slo
 # %% ../../nbs/51_gradients.ipynb #eb367269
 @batch_norm_gradient.mistake('You took sums where means belong: one x moves the mean by only 1/N.')
 def _(x, slope, eps): y, deviation = _norm_parts(x, eps); return (slope - slope.sum() - y*(slope*y).sum())/deviation
+@batch_norm_gradient.mistake('You took the sum of the slopes where their mean belongs: one x moves the mean by only 1/N.')
+def _(x, slope, eps): y, deviation = _norm_parts(x, eps); return (slope - slope.sum() - y*(slope*y).mean())/deviation
+@batch_norm_gradient.mistake('In the last part, you took the sum of slope·normalised; it has to be the mean.')
+def _(x, slope, eps): y, deviation = _norm_parts(x, eps); return (slope - slope.mean() - y*(slope*y).sum())/deviation
+@batch_norm_gradient.mistake('In the last part a factor is missing: the mean is multiplied by the normalised numbers.')
+def _(x, slope, eps): y, deviation = _norm_parts(x, eps); return (slope - slope.mean() - (slope*y).mean())/deviation
 @batch_norm_gradient.mistake('In the last part it is the *normalised* numbers, not x.')
 def _(x, slope, eps): y, deviation = _norm_parts(x, eps); return (slope - slope.mean() - x*(slope*x).mean())/deviation
 

@@ -120,6 +120,8 @@ def _(logits, labels): return F.cross_entropy(logits, labels)/math.log(10)
 # %% ../../nbs/47_losses.ipynb #417b3e90
 @cross_entropy.mistake('The logarithm is missing: the loss is −ln of the probability, not minus the probability.')
 def _(logits, labels): return -logits.softmax(1)[torch.arange(len(labels)), labels].mean()
+@cross_entropy.mistake('You took the mean of the probabilities first. Take −ln of each of them, and then the mean.')
+def _(logits, labels): return -logits.softmax(1)[torch.arange(len(labels)), labels].mean().log()
 @cross_entropy.mistake('Those are the losses of the images, each alone; their mean is asked for.')
 def _(logits, labels): return F.cross_entropy(logits, labels, reduction='none')
 

@@ -110,6 +110,8 @@ def _(image): return image.reshape(image.shape[0]//2, 2, image.shape[1]//2, 2).a
 # %% ../../nbs/46_network.ipynb #71f1a82c
 @max_pool.mistake('That is the mean of each block, and the largest is asked for.')
 def _(image): return F.avg_pool2d(image[None], 2)[0]
+@max_pool.mistake('That is the sum of each block, and the largest is asked for.')
+def _(image): return 4*F.avg_pool2d(image[None], 2)[0]
 @max_pool.mistake('That is the smallest number of each block.')
 def _(image): return -F.max_pool2d(-image[None], 2)[0]
 @max_pool.mistake('You keep the upper left number of each block, and not the largest one.')

@@ -53,6 +53,12 @@ def _(p, g, lr, decay): return p - lr*g - lr*decay*p*p
 # %% ../../nbs/57_overfitting.ipynb #c452b66e
 @weight_decay_step.mistake('And the decay? Even without a slope, a weight loses a share of itself.')
 def _(p, g, lr, decay): return p - lr*g
+@weight_decay_step.mistake('The share is one of the weight: multiply lr·weight_decay by the weight.')
+def _(p, g, lr, decay): return p - lr*g - lr*decay
+@weight_decay_step.mistake('And the slope? A weight also goes against its slope.')
+def _(p, g, lr, decay): return p - lr*decay*p
+@weight_decay_step.mistake('And the learning rate? The step against the slope is lr times the slope.')
+def _(p, g, lr, decay): return p - g - lr*decay*p
 @weight_decay_step.mistake('That shrinks the slope. It is the weight that shrinks.')
 def _(p, g, lr, decay): return p - lr*(1 - decay)*g
 

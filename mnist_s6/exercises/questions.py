@@ -64,7 +64,7 @@ batch_bytes = Question('01_datasets', 'batch_bytes', 'How many bytes does a batc
 
 # %% ../../nbs/56_questions.ipynb #9c2484f4
 batch_bytes.another(200_704.)
-batch_bytes.mistake('So many numbers there are. Each of them takes several bytes.')(50_176)
+batch_bytes.mistake('That is how many numbers there are. Each of them takes several bytes.')(50_176)
 batch_bytes.mistake('That is one image; a batch has 64 of them.')(3_136)
 batch_bytes.mistake('That would be with 8 bytes for each number. PyTorch takes 4, if nothing else is said.')(401_408)
 batch_bytes.mistake('In Python the point is for decimals, so that is about two hundred. Leave it out.')(200.704)
@@ -97,8 +97,8 @@ last_batch = Question('02_model', 'last_batch',
 # %% ../../nbs/56_questions.ipynb #e32f1907
 last_batch.another(104.)
 last_batch.mistake('Only if it came out even. What is left after the whole batches?')(128)
-last_batch.mistake('So many batches are there. How many images are in the last?')(8)
-last_batch.mistake('So many whole batches are there. How many images are left after them?')(7)
+last_batch.mistake('That is how many batches there are. How many images are in the last?')(8)
+last_batch.mistake('That is how many whole batches there are. How many images are left after them?')(7)
 last_batch.mistake('Nothing is thrown away: what doesn\'t fill a batch makes a short one.')(0)
 
 # %% ../../nbs/56_questions.ipynb #f390c9fb
@@ -114,7 +114,7 @@ same_size = Question('03_util', 'same_size',
 # %% ../../nbs/56_questions.ipynb #4e26da3f
 same_size.another(2.)
 same_size.mistake('Without padding, the maps are 4 smaller.')(0)
-same_size.mistake('So many places are lost, but padding is put on both sides.')(4)
+same_size.mistake('That is how many places are lost, but padding is put on both sides.')(4)
 same_size.mistake('That is for a kernel of 3.')(1)
 same_size.mistake('A pixel can\'t be cut in half: only k − 1 places are lost, not k.')(2.5)
 
@@ -208,7 +208,7 @@ zero_start = Prediction('04_backprop', 'zero_start',
     'batch of digits, which of them have moved: "all", "none", "first layer", "last layer" or "last bias"?',
     answer='last bias', hints=(
         'What comes out of the first layer? And what does that do to the slopes of the second one?',
-        'A weight\'s slope is (what went in)·(slope behind). Which of these factors are 0 here?',
+        'A weight\'s slope is (what went in)·(the slope of what comes out). Which of these factors are 0 here?',
         'Between the layers all numbers are 0, so no weight of the second one moves. Its bias is multiplied by 1.'),
     why='The hidden numbers are 0, so the second layer\'s weights have slope 0. These weights are 0, so no slope gets '
         'past them. Only the last bias is left, and it learns how frequent each digit is.')
@@ -235,7 +235,7 @@ ten_layers = Prediction('04_backprop', 'ten_layers',
 ten_layers.another(1000)
 ten_layers.mistake('The halves don\'t add up, they multiply: each layer halves what is left.')(20)
 ten_layers.mistake('Each of the ten layers halves once more.')(2)
-ten_layers.mistake('So many layers there are; each of them halves what is left.')(10)
+ten_layers.mistake('That is how many layers there are; each of them halves what is left.')(10)
 ten_layers.mistake('That is what is left of them. How many times smaller is that? Turn it round.')(1/1024)
 ten_layers.mistake('Half of half is a quarter, and so on: it is a power of 2, not of 10.')(100)
 

@@ -7,12 +7,13 @@ __all__ = ['record_path', 'Entry', 'read_record', 'note', 'forget', 'Line', 'Cou
 
 # %% ../../nbs/44_record.ipynb #430ccf23
 import csv, html, io, json, os, re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from ..files import cache_folder, write_atomically
+from ..files import cache_folder, one_writes, write_atomically
 
 # %% ../../nbs/44_record.ipynb #d19ff5d3
 def record_path() -> Path | None: # None: nothing is remembered
@@ -43,16 +44,19 @@ def note(
     guess: str = '', # What was predicted, if it was a prediction
 ) -> Entry: # With this try; a first guess and a first success stay
     "Remember one try, if the file can be written; nothing is raised."
-    record = read_record()
-    old = record.get(name, Entry())
-    now = datetime.now().strftime('%Y-%m-%d %H:%M') if passed else ''
-    record[name] = entry = Entry(old.tries + 1, old.done or now, old.guess or guess)
-    if path := record_path():
-        try:
+    def tried(record: dict[str, Entry]) -> Entry:
+        old = record.get(name, Entry())
+        now = datetime.now().strftime('%Y-%m-%d %H:%M') if passed else ''
+        return Entry(old.tries + 1, old.done or now, old.guess or guess)
+    with suppress(OSError, ValueError):
+        if path := record_path():
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, json.dumps(record, indent=1).encode())
-        except (OSError, ValueError): pass
-    return entry
+            with one_writes(path):   # several notebooks may be open
+                record = read_record()
+                record[name] = entry = tried(record)
+                write_atomically(path, json.dumps(record, indent=1).encode())
+            return entry
+    return tried(read_record())
 
 def forget() -> None:
     "Delete the record, if there is one and it can be deleted."

@@ -60,7 +60,7 @@ def _left(seconds: Sequence[float], factors: Sequence[float]) -> list[float]:
 def _(seconds, factors): return sum(_left(seconds, factors))
 @_wrong('It is upside down: that is the share of the time that is left.')
 def _(seconds, factors): return sum(_left(seconds, factors))/sum(seconds)
-@_wrong('That is the share of the time that is saved. Asked for is how many times as fast it becomes.')
+@_wrong('That is the share of the time that is saved. The question is how many times as fast it becomes.')
 def _(seconds, factors): return 1 - sum(_left(seconds, factors))/sum(seconds)
 @_wrong('You took 1 off. What takes half of the time is 2 times as fast, not 1.')
 def _(seconds, factors): return sum(seconds)/sum(_left(seconds, factors)) - 1

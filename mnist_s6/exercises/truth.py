@@ -94,6 +94,8 @@ def _(correct, n): return _interval(correct, n, shift=0)
 def _(correct, n): return _interval(correct, n, shift=n*n)
 @wilson.mistake('The half is to be divided by 1 + z²/n as well, not only the middle.')
 def _(correct, n): return _interval(correct, n, divide_half=False)
+@wilson.mistake('The middle and the half are to be divided by 1 + z²/n.')
+def _(correct, n): below = 1 + 1.96**2/n; return tuple(below*end for end in _interval(correct, n))
 @wilson.mistake('In the root it is z²/(4n²): divide by 4 and by n squared, `z*z/(4*n*n)`.')
 def _(correct, n): return _interval(correct, n, extra=0.25*n)
 

@@ -5,6 +5,7 @@ import { sign } from "./numbers.js";
 import { colourOf, limitOf } from "./pictures.js";
 import { play } from "./playing.js";
 import { padded } from "./resample.js";
+import { replace } from "./sideways.js";
 import { staged } from "./stage.js";
 import { slide, under } from "./windows.js";
 
@@ -133,7 +134,6 @@ const explorer = staged("convolution, step by step", (stage, model) => {
   stage.check("slowly", "one product at a time");
 
   function load(about) {
-    if (!images[about.image]) throw new ValueError(`there is no image ${about.image}`);
     const { shape, data } = images[about.image];
     try {
       return { image: { shape, data }, kernel: parseKernel(about.kernel) };
@@ -146,7 +146,7 @@ const explorer = staged("convolution, step by step", (stage, model) => {
     now = problem ? null : stepAt(image, kernel, how);
     field.setAttribute("aria-invalid", String(!now));
     stage.say(problem ? `This kernel can't be used: ${problem}.` : stepWords(image, kernel, how));
-    stage.view.replaceChildren(...(now ? [tables(image, kernel, how)] : []));
+    replace(stage.view, ...(now ? [tables(image, kernel, how)] : []));
     if (!now) return;
     place.limit(now.output.data.length);
     products.limit(now.window.length);

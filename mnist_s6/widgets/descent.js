@@ -1,7 +1,7 @@
 // A ball that rolls down a loss: gradient descent with momentum and noise, step by step, as torch.optim.SGD does it.
 
 import { randomSource } from "./augment.js";
-import { ValueError, clamp, h, number, percent, range, row } from "./base.js";
+import { clamp, h, number, percent, range, row } from "./base.js";
 import { BLUE, ORANGE, Chart } from "./chart.js";
 import { player } from "./playing.js";
 import { staged } from "./stage.js";
@@ -57,17 +57,33 @@ function turns(path) {
   return moves.slice(1).filter((move, i) => move * moves[i] < 0).length;
 }
 
+/** Where the ball is, and where it would be after each of 60 further steps without noise. */
+function ahead(path, { loss, rate, momentum }) {
+  const way = path.slice(-2);
+  while (way.length < 62) {
+    const [before, now] = way.slice(-2);
+    const slopes = LOSSES[loss].slope(now);
+    way.push(now.map((weight, i) => weight + momentum * (weight - before[i]) - rate * slopes[i]));
+  }
+  return way.slice(1);
+}
+
 /** What became of the ball. */
-function verdict(path, { loss, steps }) {
+function verdict(path, about) {
+  const { loss, steps } = about;
   const { value, lowest } = LOSSES[loss];
   const [first, last] = [value(path[0]) - lowest, value(path.at(-1)) - lowest];
   const left = `${percent(last / first)} of the height is left`;
   if (path.length <= steps) return `too large a learning rate, the next step leads beyond ${FAR}: it diverges`;
   if (steps === 0) return "it has not moved yet";
-  if (first < 0.01) return "it began at the bottom";
+  if (Math.max(first, last) < 0.01) return "it began at the bottom";
   if (last > first) return "it is higher than where it began, its steps are too large";
-  if (last < 0.005 * first) return "it has arrived, the learning rate is right";
-  if (loss === "two valleys" && path.at(-1)[0] < 2 && last < 0.8) return `it lies in the shallow valley, ${left}`;
+  const way = ahead(path, about);
+  const stays = height => way.every(weights => value(weights) - lowest < height);
+  if (stays(0.005 * first)) return "it has arrived, the learning rate is right";
+  if (last < 0.005 * first) return "it is at the bottom, but too fast to stay there";
+  const shallow = loss === "two valleys" && way.every(([weight]) => weight < 2) && stays(0.8);
+  if (shallow) return `it lies in the shallow valley, ${left}`;
   return steps >= 30 && last > 0.1 * first && turns(path) === 0 ? `too small a learning rate, ${left}` : left;
 }
 
@@ -129,8 +145,6 @@ const explorer = staged("a ball on the loss", (stage, model) => {
   player(stage, { steps: 0 }, next, 300);
 
   function load(about) {
-    const kinds = Object.keys(LOSSES).join(", ");
-    if (!(about.loss in LOSSES)) throw new ValueError(`loss is '${about.loss}'; expected one of ${kinds}`);
     about.start = [about.start, about.start_2].slice(0, LOSSES[about.loss].weights);
     return descend(about);
   }

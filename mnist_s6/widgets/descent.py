@@ -77,17 +77,31 @@ def _turns(path: torch.Tensor) -> int: # (n, weights)
     moves = moves[moves.abs() > 1e-6]
     return int((moves[1:]*moves[:-1] < 0).sum())
 
+# %% ../../nbs/28_descent.ipynb #e84f20b6
+def _ahead(path: torch.Tensor, loss: str, rate: float, momentum: float) -> torch.Tensor: # (n, weights), (61, weights)
+    "Where the ball is, and where it would be after each of 60 further steps without noise."
+    way = list(path[-2:])
+    for _ in range(60):
+        weights = way[-1].clone().requires_grad_()
+        slopes, = torch.autograd.grad(descent_loss(loss, weights), weights)
+        way.append(way[-1] + momentum*(way[-1] - way[-2]) - rate*slopes)
+    return torch.stack(way[1:])
+
 # %% ../../nbs/28_descent.ipynb #5fc11e31
-def _verdict(path: torch.Tensor, loss: str, steps: int) -> str: # (n, weights)
+def _verdict(path: torch.Tensor, loss: str, rate: float, momentum: float, steps: int) -> str: # (n, weights)
     "What became of the ball."
     first, last = (descent_loss(loss, path[[0, -1]]) - _lowest(loss)).tolist()
     if len(path) <= steps: return 'too large a learning rate, the next step leads beyond 100: it diverges'
     if steps == 0: return 'it has not moved yet'
-    if first < 0.01: return 'it began at the bottom'
+    if max(first, last) < 0.01: return 'it began at the bottom'
     if last > first: return 'it is higher than where it began, its steps are too large'
-    if last < 0.005*first: return 'it has arrived, the learning rate is right'
+    ahead = _ahead(path, loss, rate, momentum)   # (61, weights)
+    heights = descent_loss(loss, ahead) - _lowest(loss)   # (61,)
+    if (heights < 0.005*first).all(): return 'it has arrived, the learning rate is right'
+    if last < 0.005*first: return 'it is at the bottom, but too fast to stay there'
     left = f'{last/first:.1%} of the height is left'
-    if loss == 'two valleys' and path[-1, 0] < 2 and last < 0.8: return f'it lies in the shallow valley, {left}'
+    shallow = loss == 'two valleys' and (ahead[:, 0] < 2).all() and (heights < 0.8).all()
+    if shallow: return f'it lies in the shallow valley, {left}'
     creeping = steps >= 30 and last > 0.1*first and _turns(path) == 0
     return f'too small a learning rate, {left}' if creeping else left
 
@@ -102,7 +116,7 @@ def _way_words(path: torch.Tensor, loss: str, rate: float, momentum: float, nois
     return (f'After {done} step{"s"*(done != 1)} with a learning rate of {number_words(rate)}, a momentum of '
             f'{number_words(momentum, 2)} and {chance}, {subject} gone from {start} to {end} and the loss from '
             f'{before} to {after}, turning back {"once" if back == 1 else f"{back} times"}: '
-            f'{_verdict(path, loss, steps)}.')
+            f'{_verdict(path, loss, rate, momentum, steps)}.')
 
 # %% ../../nbs/28_descent.ipynb #54dfd7a3
 def _draw_landscape(axes: Axes, loss: str, path: torch.Tensor) -> None: # (n, weights)

@@ -103,7 +103,8 @@ export class Sheet {
       Object.assign(ring.style, { left, top, borderStyle: down ? "solid" : "dashed" });
       ring.hidden = !visible;
       const space = down ? "lifts it: it is down" : "puts it down: it is up";
-      this.keys.textContent = `Arrow keys move the pen, Space ${space}.`;
+      const words = `Arrow keys move the pen, Space ${space}.`;
+      if (this.keys.textContent !== words) this.keys.textContent = words; // a screen reader reads what changes
     };
     canvas.addEventListener("keydown", event => {
       if (event.ctrlKey || event.altKey || event.metaKey) return;
@@ -127,6 +128,7 @@ export class Sheet {
   }
 }
 
+const EMPTY = new DataView(new ArrayBuffer(0));
 const DONE = { crop: "cropped", scale: "scaled", centre: "centred" };
 
 const explorer = staged("draw a digit, and see it read", (stage, model) => {
@@ -136,7 +138,10 @@ const explorer = staged("draw a digit, and see it read", (stage, model) => {
   const read = reader(stage);
   const examples = model.get("examples");
   let [own, shown, saving] = [null, null, null];
-  stage.button("clear", () => stage.put({ drawing: new DataView(new ArrayBuffer(0)), example: -1 }));
+  const clear = stage.button("clear", () => {
+    stage.put({ drawing: EMPTY, example: -1 });
+    requestAnimationFrame(() => clear.checkVisibility() || sheet.canvas.focus({ preventScroll: true }));
+  });
   stage.check("crop", "crop to the ink");
   stage.check("scale", "longest side to 20");
   stage.check("centre", "mass to the middle");
@@ -153,6 +158,7 @@ const explorer = staged("draw a digit, and see it read", (stage, model) => {
   }
   function putExample() {
     const place = model.get("example");
+    if (place < 0 && shown && model.get("drawing") === shown) stage.put({ drawing: EMPTY });
     if (place < 0) return;
     const pixels = bytes(model.get("example_pixels")).subarray(784 * place);
     const larger = n => pixels[28 * Math.floor(n / SIDE / 5) + Math.floor((n % SIDE) / 5)];

@@ -82,7 +82,9 @@ function promise(sets, { level }) {
   let held = 0;
   const shares = sets.map(({ caught }, place) => [place + 1, (100 * (held += Number(caught))) / (place + 1)]);
   const names = { title: "Caught so far; dashed: what the level promises", xlabel: "test sets", ylabel: "caught, %" };
-  const axes = { x: [0, most], xticks: [0, most / 2, most], y: [60, 100], yticks: [60, 70, 80, 90, 100] };
+  const low = Math.min(60, ...shares.map(([, share]) => 20 * Math.floor(share / 20)));
+  const yticks = low < 60 ? range((100 - low) / 20 + 1).map(i => low + 20 * i) : [60, 70, 80, 90, 100];
+  const axes = { x: [0, most], xticks: [0, most / 2, most], y: [low, 100], yticks };
   const chart = new Chart({ ...names, ...axes, width: 330, height: 220 });
   chart.line(axes.x.map(end => [end, 100 * level]), { color: "currentColor", dash: "5 4", width: 1 });
   return chart.line(shares, { color: BLUE, mark: sets.length > 20 ? null : "circle" });

@@ -86,9 +86,10 @@ def intervals_picture(
     left, right = figure.subplots(1, 2)
     _draw_intervals(left, counts, accuracy, n, level)
     so_far = _caught(counts, accuracy, n, level).double().cumsum(0)/torch.arange(1, tests + 1)   # (tests,)
-    right.plot(range(1, tests + 1), 100*so_far, color=BLUE)
+    right.plot(range(1, tests + 1), 100*so_far, color=BLUE, marker='o' if tests <= 20 else None, markersize=4)
     right.axhline(100*level, color='black', linestyle='--', linewidth=1)
-    right.set(ylim=(60, 101), xlabel='test sets', ylabel='caught, %')
+    low = min([60, *(100*so_far//20*20).tolist()])   # %, a multiple of 20
+    right.set(ylim=(low, 101), xlabel='test sets', ylabel='caught, %')
     right.set_title('Caught so far; dashed: what the level promises', fontsize=9)
     return Picture(figure, _intervals_words(counts, accuracy, n, level))
 

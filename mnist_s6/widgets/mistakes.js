@@ -13,7 +13,7 @@ const ANY = -1;
 
 /** The places of the mistakes with this label and prediction; −1 is any. */
 export function choose({ labels, predictions }, { label, prediction }) {
-  const fits = (digit, wanted) => wanted === ANY || digit === wanted;
+  const fits = (digit, wanted) => [ANY, digit].includes(wanted);
   return range(labels.length).filter(place => fits(labels[place], label) && fits(predictions[place], prediction));
 }
 
@@ -23,7 +23,7 @@ export function choiceWords({ label, prediction }) {
   return `${said("label", label)}, ${said("prediction", prediction)}`;
 }
 
-/** Why there is nothing to see: no mistakes, none of this kind, or none that this page keeps. */
+/** Why there is nothing to see. */
 export function nothingWords(about, all, tested, hidden = 0) {
   if (!all) return `No mistakes: the network reads all ${grouped(tested)} test images correctly.`;
   const choice = choiceWords(about);
@@ -34,7 +34,7 @@ export function nothingWords(about, all, tested, hidden = 0) {
   return `Mistakes (${choice}): ${hidden}, but this page keeps the surest only. ${again}`;
 }
 
-/** Arrows lead from cell to cell of a square table, Home and End to a row's ends, Enter or Space choose; `at` first. */
+/** Arrows lead from cell to cell of a square table, Home and End to a row's ends, Enter or Space choose. */
 function walkable(table, across, at) {
   const cells = [...table.querySelectorAll("td")];
   cells.forEach((cell, place) => (cell.tabIndex = place === at ? 0 : -1)); // Tab leads to one of them
@@ -62,7 +62,7 @@ function neighbours(images, places, caption) {
   return captioned(caption, h("div", { class: "s6-tiles" }, tiles));
 }
 
-/** The feature maps that differ most: of the mistake above, of its nearest neighbour of the same digit below. */
+/** The feature maps that differ most: of the mistake above, of its nearest neighbour below. */
 function differing(found, nearest) {
   const title = nearest === undefined ? "no neighbour to compare with" : "this network has no feature maps";
   if (!found) return captioned(`Feature maps that differ:\n${title}`);
@@ -107,7 +107,7 @@ const explorer = staged("the mistakes of a network", (stage, model) => {
     const which = clamp(about.mistake, 1, Math.max(1, places.length)) - 1;
     return { chosen, places, which, found: which in places ? await looks.get(places[which]) : null };
   }
-  /** The confusion matrix, whose cells can be clicked; the lists and its headings say what is chosen. */
+  /** The confusion matrix, whose cells can be clicked. */
   function drawMatrix({ label, prediction }) {
     const caption = `${grouped(labels.length)} of ${grouped(tested)} wrong: click a cell\n↓ label, prediction →`;
     const name = caption.replace("\n", ", ");

@@ -16,6 +16,7 @@ import traitlets
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from torch import nn
+from torch.overrides import TorchFunctionMode
 from torch.utils.data import DataLoader, Subset
 
 from ..checks import check_number
@@ -80,6 +81,17 @@ def _alike(name: str, digit: int | None, digits: torch.Tensor, classes: int) -> 
         raise ValueError(f'{name} is {digit!r}; expected a digit from 0 to {classes - 1}, or None for any')
     return torch.ones_like(digits, dtype=torch.bool) if digit is None else digits == digit
 
+# %% ../../nbs/29_mistakes.ipynb #29a00002
+class _CopiesNumbers(TorchFunctionMode):
+    "Lets `copy.deepcopy` copy tensors that were calculated from weights, without what they were calculated from."
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        if func is torch.Tensor.__deepcopy__ and not args[0].is_leaf: return args[0].detach().clone()
+        return func(*args, **(kwargs or {}))
+
+def _copied(model: nn.Module) -> nn.Module:
+    "A network of its own, with the same numbers."
+    with _CopiesNumbers(): return copy.deepcopy(model)
+
 # %% ../../nbs/29_mistakes.ipynb #cc1ebada
 class MistakeBook:
     "The mistakes of a network, and what it takes to look into each. Training the network on changes nothing here."
@@ -89,7 +101,7 @@ class MistakeBook:
         test_loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # Batches (N, 1, H, W) and (N,), in a fixed order
         train_loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # What `plain_batches` takes
     ):
-        self.model, batches = copy.deepcopy(model), _grey_batches(test_loader)
+        self.model, batches = _copied(model), _grey_batches(test_loader)
         self.mistakes = found = find_misclassified(self.model, batches)
         self.tested = sum(len(labels) for _, labels in batches)
         pieces = zip(found.images.split(1000), found.labels.split(1000))

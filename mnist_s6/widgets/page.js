@@ -56,6 +56,8 @@ export function alive(explorer, place, name, { state, answers }) {
     const other = Object.keys(state).filter(key => plain(model.get(key)) && model.get(key) !== state[key]);
     const query = new URLSearchParams(other.map(key => [key, JSON.stringify(model.get(key))]));
     const address = other.length ? `#${name}?${query}` : location.pathname + location.search;
+    const anothers = location.hash && location.hash.split("?")[0] !== `#${name}`;
+    if (anothers && !place.contains(document.activeElement)) return; // the mouse only moves across
     try {
       globalThis.history.replaceState(null, "", address); // an explorer may have a `history` of its own
     } catch (error) {

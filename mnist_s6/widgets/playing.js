@@ -1,8 +1,8 @@
 // Buttons that lead on by themselves.
 
 /**
- * A button that calls `step` again and again until it is pressed once more, or `step` returns false; `rewind` is
- * called before, and may lead back from the end.
+ * A button that calls `step` again and again until it is pressed once more, or `step` returns false; before that,
+ * `rewind` may lead back from the end.
  */
 export function play(stage, step, milliseconds, rewind = () => {}) {
   let timer = null;
@@ -17,7 +17,8 @@ export function play(stage, step, milliseconds, rewind = () => {}) {
     button.textContent = "pause";
   };
   const button = stage.button("play", () => (timer === null ? start() : stop()));
-  stage.ends.push(stop);
+  addEventListener("hashchange", stop); // its reader has left
+  stage.ends.push(stop, () => removeEventListener("hashchange", stop));
 }
 
 /** Buttons to start again, to go one step on, and to play: `next` gives the state that follows, null at the end. */

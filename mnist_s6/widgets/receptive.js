@@ -1,6 +1,6 @@
 // How far a value sees: a small stack of layers, each of which averages what is in its window.
 
-import { ValueError, bytes, h, listed, range, row } from "./base.js";
+import { bytes, h, range, row } from "./base.js";
 import { imagesOf } from "./images.js";
 import { Picture } from "./pictures.js";
 import { staged } from "./stage.js";
@@ -86,16 +86,12 @@ const explorer = staged("how far a value sees", (stage, model) => {
       if ([layer, y, x].some((value, i) => value !== before[i])) stage.put({ layer, row: y, column: x });
     };
     const picture = new Picture("", layer ? look : null);
-    if (layer) picture.canvas.addEventListener("pointermove", event => look(...picture.place(event)));
+    const hover = event => event.pointerType !== "touch" && look(...picture.place(event)); // a finger may scroll
+    if (layer) picture.canvas.addEventListener("pointermove", hover);
     return picture;
   }
   function load(about) {
-    const part = (name, i) => {
-      const [trait, choices] = [`${name}_${i + 1}`, CHOICES[name]];
-      if (choices.includes(about[trait])) return about[trait];
-      throw new ValueError(`${trait} is ${about[trait]}; expected one of ${listed(choices)}`);
-    };
-    const layer = i => Object.fromEntries(PARTS.map(name => [name, part(name, i)]));
+    const layer = i => Object.fromEntries(PARTS.map(name => [name, about[`${name}_${i + 1}`]]));
     const stack = range(about.depth).map(layer);
     const pixels = bytes(about.image);
     const maps = [imagesOf(pixels, [Math.sqrt(pixels.length), Math.sqrt(pixels.length)])(0)];

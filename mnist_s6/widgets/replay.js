@@ -1,11 +1,12 @@
 // Two recorded trainings side by side, epoch by epoch: kernels, curves, confusion, and when a digit was learned.
 
-import { ValueError, bytes, captioned, grouped, h, number, percent, range, row } from "./base.js";
+import { bytes, captioned, grouped, h, number, percent, range, row } from "./base.js";
 import { BLUE, ORANGE, Chart } from "./chart.js";
 import { confusionOf, confusionTable } from "./confusion.js";
 import { unpacked } from "./images.js";
 import { Picture } from "./pictures.js";
 import { player } from "./playing.js";
+import { replace } from "./sideways.js";
 import { staged } from "./stage.js";
 import { headedTable } from "./tables.js";
 import { wilson } from "./wilson.js";
@@ -151,10 +152,8 @@ const explorer = staged("two recorded trainings", (stage, model) => {
   const names = flights.map(({ name }) => [name, name]);
   stage.choice("left", "one", names);
   stage.choice("right", "other", names);
-  const most = () => {
-    const shown = flights.filter(({ name }) => [model.get("left"), model.get("right")].includes(name));
-    return Math.max(0, ...shown.map(({ epochs }) => epochs));
-  };
+  const shown = ({ name }) => [model.get("left"), model.get("right")].includes(name);
+  const most = () => Math.max(0, ...flights.filter(shown).map(({ epochs }) => epochs));
   const slider = stage.slider("epoch", "epoch");
   const next = () => (model.get("epoch") < most() ? { epoch: model.get("epoch") + 1 } : null);
   player(stage, { epoch: 0 }, next, 700);
@@ -167,8 +166,6 @@ const explorer = staged("two recorded trainings", (stage, model) => {
     const { labels, runs } = recording;
     return [about.left, about.right].map(wanted => {
       const run = runs.find(({ name }) => name === wanted);
-      const known = flights.map(({ name }) => name).join(", ");
-      if (!run) throw new ValueError(`no recording is called '${wanted}'; expected one of ${known}`);
       run.matrices ??= run.predictions.map(said => confusionOf(labels, said));
       return { ...run, images };
     });
@@ -181,7 +178,8 @@ const explorer = staged("two recorded trainings", (stage, model) => {
       return captioned(caption, confusionTable(matrices[at], 10, { class: "s6-grid", "aria-label": caption }));
     });
     const hadFocus = stage.view.contains(document.activeElement);
-    stage.view.replaceChildren(
+    replace(
+      stage.view,
       row(...sides.map(side => kernelPicture(side, about.epoch)), ...charts(sides, about)),
       row(...tables, digitTable(sides, about, digit => stage.put({ digit }))),
     );

@@ -1,5 +1,4 @@
-// An explorer's stage: controls, a sentence, errors, questions to Python.
-// The state lives in `model`, which is as anywidget's.
+// An explorer's stage: controls, a sentence, errors, questions to Python; its state lives in anywidget's `model`.
 
 import { KEYS, ValueError, h } from "./base.js";
 
@@ -8,7 +7,7 @@ const same = value => value;
 let made = 0;
 const newId = () => `s6-${Date.now().toString(36)}-${made++}`;
 
-/** The words before or behind a control. */
+/** The words beside a control. */
 const named = (id, words) => h("label", { for: id, class: "s6-label" }, words);
 
 /** What anywidget and page.js take: `build(stage, model)` fills a stage; `facts` are state that no reader sets. */
@@ -30,7 +29,7 @@ export class Stage {
     this.turn = 0;
     this.ends = [];
     this.asked = new Map();
-    this.ranges = [];
+    this.checks = [];
     this.controls = h("div", { class: "s6-controls" });
     this.view = h("div", { class: "s6-view" });
     this.sentence = h("p", { class: "s6-sentence", "aria-live": "polite" });
@@ -66,10 +65,7 @@ export class Stage {
     queueMicrotask(() => this.model.save_changes());
   }
 
-  /**
-   * Now, and whenever one of `names` has changed: `load(about)` what is needed (it may take time), then
-   * `draw(data, about)` it; `about` is the state of `names`.
-   */
+  /** Now, and whenever one of `names` has changed: `load(about)` what is needed, then `draw(data, about)` it. */
   update(names, load, draw) {
     let waiting = false;
     const refresh = () => {
@@ -84,17 +80,18 @@ export class Stage {
     this.run(names, load, draw);
   }
 
-  /** Throw a `ValueError` for what a link says and no slider can. */
-  within([name, whole, low, high = "the last"]) {
-    const value = this.model.get(name);
-    if (value >= low && !(value > high) && !(whole && value % 1)) return;
-    throw new ValueError(`${name} is ${value}; expected a ${whole ? "whole " : ""}number from ${low} to ${high}`);
+  /** Refuse what a link says of the state `name` and no control can. */
+  only(name, expected, fits) {
+    this.checks.push(() => {
+      const value = this.model.get(name);
+      if (!fits(value)) throw new ValueError(`${name} is ${value}; expected ${expected}`);
+    });
   }
 
   async run(names, load, draw) {
     const turn = ++this.turn;
     try {
-      this.ranges.forEach(it => this.within(it));
+      this.checks.forEach(check => check());
       const about = Object.fromEntries(names.map(name => [name, this.model.get(name)]));
       const coming = load(about);
       const data = coming instanceof Promise ? await coming : coming;
@@ -139,7 +136,10 @@ export class Stage {
    * `shown` leads from the state to the slider's value, `chosen` back, and `text` is what stands beside it.
    */
   slider(name, label, { min = 0, max, step = 1, digits = 0, shown = same, chosen = same, text = null } = {}) {
-    if (shown === same) this.ranges.push([name, step === 1 && !digits, min, max]);
+    const whole = step === 1 && !digits;
+    const expected = `a ${whole ? "whole " : ""}number from ${min} to ${max ?? "the last"}`;
+    const fits = value => value >= min && !(value > max) && (!whole || Number.isInteger(value));
+    if (shown === same) this.only(name, expected, fits);
     const id = newId();
     const input = h("input", { id, type: "range", min, max: max ?? min + 1, step, [KEYS]: "true" });
     const output = h("output", { for: id });
@@ -166,6 +166,8 @@ export class Stage {
     const show = () => (select.selectedIndex = options.findIndex(([value]) => value === this.model.get(name)));
     select.addEventListener("change", () => this.put({ [name]: options[select.selectedIndex][0], ...also }));
     this.bind(name, show, named(id, label), select);
+    const values = options.map(([value]) => value);
+    this.only(name, `one of ${values.join(", ")}`, value => values.includes(value));
     return select;
   }
 

@@ -1,6 +1,6 @@
 // A digit that is spoiled more and more, what a network makes of it, and how many such digits it reads.
 
-import { ValueError, bytes, captioned, grouped, h, percent, row } from "./base.js";
+import { bytes, captioned, grouped, h, percent, row } from "./base.js";
 import { BLUE, ORANGE, Chart } from "./chart.js";
 import { imagesOf } from "./images.js";
 import { Bars, Picture } from "./pictures.js";
@@ -56,9 +56,6 @@ const explorer = staged("a digit under stress", (stage, model) => {
 
   async function load({ digit, kind, strength, seed }) {
     const way = kinds.find(([name]) => name === kind);
-    const names = kinds.map(([name]) => name).join(", ");
-    if (!way) throw new ValueError(`kind is '${kind}'; expected one of ${names}`);
-    if (!digits.includes(digit)) throw new ValueError(`digit is ${digit}; expected one of ${digits.join(", ")}`);
     const [amount, unit] = [way[1][strength - 1], way[2]];
     const image = Float32Array.from(images(digits.indexOf(digit)).data);
     const data = strength ? Float32Array.from(spoiled(image, kind, amount, seed)) : image;

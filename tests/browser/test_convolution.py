@@ -206,11 +206,11 @@ def test_a_place_is_pointed_at(page: Page) -> None:
 
 def test_a_fault_is_told(browser: Browser, tmp_path: Path, digit: torch.Tensor) -> None:
     """An image that isn't there, asked for by the address."""
-    failing = pytest.raises(WentWrong, match="there is no image 7")
+    failing = pytest.raises(WentWrong, match="image is 7; expected one of 0, 1")
     with failing, opened(browser, tmp_path, convolution_explorer(digit)) as page:
         page.goto(page.url + "#explorer?image=7")
         page.reload()
-        expect(page.get_by_role("alert")).to_have_text("⚠ ValueError: there is no image 7")
+        expect(page.get_by_role("alert")).to_contain_text("⚠ ValueError: image is 7; expected one of 0, 1")
         page.get_by_label("image", exact=True).select_option("3×3, as by hand")
         says(page, words(BY_HAND, KERNEL, place=1))
         expect(page.locator(".s6-error")).to_have_text("")

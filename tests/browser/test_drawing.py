@@ -94,6 +94,44 @@ def test_each_step_can_be_left_out(sheet: Page, label: str, but: str) -> None:
     says(sheet, before)
 
 
+def test_the_pens_keys_are_told_once(sheet: Page) -> None:
+    """A screen reader reads what changes: not at each step of the pen."""
+    canvas = sheet.get_by_role("application", name="draw a digit")
+    canvas.focus()
+    sheet.evaluate("""() => {
+        globalThis.changes = 0;
+        new MutationObserver(all => { changes += all.length; }).observe(document.querySelector(".s6-note"), { childList: true });
+    }""")
+    for _ in range(3):
+        sheet.keyboard.press("ArrowRight")
+    assert sheet.evaluate("new Promise(done => setTimeout(() => done(changes)))") == 0
+
+
+def test_no_example_is_an_empty_sheet(sheet: Page) -> None:
+    """But what was drawn stays, though it makes the list say "none", too."""
+    select = sheet.get_by_label("example")
+    select.select_option(index=1)
+    expect(sheet.locator(".s6-sentence")).not_to_have_text(NOTHING)
+    select.select_option("none")
+    says(sheet, NOTHING)
+    select.select_option(index=1)
+    draw(canvas_of(sheet), [[(0.1, 0.1), (0.9, 0.9)]])
+    expect(select).to_have_value("none")
+    expect(sheet.locator(".s6-sentence")).not_to_have_text(NOTHING)
+
+
+def test_a_button_that_vanishes_gives_the_focus_to_the_sheet(sheet: Page) -> None:
+    """As on the site's first page, where "clear" is shown only when there is something to clear."""
+    draw(canvas_of(sheet), STROKES[1])
+    reads(sheet, 1)
+    clear = sheet.get_by_role("button", name="clear")
+    clear.evaluate("it => it.addEventListener('click', () => { it.style.display = 'none'; })")
+    clear.press("Enter")
+    expect(canvas_of(sheet)).to_be_focused()
+    clear = sheet.locator("button", has_text="clear")
+    clear.evaluate("it => { it.replaceWith(it); it.style.display = ''; }")
+
+
 def test_stored_digits_are_read_as_python_reads_them(sheet: Page) -> None:
     """To the tenth of a percent; to draw on makes it no example any more."""
     data, select = mnist(train=False).data, sheet.get_by_label("example")

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 import traitlets
-from front import WentWrong, give_back, opened, take
+from front import WentWrong, give_back, opened, stop_clock, take
 from lab import QUIET
 from matplotlib.figure import Figure
 from playwright.sync_api import Browser, Error, expect
@@ -130,16 +130,45 @@ def test_a_link_sets_no_facts(browser: Browser, tmp_path: Path) -> None:
         expect(page.get_by_role("alert")).to_be_empty()
 
 
-@pytest.mark.parametrize("wanted", ["-5", "2.5", "1e+300"])
+def test_whoever_follows_a_link_has_left(browser: Browser, tmp_path: Path) -> None:
+    """What played there stops, and leaves the address as it is; and so does a mouse that only moves across."""
+    with opened(browser, tmp_path, Squares(count=1)) as page:
+        expect(page.locator(".s6-sentence")).to_have_text("1 squares, the last is 1 cm², 1 bytes.")
+        stop_clock(page)
+        page.get_by_role("button", name="play").click()
+        page.evaluate("new Promise(done => { addEventListener('hashchange', done); location.hash = '#elsewhere'; })")
+        expect(page.get_by_role("button", name="play")).to_be_visible()
+        page.clock.run_for(1000)
+        expect(page.locator(".s6-sentence")).to_have_text("1 squares, the last is 1 cm², 1 bytes.")
+        page.evaluate("document.activeElement.blur()")
+        page.locator("canvas").dispatch_event("click", {"clientX": 0, "clientY": 0})
+        assert page.evaluate("location.hash") == "#elsewhere"
+        page.get_by_role("slider", name="how many").focus()
+        page.keyboard.press("End")
+        assert page.evaluate("location.hash") == "#explorer?count=9"
+
+
+@pytest.mark.parametrize("wanted", ["-5", "2.5", "1e+300", "1e999"])
 def test_what_no_slider_can_say_is_told(wanted: str, browser: Browser, tmp_path: Path) -> None:
     """Before anything is computed; a move of the slider mends it."""
-    told = f"count is {wanted}; expected a whole number from 1 to 9"
+    told = f"count is {wanted.replace('1e999', 'Infinity')}; expected a whole number from 1 to 9"
     with pytest.raises(WentWrong, match=re.escape(told)), opened(browser, tmp_path, Squares()) as page:
         page.goto(page.url + f"#explorer?count={quote(wanted)}")
         page.reload()
         expect(page.get_by_role("alert")).to_have_text(f"⚠ ValueError: {told}")
         page.get_by_role("slider", name="how many").fill("3")
         expect(page.locator(".s6-sentence")).to_have_text("3 squares, the last is 9 cm², 3 bytes.")
+
+
+def test_what_no_list_offers_is_told(browser: Browser, tmp_path: Path) -> None:
+    """A choice mends it."""
+    told = "unit is km; expected one of cm, m"
+    with pytest.raises(WentWrong, match=told), opened(browser, tmp_path, Squares()) as page:
+        page.goto(page.url + "#explorer?unit=%22km%22")
+        page.reload()
+        expect(page.get_by_role("alert")).to_have_text(f"⚠ ValueError: {told}")
+        page.get_by_label("unit").select_option("metres")
+        expect(page.locator(".s6-sentence")).to_have_text("5 squares, the last is 25 m², 5 bytes.")
 
 
 def test_errors_stand_in_the_explorer(browser: Browser, tmp_path: Path) -> None:

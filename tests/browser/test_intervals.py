@@ -133,6 +133,33 @@ def test_dots_caught_and_squares_missed(browser: Browser, tmp_path: Path) -> Non
         assert len(places) == 300 and min(places) >= 0 and max(places) <= 550
 
 
+@pytest.mark.parametrize(("changed", "lowest"), [
+    ({"n": 50, "accuracy": 0.95, "level": 0.8, "seed": 5, "tests": 1}, 0),
+    ({"n": 50, "accuracy": 0.9, "level": 0.8, "seed": 15, "tests": 30}, 20),
+    ({"tests": 100}, None),
+    ({"tests": 0}, None),
+])
+def test_no_share_is_moved(changed: dict, lowest: float | None, browser: Browser, tmp_path: Path) -> None:
+    """The chart of shares, here and in Python, reaches down to the lowest: between the same numbers, all inside."""
+    about = SETTINGS | changed
+    with opened(browser, tmp_path, intervals_explorer(**about)) as page:
+        says(page, **changed)
+        chart = page.get_by_role("img", name="Caught so far; dashed: what the level promises")
+        labels = chart.locator("text[text-anchor='end']").evaluate_all(
+            "all => all.map(it => [Number(it.textContent), Number(it.getAttribute('y')) - 4])")
+        points = chart.locator("polyline").last.get_attribute("points").split()
+        heights = [float(point.split(",")[1]) for point in points]
+    axes = intervals_picture(**about).figure.axes[1]
+    shares, (low, high) = axes.lines[0].get_ydata(), axes.get_ylim()
+    assert (labels[0][0], labels[-1][0]) == (low, 100) and high == 101
+    assert len(heights) == len(shares) == about["tests"]
+    bottom, top = 186, 8  # of the picture, in its own units
+    for share, height in [*labels, *zip(shares, heights)]:
+        assert low <= share and height == pytest.approx(bottom - (share - low)/(100 - low)*(bottom - top))
+    assert lowest is None or low == lowest
+    assert about["tests"] != 1 or axes.lines[0].get_marker() == "o"  # one point is no line
+
+
 @pytest.mark.parametrize(("name", "value", "told"), [
     ("n", "37", "n is 37; expected one of 10, 20"),
     ("tests", "2000", "tests is 2000; expected a number from 0 to 1000"),

@@ -128,6 +128,18 @@ def test_the_pointer_looks(page: Page) -> None:
     expect(page.locator(".s6-frame")).to_have_count(7)
 
 
+def test_a_finger_may_scroll_across(page: Page) -> None:
+    """Only a tap chooses."""
+    before = page.locator(".s6-sentence").text_content()
+    layer = page.get_by_role("img", name="layer 2, 12×12")
+    box = layer.bounding_box()
+    moved = {"clientX": box["x"] + 3, "clientY": box["y"] + 3, "pointerType": "touch"}
+    layer.evaluate("(it, about) => it.dispatchEvent(new PointerEvent('pointermove', about))", moved)
+    assert page.locator(".s6-sentence").text_content() == before
+    layer.evaluate("(it, about) => it.dispatchEvent(new PointerEvent('pointermove', about))", moved | {"pointerType": "mouse"})
+    expect(page.locator(".s6-sentence")).not_to_have_text(before)
+
+
 def test_a_stack_that_leaves_nothing_is_told(page: Page) -> None:
     """In the sentence and in the table; a smaller kernel mends it."""
     page.get_by_label("kernel of layer 6").select_option("7")
@@ -143,7 +155,7 @@ def test_a_bad_number_in_the_address_is_told(browser: Browser, tmp_path: Path, d
     with failing, opened(browser, tmp_path, windows) as page:
         page.goto(page.url + "#explorer?kernel_2=90")
         page.reload()
-        words = "⚠ ValueError: kernel_2 is 90; expected one of 1, 2, 3, 4, 5, 6 and 7"
+        words = "⚠ ValueError: kernel_2 is 90; expected one of 1, 2, 3, 4, 5, 6, 7"
         expect(page.get_by_role("alert")).to_have_text(words)
         page.get_by_label("kernel of layer 2").select_option("2")
         expect(page.locator(".s6-error")).to_have_text("")

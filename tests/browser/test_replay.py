@@ -88,6 +88,12 @@ def test_a_way_through_the_epochs(browser: Browser, tmp_path: Path, explorer: Re
         expect(page.get_by_role("button", name="play")).to_be_visible()  # it has ended by itself
         page.reload()
         says(page, explorer)
+        scroll = page.locator(".s6-scroll").last
+        page.add_style_tag(content=".s6-scroll { width: 100px; }")
+        assert scroll.evaluate("it => { it.scrollLeft = 40; return it.scrollLeft; }") == 40
+        page.get_by_role("button", name="4", exact=True).dispatch_event("click")  # a mouse might scroll there first
+        says(page, explorer, digit=4)
+        assert page.locator(".s6-scroll").last.evaluate("it => it.scrollLeft") == 40
         page.goto(page.url + "&images=5")  # how many there were is no link's to say
         page.reload()
         says(page, explorer)

@@ -134,7 +134,7 @@ def test_another_network_is_asked(browser: Browser, tmp_path: Path, digits: tupl
 
 
 @pytest.mark.parametrize(("name", "value", "told"), [
-    ("kind", "dust", "kind is 'dust'; expected one of noise, blur, shift"),
+    ("kind", "dust", "kind is dust; expected one of noise, blur, shift"),
     ("strength", "7", "strength is 7; expected a whole number from 0 to 5"),
     ("strength", "2.5", "strength is 2.5; expected a whole number from 0 to 5"),
     ("digit", "11", "digit is 11; expected one of 0, 1"),
