@@ -12,7 +12,7 @@ from addresses import read_settings  # noqa: E402
 settings = read_settings(HERE.parent)
 project, author, release = settings["title"], settings["author"], settings["version"]
 project_copyright = author
-extensions = ["myst_nb", "sphinx.ext.autodoc", "pages", "library", "menu", "search", "formulas"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "pages", "library", "menu", "search", "formulas", "unused"]
 course_root = str(HERE.parent)
 language = "en"
 
@@ -42,6 +42,7 @@ html_css_files = ["explorers.css", "course.css"]
 html_js_files = [("course.js", {"defer": "defer"})]
 html_copy_source = html_show_sourcelink = False
 html_domain_indices = False
+html_search_scorer = str(HERE / "scorer.js")
 html_theme_options = {
     "footer_icons": [{"name": "Source code", "url": settings["git_url"], "html": "source", "class": ""}],
     "light_css_variables": {"color-brand-primary": "#00588a", "color-brand-content": "#00588a"},

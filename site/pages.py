@@ -19,7 +19,7 @@ Cell = dict[str, Any]
 OUTSIDE = re.compile(r"\]\(\.\./([^)\s#]+)(#[^)\s]*)?\)")  # [text](../a/file)
 CHAPTER = re.compile(r"^\*\*(.+)\*\*\s*$", re.MULTILINE)  # a bold line over a table of notebooks
 ENTRY = re.compile(r"^\|\s*\[[^\]]+\]\((\w[\w-]*)\.ipynb\)", re.MULTILINE)
-TITLES = re.compile(r"""title(?:=|\()\s*f?(["'])(.+?)\1""")
+TITLES = re.compile(r"""(?:title(?:=|\()|\bshow\([^'"]+,)\s*f?(["'])(.+?)\1""")
 PICTURE = re.compile(r'src="(?:\.\./)*_images/([^"/]+\.png)"')
 RAW = "```{{raw}} html\n{}\n```\n"
 RUN = """<p class="course-run">This page is a notebook, with what its cells gave. To change it and run it:
@@ -75,8 +75,16 @@ def is_machinery(cell: Cell) -> bool:
     return bool(hidden) or "'google.colab' in sys.modules" in text
 
 
-def in_words(cell: Cell) -> str:
-    """What a cell's pictures show, for those who can't see them: their own words, or the titles in the code."""
+def first_sentence(text: str) -> str:
+    """The first sentence of the last paragraph of a markdown cell, in plain words."""
+    blocks = [block.strip() for block in re.split(r"\n\s*\n", text)]
+    paragraphs = [block.lstrip("#> ") for block in blocks if not re.match(r"```|\$\$|[|<]|[-*] ", block)]
+    plain = re.sub(r"\[([^\]]*)\]\([^)]*\)|[*`$]", r"\1", " ".join("".join(paragraphs[-1:]).split()))
+    return re.match(r".+?[.!?](?=\s|$)|.*", plain)[0]
+
+
+def in_words(cell: Cell, above: str = "") -> str:
+    """What a cell's pictures show, for those who can't see them: their own words, the titles in the code, or the prose above."""
     pictures = [out for out in cell["outputs"] if any(kind.startswith("image/") for kind in out.get("data", {}))]
     written = re.findall(r"^#\|\s*fig-alt:\s*(.+)$", text_of(cell), re.MULTILINE)
     spoken = ["".join(out["data"].get("text/plain", "<")) for out in pictures]
@@ -84,7 +92,7 @@ def in_words(cell: Cell) -> str:
         spoken += ["".join(out["text"]) for out in cell["outputs"] if out["output_type"] == "stream"]
     titles = [title for _, title in TITLES.findall(text_of(cell)) if "{" not in title]
     said = written or [text for text in spoken if not text.startswith("<")] or titles
-    return " ".join("; ".join(said).split()) or "The picture that this cell draws"
+    return " ".join("; ".join(said).split()) or f"Picture: {first_sentence(above)}".rstrip(": ")
 
 
 def alive(outputs: list[Cell], name: str, folder: Path) -> Iterator[Cell]:
@@ -98,13 +106,13 @@ def alive(outputs: list[Cell], name: str, folder: Path) -> Iterator[Cell]:
         yield output
 
 
-def for_reading(cell: Cell) -> Cell:
-    """A code cell without `#|` lines, and without its source if they say so."""
+def for_reading(cell: Cell, above: str = "") -> Cell:
+    """A code cell without `#|` lines, and without its source if they say so; `above` is the prose above it."""
     text = text_of(cell)
     if re.search(r"^#\|\s*echo:\s*false", text, re.MULTILINE):
         cell["metadata"].setdefault("tags", []).append("remove-input")
+    cell["metadata"]["mystnb"] = {"image": {"alt": in_words(cell, above)}}  # before its fig-alt goes
     cell["source"] = re.sub(r"^#\|.*\n?", "", text, flags=re.MULTILINE).strip()
-    cell["metadata"]["mystnb"] = {"image": {"alt": in_words(cell)}}
     return cell
 
 
@@ -152,8 +160,9 @@ def as_page(app: Sphinx, name: str, source: list[str]) -> None:
     for cell in cells:
         if cell["cell_type"] == "code":
             cell["outputs"] = list(alive(cell["outputs"], f"{name}-{cell['id']}", folder))
-            for_reading(cell)
+            for_reading(cell, above)
         elif cell["cell_type"] == "markdown":
+            above = text_of(cell)
             cell["source"] = hold_links(text_of(cell), root, f"{settings['git_url']}/blob/{settings['branch']}")
     insert = RAW.format(first_page(root, settings, folder) if name == "index" else run_it(name, settings))
     cells[0]["source"] = with_opening(cells[0]["source"], insert)

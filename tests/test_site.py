@@ -126,6 +126,14 @@ def test_pictures_have_words(texts: dict[str, str]) -> None:
                 assert words and not words.endswith((".webp", ".jpg")), f"{page}: {attributes}"
 
 
+def test_what_a_notebook_says_of_its_pictures_reaches_its_page(texts: dict[str, str]) -> None:
+    for name in NOTEBOOKS:
+        said = {words for _, attributes in tags(texts[f"{name}.html"]) if (words := attributes.get("alt"))}
+        for cell in notebook(name)["cells"]:
+            written = re.findall(r"^#\|\s*fig-alt:\s*(.+)$", pages.text_of(cell), re.MULTILINE)
+            assert not written or "; ".join(written) in said, f"{name}: {written}"
+
+
 def test_pictures_hold_their_room(texts: dict[str, str], site: Path) -> None:
     """Else, what stands below one moves when it comes, and a link within the page leads past its heading."""
     found = 0
@@ -233,12 +241,23 @@ def test_links_to_files_outside_nbs_go_to_the_repository() -> None:
         ("plot(x, title='Ten digits')", {"text/plain": "<Figure size 1>"}, "Ten digits"),
         ("plot(x)", {"text/plain": "The sentence."}, "The sentence."),
         ("#| fig-alt: A seven\nplot(x)", {"text/plain": "<Figure>"}, "A seven"),
-        ("plot(x)", {}, "The picture that this cell draws"),
+        ("show(x/4, 'Two digits')", {}, "Two digits"),
+        ("plot(x)", {}, "Picture: Here is a line, bold."),
     ],
 )
 def test_a_picture_in_words(source: str, output: dict[str, str], words: str) -> None:
     out = {"output_type": "display_data", "metadata": {}, "data": {"image/png": "", **output}}
-    assert pages.in_words({"source": source, "outputs": [out]}) == words
+    cell = {"cell_type": "code", "metadata": {}, "source": source, "outputs": [out]}
+    prose = "## A heading\n\nBefore.\n\n[Here](S6.ipynb) is a `line`, **bold**. It goes on.\n\n| a | table |"
+    assert pages.for_reading(cell, prose)["metadata"]["mystnb"]["image"]["alt"] == words
+
+
+@pytest.mark.parametrize(("text", "sentence"), [
+    ("## One\n\n### Two *words*", "Two words"), ("A 7.5 of\nten. More.", "A 7.5 of ten."), ("# T\n\n$$\nx\n$$", "T"),
+    ("Look:\n\n- one\n- two", "Look:"), ("```\ncode\n```", ""),
+])
+def test_the_first_sentence_of_the_last_paragraph(text: str, sentence: str) -> None:
+    assert pages.first_sentence(text) == sentence
 
 
 def test_a_cell_for_reading() -> None:

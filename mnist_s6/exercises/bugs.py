@@ -61,7 +61,8 @@ def _few_images(seed: int, count: int, norm: bool = False) -> tuple[nn.Module, t
     return model, torch.randn(count, 1, 2, 2, generator=generator), torch.arange(count) % 3
 
 def _fit_inputs(seed: int) -> list[tuple]:
-    return [(*_few_images(seed, 3), 2), (*_few_images(seed + 1, 12, norm=True), 22 - 4*(seed % 5)), (*_few_images(seed, 2), 0)]
+    normed = _few_images(seed + 1, 12, norm=True)
+    return [(*_few_images(seed, 3), 2), (*normed, 22 - 4*(seed % 5)), (*_few_images(seed, 2), 0)]
 
 # %% ../../nbs/53_bugs.ipynb #5cc42a3f
 @_exercise(_fit_inputs, (
@@ -71,9 +72,9 @@ def _fit_inputs(seed: int) -> list[tuple]:
     'twin = copy.deepcopy(model); optimizer = torch.optim.SGD(twin.parameters(), lr=0.1); for _ in range(steps): ...',
 ), 'The copy learns, and the network stays as it was. The loss is computed once more after the last step.')
 def fits(model: nn.Module, images: torch.Tensor, labels: torch.Tensor, steps: int) -> float:
-    """The loss after so many steps of `SGD` with a rate of 0.1, each made from all the images; all in training mode.
+    """The loss after so many steps of `SGD` with a rate of 0.1, each made from all the images.
 
-    The model itself stays as it was: train a copy."""
+    All is done in training mode. The model itself stays as it was: train a copy."""
     twin = copy.deepcopy(model).train()
     optimizer = torch.optim.SGD(twin.parameters(), lr=0.1)
     for _ in range(steps):

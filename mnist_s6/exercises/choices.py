@@ -201,7 +201,8 @@ def _(lr, batch_size, new_batch_size): return lr*(new_batch_size//batch_size)
 def _(lr, batch_size, new_batch_size): return new_batch_size/batch_size
 @linear_scaling.mistake('That is the old rate, whatever the batch.')
 def _(lr, batch_size, new_batch_size): return lr
-@linear_scaling.mistake('Rounded, or divided with `//`: a rate is hardly anything but what comes after the point, so divide with `/`.')
+@linear_scaling.mistake('Rounded, or divided with `//`: a rate is hardly anything but what comes after the point, '
+                        'so divide with `/`.')
 def _(lr, batch_size, new_batch_size): return lr*new_batch_size//batch_size
 
 # %% ../../nbs/52_choices.ipynb #e5c512a0

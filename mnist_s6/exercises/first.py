@@ -273,8 +273,8 @@ def _(function, at, step): return function(at + step) - function(at)/step
 # %% ../../nbs/50_first.ipynb #9a908f72
 @slope.mistake('You looked in both directions, which is even more exact. Here, only the step forwards is asked for.')
 def _(function, at, step): return (function(at + step) - function(at - step))/(2*step)
-@slope.mistake('You looked in both directions, which are two steps, and divided by one. Here, only the step forwards is '
-               'asked for.')
+@slope.mistake('You looked in both directions, which are two steps, and divided by one. Here, only the step forwards '
+               'is asked for.')
 def _(function, at, step): return (function(at + step) - function(at - step))/step
 @slope.mistake('You looked back. Here, only the step forwards is asked for.')
 def _(function, at, step): return (function(at) - function(at - step))/step

@@ -51,7 +51,7 @@ def _(x, slope): return slope.relu()
 def _(x, slope): return slope*(x < 0)
 
 # %% ../../nbs/51_gradients.ipynb #40c42679
-@relu_gradient.mistake('That is the slope of the ReLU alone. The chain rule multiplies it by the slope of what comes out.')
+@relu_gradient.mistake('That is the slope of the ReLU alone. Multiply it by the slope of what comes out: chain rule.')
 def _(x, slope): return (x > 0).float()
 @relu_gradient.mistake('The slope of a ReLU is 1 or 0, not x itself: use `x > 0`.')
 def _(x, slope): return slope*x.relu()
@@ -275,7 +275,7 @@ def _(x, slope, eps): y, deviation = _norm_parts(x, eps); return (slope - y*(slo
 # %% ../../nbs/51_gradients.ipynb #eb367269
 @batch_norm_gradient.mistake('You took sums where means belong: one x moves the mean by only 1/N.')
 def _(x, slope, eps): y, deviation = _norm_parts(x, eps); return (slope - slope.sum() - y*(slope*y).sum())/deviation
-@batch_norm_gradient.mistake('You took the sum of the slopes where their mean belongs: one x moves the mean by only 1/N.')
+@batch_norm_gradient.mistake('You took the sum of the slopes where their mean belongs: one x moves it by only 1/N.')
 def _(x, slope, eps): y, deviation = _norm_parts(x, eps); return (slope - slope.sum() - y*(slope*y).mean())/deviation
 @batch_norm_gradient.mistake('In the last part, you took the sum of slope·normalised; it has to be the mean.')
 def _(x, slope, eps): y, deviation = _norm_parts(x, eps); return (slope - slope.mean() - y*(slope*y).sum())/deviation

@@ -111,7 +111,7 @@ def _(model, loader, optimizer): return _per_image(_epoch(model.train(), loader,
 @train_one_epoch.mistake('There is a step too many: one for each batch, and you make two.')
 def _(model, loader, optimizer):
     return _per_image(_epoch(model.train(), loader, optimizer, 'clear backward step step'))
-@train_one_epoch.mistake('You measured when the epoch was over. What is asked for is the loss on the way, before each step.')
+@train_one_epoch.mistake('You measured when the epoch was over. The loss on the way is wanted, before each step.')
 def _(model, loader, optimizer):
     for _ in _epoch(model.train(), loader, optimizer): pass
     mean = _per_image(_epoch(model.eval(), loader, optimizer, ''))

@@ -55,6 +55,33 @@ globalThis.course = { fronts: {}, saved: {}, parts: {} }; // filled by the files
   const grown = new ResizeObserver(lead);
   places.forEach(place => grown.observe(place));
 
+  // Furo opens its drawers with labels, which no key reaches: each becomes a button.
+  for (const [id, name, place] of [["__navigation", "Menu", ".sidebar-drawer"], ["__toc", "Contents", ".toc-drawer"]]) {
+    const box = document.getElementById(id), drawer = document.querySelector(place);
+    const buttons = [...document.querySelectorAll(`.page label[for=${id}]`)].map(label => {
+      const button = document.createElement("button");
+      Object.assign(button, { type: "button", className: label.className, ariaLabel: name });
+      button.append(...label.children);
+      label.replaceWith(button);
+      button.addEventListener("click", () => {
+        box.click();
+        [...drawer.querySelectorAll("a")].find(link => link.checkVisibility())?.focus();
+      });
+      return button;
+    });
+    const tell = () => buttons.forEach(button => (button.ariaExpanded = box.checked));
+    box.addEventListener("change", tell);
+    tell();
+    const close = () => box.checked && box.click();
+    addEventListener("keydown", ({ key }) => {
+      if (key !== "Escape" || !box.checked) return;
+      close();
+      buttons.find(button => button.checkVisibility())?.focus();
+    });
+    drawer.addEventListener("focusout", ({ relatedTarget: next }) => next && !drawer.contains(next) && close());
+    drawer.addEventListener("click", ({ target }) => target.closest("a[href^='#']") && close()); // it leads to below the drawer
+  }
+
   // Searching shows an excerpt of each page, which it fetches.
   if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
 })();

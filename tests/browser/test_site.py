@@ -199,6 +199,87 @@ def test_search_finds_a_page(visitor: Visitor) -> None:
     expect(page.get_by_role("heading", name="Model", level=1)).to_be_visible()
 
 
+# What can be reached with the Tab key in a drawer.
+STOPS = """place => Array.from(document.querySelectorAll(`${place} :is(a, button, input)`))
+    .filter(it => it.checkVisibility({ visibilityProperty: true })).length"""
+
+
+@pytest.mark.parametrize(("size", "drawer", "name", "key"), [
+    (PHONE, ".sidebar-drawer", "Menu", "Enter"), (ENLARGED, ".toc-drawer", "Contents", "Space"),
+    ((1280, 900), ".toc-drawer", "Contents", "Enter"),
+])
+def test_a_drawer_opens_and_closes_by_keys(size: tuple[int, int], drawer: str, name: str, key: str, visitor: Visitor) -> None:
+    """Closed, it takes no focus; open, it has it, and gives it back."""
+    visitor.size(*size)
+    page = visitor.open("02_model")
+    assert page.evaluate(STOPS, drawer) == 0
+    toggle = page.get_by_role("button", name=name, exact=True)
+    for _ in range(100):  # at 1280 pixels the whole menu comes before
+        page.keyboard.press("Tab")
+        if toggle.evaluate("it => it === document.activeElement"):
+            break
+    expect(toggle).to_be_focused()
+    expect(toggle).to_have_attribute("aria-expanded", "false")
+    page.keyboard.press(key)
+    first = page.locator(f"{drawer} a:visible").first
+    expect(first).to_be_focused()
+    expect(first).to_be_in_viewport()
+    expect(toggle).to_have_attribute("aria-expanded", "true")
+    page.keyboard.press("Escape")
+    expect(toggle).to_be_focused()
+    page.wait_for_function(f"!({STOPS})('{drawer}')")
+
+
+def test_a_drawer_closes_behind_who_leaves_it(reader: Visitor) -> None:
+    """By a link to a place on the page, or with the Tab key."""
+    reader.size(*PHONE)
+    page = reader.open("02_model")
+    page.get_by_role("button", name="Contents", exact=True).click()
+    page.locator(".toc-drawer a[href='#many-channels']").press("Enter")
+    expect(page.locator(".toc-drawer")).to_be_hidden()
+    assert 0 < page.locator("#many-channels").bounding_box()["y"] < 200
+    page.get_by_role("button", name="Menu", exact=True).click()
+    expect(page.locator(".sidebar-drawer a").first).to_be_focused()
+    page.keyboard.press("Shift+Tab")
+    expect(page.locator(".sidebar-drawer")).to_be_hidden()
+
+
+def test_the_menu_is_no_drawer_on_a_wide_page(reader: Visitor) -> None:
+    reader.size(1440, 900)
+    page = reader.open("02_model")
+    assert page.evaluate(STOPS, ".sidebar-drawer") > 50 and page.evaluate(STOPS, ".toc-drawer") > 5
+    expect(page.get_by_role("button", name="Contents", exact=True)).to_have_count(0)  # it is not shown
+
+
+@pytest.mark.parametrize("size", [PHONE, ENLARGED, (1000, 700)])
+def test_a_link_to_an_explorer_s_state_leads_below_the_header(size: tuple[int, int], visitor: Visitor, site: Path) -> None:
+    visitor.size(*size)
+    page_name, name = next((page, name) for front, page, name in explorers_of(site) if page == "02_model")
+    page = visitor.page
+    page.goto(f"{visitor.address}/{page_name}.html#{name}?")
+    place = page.locator(f'[id="{name}"]')
+    expect(place).to_have_attribute("data-alive", "true")
+    header = page.locator(".mobile-header").bounding_box()
+    page.wait_for_function("name => document.getElementById(name).getBoundingClientRect().top < 300", arg=name)
+    come_to_rest(page)
+    assert place.bounding_box()["y"] >= header["y"] + header["height"]
+
+
+@pytest.mark.parametrize(("words", "rooms"), [
+    ("convolution", {"02_model", "27_convolution"}), ("augmentation", {"01_datasets", "23_augmentation"}),
+    ("confidence interval", {"07_truth", "66_intervals"}), ("learning rate", {"03_util", "05_choices", "28_descent"}),
+    ("batch norm", {"02_model"}), ("softmax", {"03_util"}), ("dropout", {"05_choices", "57_overfitting"}),
+    ("padding", {"02_model", "27_convolution"}), ("overfitting", {"05_choices"}), ("kernel", {"02_model"}),
+    ("momentum", {"05_choices", "28_descent"}), ("receptive field", {"02_model", "26_receptive"}),
+    ("load_data", {"library/mnist_s6.datasets"}),
+])
+def test_the_first_find_is_the_room_that_explains_it(words: str, rooms: set[str], reader: Visitor) -> None:
+    page = reader.page
+    page.goto(f"{reader.address}/search.html?q={words.replace(' ', '+')}")
+    first = page.locator("ul.search li a").first
+    expect(first).to_have_attribute("href", re.compile(rf"^({'|'.join(sorted(rooms))})\.html"))
+
+
 def test_next_goes_on(visitor: Visitor) -> None:
     page = visitor.open("index")
     page.locator("a.next-page").click()
