@@ -106,8 +106,8 @@ def classify(
     logits, labels = torch.cat(logits).cpu(), torch.cat(labels).cpu()
     sums = logits.reshape(len(logits), -1).double().logsumexp(1)   # (n,), nan where softmax would be
     if bad := (~sums.isfinite()).sum().item():
-        raise FloatingPointError(f'{bad:,} of {len(logits):,} images get scores that are no numbers. Look for nan or inf '
-                                 'in the images and the weights; a training that made it needs a smaller rate')
+        raise FloatingPointError(f'{bad:,} of {len(logits):,} images get scores that are no numbers. Look for nan or '
+                                 'inf in the images and the weights; a training that made it needs a smaller rate')
     return logits, labels
 
 # %% ../nbs/03_util.ipynb #d91b762b
