@@ -125,7 +125,7 @@ def _(shares, level): return next((epoch for epoch, both in enumerate(shares, 1)
 def _(shares, level):
     good = [min(both) >= level for both in shares]
     return len(good) - 1 - _first(good[::-1]) if any(good) else -1
-@first_learned.mistake('You ask from when on it stays so. The question is when it first was so, even if forgotten '
+@first_learned.mistake('You ask from when on it stays so. The question is when it was so first, even if forgotten '
                        'again.')
 def _(shares, level):
     good = [min(both) >= level for both in shares]
