@@ -1,6 +1,6 @@
 // A training while it runs: its curves, and the kernels of the first convolution, epoch by epoch.
 
-import { ValueError, bytes, range, row } from "./base.js";
+import { bytes, range, row } from "./base.js";
 import { BLUE, ORANGE, Chart } from "./chart.js";
 import { Picture } from "./pictures.js";
 import { player } from "./playing.js";
@@ -87,10 +87,8 @@ const explorer = staged("a training", (stage, model) => {
     stage.view.replaceChildren(row(loss, accuracy, kernels));
     return stage.say(words);
   }
-  function load({ place }) {
-    if (!Number.isInteger(place)) throw new ValueError(`place is ${place}; expected a whole number`);
-  }
-  stage.update(["place", "records", "curves", "kernels", "test_name"], load, draw);
+  stage.only("place", "a whole number", Number.isInteger);
+  stage.update(["place", "records", "curves", "kernels", "test_name"], () => null, draw);
 }, ["test_name"]);
 
 export default explorer;

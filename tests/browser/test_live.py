@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from front import Functions, opened
+from front import Functions, WentWrong, opened
 from lab import Notebook
 from playwright.sync_api import Browser, Page, expect
 from torch import nn
@@ -83,6 +83,17 @@ def test_keys_and_buttons_lead_through_the_epochs(page: Page, live: LiveTraining
     page.get_by_role("button", name="start again").press("Space")
     says(page, live, 0)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_half_an_epoch_is_told(browser: Browser, tmp_path: Path, view: str, live: LiveTraining) -> None:
+    """What a link says, and no slider can; a key mends it."""
+    told = "place is 0.5; expected a whole number"
+    with pytest.raises(WentWrong, match=told), opened(browser, tmp_path, view) as page:
+        page.goto(page.url + "#explorer?place=0.5")
+        page.reload()
+        expect(page.get_by_role("alert")).to_have_text(f"⚠ ValueError: {told}")
+        page.get_by_role("button", name="start again").click()
+        says(page, live, 0)
 
 
 def test_the_mouse_moves_the_slider(page: Page, live: LiveTraining) -> None:
