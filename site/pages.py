@@ -75,16 +75,11 @@ def is_machinery(cell: Cell) -> bool:
     return bool(hidden) or "'google.colab' in sys.modules" in text
 
 
-def first_sentence(text: str) -> str:
-    """The first sentence of the last paragraph of a markdown cell, in plain words."""
-    blocks = [block.strip() for block in re.split(r"\n\s*\n", text)]
-    paragraphs = [block.lstrip("#> ") for block in blocks if not re.match(r"```|\$\$|[|<]|[-*] ", block)]
-    plain = re.sub(r"\[([^\]]*)\]\([^)]*\)|[*`$]", r"\1", " ".join("".join(paragraphs[-1:]).split()))
-    return re.match(r".+?[.!?](?=\s|$)|.*", plain)[0]
+def in_words(cell: Cell) -> str:
+    """What a cell's pictures show, for those who can't see them: their own words, or the titles in the code.
 
-
-def in_words(cell: Cell, above: str = "") -> str:
-    """What a cell's pictures show, for those who can't see them: their own words, the titles in the code, or the prose above."""
+    Raises `ExtensionError` for pictures without words.
+    """
     pictures = [out for out in cell["outputs"] if any(kind.startswith("image/") for kind in out.get("data", {}))]
     written = re.findall(r"^#\|\s*fig-alt:\s*(.+)$", text_of(cell), re.MULTILINE)
     spoken = ["".join(out["data"].get("text/plain", "<")) for out in pictures]
@@ -92,7 +87,9 @@ def in_words(cell: Cell, above: str = "") -> str:
         spoken += ["".join(out["text"]) for out in cell["outputs"] if out["output_type"] == "stream"]
     titles = [title for _, title in TITLES.findall(text_of(cell)) if "{" not in title]
     said = written or [text for text in spoken if not text.startswith("<")] or titles
-    return " ".join("; ".join(said).split()) or f"Picture: {first_sentence(above)}".rstrip(": ")
+    if pictures and not said:
+        raise ExtensionError(f"the picture of this cell has no words; begin it with `#| fig-alt: what it shows`:\n{text_of(cell)}")
+    return " ".join("; ".join(said).split())
 
 
 def alive(outputs: list[Cell], name: str, folder: Path) -> Iterator[Cell]:
@@ -106,12 +103,12 @@ def alive(outputs: list[Cell], name: str, folder: Path) -> Iterator[Cell]:
         yield output
 
 
-def for_reading(cell: Cell, above: str = "") -> Cell:
-    """A code cell without `#|` lines, and without its source if they say so; `above` is the prose above it."""
+def for_reading(cell: Cell) -> Cell:
+    """A code cell without `#|` lines, and without its source if they say so."""
     text = text_of(cell)
     if re.search(r"^#\|\s*echo:\s*false", text, re.MULTILINE):
         cell["metadata"].setdefault("tags", []).append("remove-input")
-    cell["metadata"]["mystnb"] = {"image": {"alt": in_words(cell, above)}}  # before its fig-alt goes
+    cell["metadata"]["mystnb"] = {"image": {"alt": in_words(cell)}}  # before its fig-alt goes
     cell["source"] = re.sub(r"^#\|.*\n?", "", text, flags=re.MULTILINE).strip()
     return cell
 
@@ -160,9 +157,8 @@ def as_page(app: Sphinx, name: str, source: list[str]) -> None:
     for cell in cells:
         if cell["cell_type"] == "code":
             cell["outputs"] = list(alive(cell["outputs"], f"{name}-{cell['id']}", folder))
-            for_reading(cell, above)
+            for_reading(cell)
         elif cell["cell_type"] == "markdown":
-            above = text_of(cell)
             cell["source"] = hold_links(text_of(cell), root, f"{settings['git_url']}/blob/{settings['branch']}")
     insert = RAW.format(first_page(root, settings, folder) if name == "index" else run_it(name, settings))
     cells[0]["source"] = with_opening(cells[0]["source"], insert)

@@ -242,22 +242,18 @@ def test_links_to_files_outside_nbs_go_to_the_repository() -> None:
         ("plot(x)", {"text/plain": "The sentence."}, "The sentence."),
         ("#| fig-alt: A seven\nplot(x)", {"text/plain": "<Figure>"}, "A seven"),
         ("show(x/4, 'Two digits')", {}, "Two digits"),
-        ("plot(x)", {}, "Picture: Here is a line, bold."),
     ],
 )
 def test_a_picture_in_words(source: str, output: dict[str, str], words: str) -> None:
     out = {"output_type": "display_data", "metadata": {}, "data": {"image/png": "", **output}}
     cell = {"cell_type": "code", "metadata": {}, "source": source, "outputs": [out]}
-    prose = "## A heading\n\nBefore.\n\n[Here](S6.ipynb) is a `line`, **bold**. It goes on.\n\n| a | table |"
-    assert pages.for_reading(cell, prose)["metadata"]["mystnb"]["image"]["alt"] == words
+    assert pages.for_reading(cell)["metadata"]["mystnb"]["image"]["alt"] == words
 
 
-@pytest.mark.parametrize(("text", "sentence"), [
-    ("## One\n\n### Two *words*", "Two words"), ("A 7.5 of\nten. More.", "A 7.5 of ten."), ("# T\n\n$$\nx\n$$", "T"),
-    ("Look:\n\n- one\n- two", "Look:"), ("```\ncode\n```", ""),
-])
-def test_the_first_sentence_of_the_last_paragraph(text: str, sentence: str) -> None:
-    assert pages.first_sentence(text) == sentence
+def test_a_picture_without_words_stops_the_build() -> None:
+    out = {"output_type": "display_data", "metadata": {}, "data": {"image/png": "", "text/plain": "<Figure size 1>"}}
+    with pytest.raises(ExtensionError, match=r"(?s)fig-alt.*plot\(x\)"):
+        pages.for_reading({"cell_type": "code", "metadata": {}, "source": "plot(x)", "outputs": [out]})
 
 
 def test_a_cell_for_reading() -> None:
