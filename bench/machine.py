@@ -28,6 +28,7 @@ def machine() -> dict[str, str | int | None]:
     changed = asked_of_git("status", "--porcelain", "../mnist_s6", "*.py")
     return {
         "processor": models[0] if models else platform.processor() or platform.machine(),
+        "vectors": torch.backends.cpu.get_cpu_capability(),  # the widest that PyTorch uses: AVX2, AVX512, …
         "cores": len(models) or None,
         "graphics card": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "threads": torch.get_num_threads(),
@@ -41,8 +42,9 @@ def machine() -> dict[str, str | int | None]:
 
 def describe(facts: dict[str, str | int | None]) -> str:
     """The same in one line."""
+    vectors = f" with {facts['vectors']}" if facts.get("vectors") else ""  # older results don't say it
     return (
-        f"{facts['processor']}, {facts['cores'] or '?'} cores, {facts['threads']} threads, "
+        f"{facts['processor']}{vectors}, {facts['cores'] or '?'} cores, {facts['threads']} threads, "
         f"{facts['graphics card'] + ', ' if facts.get('graphics card') else ''}{facts['system']}, "
         f"Python {facts['python']}, torch {facts['torch']}, torchvision {facts['torchvision']}"
     )

@@ -15,6 +15,7 @@ import peers  # noqa: E402
 import report  # noqa: E402
 import rows  # noqa: E402
 import seal  # noqa: E402
+from machine import describe, machine  # noqa: E402
 from mnist_s6.files import unpack_data  # noqa: E402
 from mnist_s6.fit import OneCycle  # noqa: E402
 from mnist_s6.train import PLAIN, RECIPES, Recipe, Run, run_recipe  # noqa: E402
@@ -40,6 +41,8 @@ def test_every_result_says_where_it_was_measured() -> None:
     assert {"s6", "widgets", "steps", "choices", "rates", "time-to-99.4", "time-to-99"} <= set(found)  # notebooks quote these
     for result in found.values():
         assert {"processor", "threads", "torch", "commit"} <= set(result["machine"])
+    here = machine()
+    assert f"{here['processor']} with {torch.backends.cpu.get_cpu_capability()}, {here['cores']} cores" in describe(here)
 
 
 @pytest.mark.parametrize(("network", "parameters"), [(peers.original_network, 15_722), (peers.Step8, 215_194)])
