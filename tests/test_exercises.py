@@ -2,6 +2,7 @@
 
 import _thread
 import ast
+import copy
 import inspect
 import json
 import os
@@ -478,25 +479,27 @@ SPECIAL = {
     "one_step": (["23/10", "2 + 0.3", "2.3"], ["2 - 0.3"]),
     "step_too_far": (["w = -2", "1 - 3", "minus two", "-2.0"], ["2", "1 + 3"]),
     "last_batch": (["x = 104", "104 images", "1000 - 7*128", "104 in the last batch"], ["7 batches", "8 batches", "104 of 128"]),
-    "same_size": (["p = 2", "p=2", "2px", "2 px", "padding=2", "two", "2 on each side"], ["(1,1)", (2, 2), "2.5", "p = 1"]),
+    "same_size": (["p = 2", "p=2", "2px", "2 px", "padding=2", "two", "2 on each side", "no. 2"], ["no more than 2", "more than 2", "no 2", "dont say 2", "(1,1)", (2, 2), "2.5", "p = 1"]),
     "add_bytes": (["4", "four", "260 - 256"], ["error", "an error", "OverflowError", "250 + 10", "it raises an error"]),
     "black_pixel": (["negative number", "a negative number", "below zero", "it is negative", "less than 0", "below 0", "< 0", "a number below zero"],
-                    ["zero", "positive number", "not negative", "non-negative", "above zero", "negative or zero", -0.4242, -0.42]),
-    "depends_on_others": (["training", "in training mode", "Train"], ["evaluation", "both", "not in training mode", "training or evaluation"]),
+                    ["zero", "positive number", "not negative", "no negative", "non-negative", "above zero", "negative or zero", -0.4242, -0.42, 0, "-0.42"]),
+    "depends_on_others": (["training", "in training mode", "Train"], ["evaluation", "both", "not in training mode", "no training mode", "training or evaluation", "neither"]),
     "zero_start": (["only the last bias", "last_bias", "2.bias", "the bias of the last layer", "Only the last bias has moved"],
-                   ["last", "bias", "last layer", "all but the last bias", "the last layer has moved"]),
+                   ["last", "bias", "last layer", "no last bias", "all but the last bias", "the last layer has moved"]),
     "best_cure": (["data augmentation", "augment", "augmentations", "1. Augmentation", "augmentation, of course"],
-                  ["decay", "augmentation and dropout", "Weight-decay", "early stopping", "not augmentation", "dropout, not augmentation"]),
-    "larger_batches": (["Higher!", "it will be higher than before", "much higher", "worse"], ["same", "not higher", "higher or lower", "hardly higher"]),
+                  ["decay", "augmentation and dropout", "Weight-decay", "early stopping", "not augmentation", "dropout, not augmentation", "no augmentation", "never augmentation",
+                   "without augmentation", "un-augmentation", "it isn't augmentation", "dont use augmentation", "it cannot be augmentation",
+                   "augmentation won’t do", "anything rather than augmentation", "instead of augmentation", "!= augmentation", "w/o augmentation"]),
+    "larger_batches": (["Higher!", "it will be higher than before", "much higher", "worse"], ["same", "not higher", "no higher", "no larger than before", "barely higher", "higher or lower", "hardly higher"]),
     "half_the_maps": (["about a quarter", "c) about a quarter", "a quarter", "quarter", "c, a quarter", "c: about a quarter", "1/4", "a fourth"],
                       ["a quarter or a half", "about", "not c", "b or c", "a half", "a) about a quarter", "a tenth"]),
     "without_augmentation": (["better on the training images and worse on new ones", "better on training images, worse on new images", "I think c"],
                              ["better", "better on the training images", "worse on both", "b and c"]),
-    "read_a_letter": (["one of the ten digits", "c"], ["a digit", "nothing", "an error"]),
+    "read_a_letter": (["one of the ten digits", "c"], ["a digit", "nothing", "an error", "K", "the letter K", "no c", "isnt c"]),
     "room_1": (["I would look at b", "b, of course", "the slopes of the second step", "the slopes"], ["a or b", "a", "I would look at c", "a larger network"]),
     "too_high": (["c is too high", "green", "run c", "the green one"], ["b is too low", "a", "red"]),
-    "which_flight": (["twice softmax", "softmax twice!", "a softmax twice"], ["not shuffled", "shuffled", "the rate is too high", "not softmax twice"]),
-    "no_slopes": (["the rate is too high", "too high rate", "too high a rate"], ["not too high a rate", "by heart"]),
+    "which_flight": (["twice softmax", "softmax twice!", "a softmax twice"], ["not shuffled", "shuffled", "the rate is too high", "not softmax twice", "no softmax twice"]),
+    "no_slopes": (["the rate is too high", "too high rate", "too high a rate", "learning rate too high", "too high a learning rate"], ["not too high a rate", "by heart"]),
     "read_shape": (["torch.Size([10, 28])", "10 rows, 28 columns"], [torch.zeros(10, 28), {10, 28}, "10x14", "28x10", 280]),
     "broadcast_shape": (["3x4", "(3,4)"], ["error", "an error", "it fails with an error"]),
     "order_of_means": (["d, c and a", "1d 2c 3a", "1. d 2. c 3. a", "1) d\n2) c\n3) a"], [{"d", "c", "a"}, "acd", "dc", "the order is dca", "2d 1c 3a", "12"]),
@@ -731,7 +734,8 @@ SAID = {
     "same_size": [((2, 2), "it is (2, 2): write one number, such as"), ("(1,1)", "it is '(1,1)': write one number, without")],
     "last_batch": [("7 batches", "whole batches")],
     "add_bytes": [("an error", "No error")],
-    "black_pixel": [(-0.4242, "one of the three words")],
+    "black_pixel": [(-0.4242, "one of the three words"), ("-0.42", "one of the three words"), ("0", "The mean becomes 0"), (0, "The mean becomes 0")],
+    "read_a_letter": [("letter K", "never shown a K"), ("K", "never shown a K")],
     "batch_bytes": [(200.704, "the point is for decimals")],
     "order_of_training": [("fdab", "`step` has to come after"), ("efdbac", "asks the network a second time"), ("fdcbae", "asks the network"), ("fdbaec", "asks")],
     "early_stop": [(stops_there, "epoch of the stop")],
@@ -750,6 +754,7 @@ SAID = {
     "first_learned": [(for_good, "first, even if")],
     "found_and_trusted": [(lambda m, d: [100 * share for share in exercises.found_and_trusted.answer(m, d)], "percent"),
                           (lambda m, d: [exercises.found_and_trusted.answer(m, d)[0], m.trace() / m.sum()], "The second is the accuracy")],
+    "linear_scaling": [(lambda lr, a, b: lr * round(b / a), "made a whole number")],
     "limit_for": [(lambda c, share: c.quantile(share), "between two confidences")],
     "best_of": [(lambda k: [x := torch.randn(10_000, k), ((x.max(1).values - x.mean(1)) / x.std(1)).mean()][1], "needs no division")],
 }  # fmt: skip
@@ -762,7 +767,7 @@ def test_what_is_said(name):
         assert words in wrong(getattr(exercises, name).judged(answer)), answer
 
 
-def unmoved_by(note, early=True):
+def unmoved_by(note, early=True, same=torch.equal):
     """Parameters that stayed as they were noted, before the step or after it."""
 
     def answer(model, step):
@@ -771,7 +776,7 @@ def unmoved_by(note, early=True):
         before = {name: note(parameter) for name, parameter in model.named_parameters()}
         if early:
             step()
-        return [name for name, parameter in model.named_parameters() if torch.equal(parameter, before[name])]
+        return [name for name, parameter in model.named_parameters() if same(parameter, before[name])]
 
     return answer
 
@@ -832,14 +837,146 @@ def spoilt_copy(images, top, left, side, back=False):
     return images if back else copy
 
 
+def noted(at=lambda shown, labels: shown, new=lambda losses: losses.clone(), sign=1, scores=lambda logits: logits, how="none"):
+    """The losses after a batch, with something amiss."""
+
+    def answer(losses, shown, logits, labels):
+        found = new(losses)
+        found[at(shown, labels)] = sign * F.cross_entropy(scores(logits), labels, reduction=how)
+        return found
+
+    return answer
+
+
+def runs_with_an_end(ink, end=lambda start: start is not None, reset=True):
+    """The runs, with the last one ended after the loop or never."""
+    runs, start = [], None
+    for column, amount in enumerate(ink):
+        if amount and start is None:
+            start = column
+        if not amount and start is not None:
+            runs.append((start, column))
+            start = None if reset else start
+    if end(start):
+        runs.append((start, len(ink)))
+    return runs
+
+
+def blackened(images, *places):
+    copy = images.clone()
+    for place in places:
+        copy[place] = 0
+    return copy
+
+
 def numbers_of(values):
     return np.mean(values), np.std(values, ddof=1) / len(values) ** 0.5
+
+
+def moves_x_itself(function, x, h):
+    slopes = torch.zeros_like(x)
+    for i in range(len(x)):
+        x[i] += h
+        ahead = function(x)
+        x[i] -= 2 * h
+        slopes[i] = (ahead - function(x)) / (2 * h)
+    return slopes
+
+
+def sub_in_a_loop(parameters, gradients, lr):
+    for p, g in zip(parameters, gradients):
+        p.sub(lr * g)
+    return parameters
+
+
+def waits_from_0(losses, patience, start=None):
+    best, waited, lowest = 0, 0, losses[0] if start is None else start
+    for epoch, loss in enumerate(losses):
+        if loss < lowest:
+            best, lowest, waited = epoch, loss, 0
+        else:
+            waited += 1
+            if waited >= patience:
+                break
+    return best
+
+
+def by_slices(image, height, width, window):
+    output = torch.zeros(image.shape[0] - height + 1, image.shape[1] - width + 1)
+    for i in range(output.shape[0]):
+        for j in range(output.shape[1]):
+            output[i, j] = window(i, j)
+    return output
+
+
+def decays_last(p, g, m, v, step, lr, b1, b2, eps, decay):
+    m, v = b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * g**2
+    p = p - lr * (m / (1 - b1**step)) / ((v / (1 - b2**step)).sqrt() + eps)
+    return p - lr * decay * p, m, v
+
+
+def adamw_of(new, share=True, of_v=True, of_m=True):
+    """AdamW without the shares of what is new, or with one correction only."""
+    p, g, m, v, step, lr, b1, b2, eps, decay = new
+    m, v = b1 * m + (1 - b1 if share else 1) * g, b2 * v + (1 - b2 if share else 1) * g**2
+    mean, square = m / (1 - b1**step if of_m else 1), v / (1 - b2**step if of_v else 1)
+    return p * (1 - lr * decay) - lr * mean / (square.sqrt() + eps), m, v
+
+
+def fits_by(learns="twin", asked="twin", order="clear backward step"):
+    """A learner's fit: whose parameters the optimizer holds, who is asked at the end, and the calls of a step."""
+    def answer(model, images, labels, steps):
+        both = {"model": model, "twin": copy.deepcopy(model)}
+        optimizer = torch.optim.SGD(both[learns].parameters(), lr=0.1)
+        for _ in range(steps):
+            loss = F.cross_entropy(both["twin"](images), labels)
+            calls = {"clear": optimizer.zero_grad, "backward": loss.backward, "step": optimizer.step}
+            for call in order.split():
+                calls[call]()
+        return F.cross_entropy(both[asked](images), labels).item()
+    return answer
+
+
+def company_of(which):
+    """How far some of the images differ, in company and alone; at most."""
+    def answer(model, images):
+        twin = copy.deepcopy(model)
+        together = twin(images)
+        return max((together[i] - twin(images[i : i + 1])[0]).abs().max().item() for i in which(len(images)))
+    return answer
+
+
+def trains(times=1, after=False, reduction="mean"):
+    """A learner's epoch: how often slopes are asked for, when the loss is measured, and how it is reduced."""
+    def answer(model, loader, optimizer):
+        model.train()
+        total = seen = 0
+        for images, labels in loader:
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(images), labels, reduction=reduction)
+            for _ in range(times):
+                loss.backward(retain_graph=True)
+            optimizer.step()
+            loss = F.cross_entropy(model(images), labels) if after else loss
+            total, seen = total + loss.item() * (1 if reduction == "sum" else len(labels)), seen + len(labels)
+        return total / seen
+    return answer
+
+
+def evaluates_the_first(model, loader):
+    """A `return` inside of the loop."""
+    mode = model.training
+    model.eval()
+    for images, labels in loader:
+        share = (model(images).argmax(1) == labels).float().mean().item()
+        model.train(mode)
+        return share
 
 
 SLIPS = [
     ("unmoved", unmoved_by(lambda p: p), "Everything seems to have stayed"),
     ("unmoved", unmoved_by(lambda p: p.detach().clone(), early=False), "was the note taken after `step()`"),
-    ("unmoved", unmoved_by(lambda p: p.detach()), "`detach()` shares"),
+    ("unmoved", unmoved_by(lambda p: p.detach()), "`detach()`, `.data`"),
     ("unmoved", unmoved_by(lambda p: p.data), "moves along"),
     ("unregistered", lambda m: lists_with(m, lambda x: isinstance(x, torch.nn.Module) and list(x.parameters())), "such as a ReLU"),
     ("unregistered", lambda m: lists_with(m, lambda x: hasattr(x, "weight")), "such as a ReLU"),
@@ -888,7 +1025,81 @@ SLIPS = [
     ("receptive_field", lambda layers: sum(kernel for kernel, _ in layers) if layers else 1, "sum of the kernels. Only"),
     ("best_of", lambda k: torch.randn(10_000, k).max(), "in each row"),
     ("half_as_wide", 1.41, "the root of 2"), ("half_as_wide", 1.4142, "the root of 2"), ("half_as_wide", "sqrt(2)", "the root of 2"),
+    ("linear", F.linear, "A class is a column"),
+    ("linear", lambda x, w, b: [[(im * row).sum() + c for row, c in zip(w, b)] for im in x], "A class is a column"),
+    ("linear_scaling", lambda lr, a, b: lr * int(b / a), "made a whole number"),
+    ("sgd_step", sub_in_a_loop, "`p.sub(…)` makes a new tensor"),
+    ("sgd_step", lambda parameters, gradients, lr: [g - lr * p for p, g in zip(parameters, gradients)], "are exchanged"),
+    ("sgd_step", lambda parameters, gradients, lr: [p - lr for p in parameters], "And the slope?"),
+    ("output_size", lambda n, k, s, p: n - k + 1, "And the padding and the stride?"),
+    ("misread", lambda p, y: [i + 1 for i in range(len(y)) if p[i] != y[i]], "counted from 0"),
+    ("nearest", lambda x, m: ((x[:, None] - m) ** 2).sum(2).argmin(1) + 1, "counted from 0"),
+    ("nearest", lambda x, m: ((x[:, None] - m).sum(2) ** 2).argmin(1), "Square each difference first"),
+    ("brightness", lambda x: x.mean(dim=(0, 2)), "for each row"),
+    ("brightness", lambda x: x.mean(dim=(0, 1)), "for each column"),
+    ("brightness", lambda x: x.sum((1, 2)) / (28 * 28), "784 is 28·28"),
+    ("brightness", lambda x: x.sum((1, 2)) / x.numel(), "`images.numel()`"),
+    ("softmax", lambda s: s.exp() / s.exp().sum(), "Two things: all numbers together"),
+    ("softmax", lambda s: s.exp() / s.exp().sum(0), "Two things: your columns"),
+    ("softmax", lambda s: s.exp(), "Two things: divide by"),
+    ("batch_norm", lambda x, eps: (x - x.mean((0, 2, 3), True)) / x.std((0, 2, 3), keepdim=True), "`eps` is missing"),
+    ("batch_norm", lambda x, eps: (x - x.mean()) / (x.std() + eps), "Three things"),
+    ("batch_norm", lambda x, eps: (x - x.mean((0, 2, 3), True)) / (x.var((0, 2, 3), keepdim=True) + eps), "the square root is missing"),
+    ("batch_norm", lambda x, eps: (x - x.mean((0, 2, 3))) / (x.var((0, 2, 3), unbiased=False) + eps).sqrt(), "lie along the columns"),
+    ("cross_entropy_gradient", lambda s, y: (s.softmax(1) - y[:, None]) / len(y), "the labels' numbers"),
+    ("cross_entropy_gradient", lambda s, y: (s.softmax(1) - y) / len(y), "the numbers of classes"),
+    ("cross_entropy_gradient", lambda s, y: F.one_hot(y, s.shape[1]) - s.softmax(1), "Two things"),
+    ("linear_gradients", lambda x, w, slope: (slope @ w, slope.T @ x, slope.sum(1)), "dimension 0, and not 1"),
+    ("linear_gradients", lambda x, w, slope: (slope @ w, slope.T @ x / len(x), slope.sum(0)), "not even the slopes of the weight"),
+    ("numerical_gradient", moves_x_itself, "x is moved and stays moved"),
+    ("relu_gradient", lambda x, slope: slope * (x >= 0), "`>` or `>=`"),
+    ("momentum_step", lambda p, g, v, lr, m: (p - (m * v + g), m * v + g), "And the learning rate?"),
+    ("momentum_step", lambda p, g, v, lr, m: (p - lr * (m * v + g), v), "give back the old velocity"),
+    ("momentum_step", lambda p, g, v, lr, m: (p - lr * (m * v + lr * g), m * v + lr * g), "comes in twice"),
+    ("early_stop", waits_from_0, "Epoch 0 has nothing before it"),
+    ("early_stop", lambda losses, n: waits_from_0(losses, n, start=10), "too small at the start"),
+    ("max_pool", lambda x: by_slices(x, x.shape[0] // 2 + 1, x.shape[1] // 2 + 1, lambda r, c: x[r : r + 2, c : c + 2].max()), "too close"),
+    ("convolve", lambda x, k: by_slices(x, *k.shape, lambda i, j: (x[i : k.shape[0], j : k.shape[1]] * k).sum()), "A slice ends at a place"),
+    ("convolve", lambda x, k: by_slices(x, len(k), len(k), lambda i, j: (x[i : i + len(k), j : j + len(k)] * k).sum()), "the height of the kernel for its width"),
+    ("adamw_step", decays_last, "of the *old* parameter"),
+    ("adamw_step", lambda *given: adamw_of(given, of_v=False), "`v` as well"),
+    ("adamw_step", lambda *given: adamw_of(given, of_m=False), "`m` as well"),
+    ("adamw_step", lambda *given: adamw_of(given, share=False), "added whole"),
+    ("note_losses", noted(at=lambda shown, labels: labels), "`shown` says where, `labels`"),
+    ("note_losses", noted(how="sum"), "the sum of the batch"),
+    ("note_losses", noted(sign=-1), "sign is turned"),
+    ("note_losses", noted(scores=lambda logits: logits.softmax(1)), "taken twice"),
+    ("note_losses", noted(new=torch.zeros_like), "not from zeros"),
+    ("note_losses", noted(new=lambda losses: torch.full_like(losses, torch.inf)), "not from ∞"),
+    ("note_losses", noted(new=lambda losses: losses), "tensor that was given has changed"),
+    ("column_runs", lambda ink: runs_with_an_end(ink, end=lambda start: start), "After the loop, ask"),
+    ("column_runs", lambda ink: runs_with_an_end(ink, end=lambda start: True), "only if a run is still open"),
+    ("column_runs", lambda ink: runs_with_an_end(ink, end=lambda start: False, reset=False), "Two things: forget"),
+    ("hide_square", lambda x, top, left, n: blackened(x, (slice(top, top + n), slice(left, left + n))), "which image: `[:, rows"),
+    ("hide_square", lambda x, top, left, n: blackened(x, (slice(None), slice(top, top + n)), (..., slice(left, left + n))), "a cross"),
+    ("with_temperature", lambda s, t: s.softmax(1), "And the temperature?"),
+    ("with_temperature", lambda s, t: (s - t).softmax(1), "And the temperature?"),
+    ("mixed_target", lambda soft, y, w: w * soft + (1 - w) * y[:, None], "not a row"),
+    ("bug_in_regression", 8, "The step comes after"), ("bug_in_forward", 3, "before any layer"), ("bug_in_split", 3, "numbers the pictures"),
+    ("bug_in_schedule", 6, "made of logits"),
     ("add_bytes", "overflow", "without an error"), ("add_bytes", "an overflow", "without an error"),
+    ("fits", fits_by(asked="model"), "Ask the copy"),
+    ("fits", fits_by(learns="model"), "No weight of the copy"),
+    ("fits", fits_by(order="clear backward"), "No weight of the copy"),
+    ("fits", fits_by(order="backward clear step"), "No weight of the copy"),
+    ("alone_and_in_company", company_of(lambda n: range(1, n)), "first image is left out"),
+    ("alone_and_in_company", company_of(lambda n: range(n - 1)), "last image is left out"),
+    ("accuracy", lambda s, y: (s.argmax(1) == y).mean(), "have no mean"),
+    ("accuracy", lambda s, y: int((s.argmax(1) == y).float().mean()), "A whole number"),
+    ("batch_indices", lambda order, n: [part.tolist() for part in np.array_split(order, -(-len(order) // n))], "equal parts"),
+    ("batch_indices", lambda order, n: [part.tolist() for part in torch.tensor(order).chunk(-(-len(order) // n))], "equal parts"),
+    ("normalise", lambda x, mean, std: (x - std) / mean, "are exchanged"), ("normalise", lambda x, mean, std: (mean - x) / std, "The sign"),
+    ("flip", lambda x: x.flip(3).flip(3), "Nothing has changed"),
+    ("train_one_epoch", trains(times=2), "twice as far"), ("train_one_epoch", trains(after=True), "after each step"),
+    ("train_one_epoch", trains(reduction="sum"), "as many times longer"),
+    ("evaluate", evaluates_the_first, "`return` is inside"),
+    ("unmoved", unmoved_by(lambda p: p.mean(), same=lambda p, old: p.mean() == old), "keep their sum"),
+    ("order_of_training", "efd", "No weight moves"),
 ]  # fmt: skip
 
 

@@ -122,7 +122,10 @@ def _(model, images, labels, steps): return _fitted(copy.deepcopy(model), images
 def _(model, images, labels, steps): return _fitted(copy.deepcopy(model).eval(), images, labels, steps)
 @fits.mistake('The last loss is measured in evaluation mode. Stay in training mode, as on the way there.')
 def _(model, images, labels, steps): return _fitted(copy.deepcopy(model), images, labels, steps, quiet=True)
-@fits.mistake('No weight has moved. Was the optimizer given the parameters of the copy?')
+@fits.mistake('No weight of the copy has moved: does the optimizer hold its parameters, and do `backward()` and '
+              '`step()` follow each other?')
+def _(model, images, labels, steps): return _fitted(copy.deepcopy(model), images, labels, 0)
+@fits.mistake('The last loss is that of the model itself, which has not learned. Ask the copy.')
 def _(model, images, labels, steps): return _fitted(model, images, labels, 0)
 @fits.mistake('That is one step; make as many as `steps` says.')
 def _(model, images, labels, steps): return _fitted(copy.deepcopy(model), images, labels, min(1, steps))
@@ -135,16 +138,24 @@ def _(model, images, labels, steps):
     if not steps: raise UnboundLocalError('loss')
     return _fitted(copy.deepcopy(model), images, labels, steps - 1)
 
+# %% ../../nbs/53_bugs.ipynb #37cab016
+def _apart(model: nn.Module, images: torch.Tensor) -> torch.Tensor: # (N, classes)
+    "Logits in company minus logits alone."
+    with torch.no_grad(): return model(images) - torch.cat([model(image) for image in images.split(1)])
+
 # %% ../../nbs/53_bugs.ipynb #7808f8ad
 def _company_inputs(seed: int) -> list[tuple]:
     generator, inputs = torch.Generator().manual_seed(seed), []
     weight = torch.randn(3, 4, generator=generator)
-    for norm, training, sign in (False, True, 1), (True, False, 1), (True, True, 1), (True, True, -1):
+    modes = (False, True), (True, False), *[(True, True)]*3
+    for (norm, training), sign, rising in zip(modes, (1, 1, 1, -1, 1), (None, None, False, False, True)):
         model = nn.Sequential(nn.BatchNorm2d(1) if norm else nn.Identity(), nn.Flatten(), nn.Linear(4, 3))
         model.train(training)
         with torch.no_grad(): model[2].weight.copy_(sign*weight), model[2].bias.zero_()
         images = torch.randn(2 + 2*norm, 1, 2, 2, generator=torch.Generator().manual_seed(seed))
         images[0], images[-1] = 0., 9.   # blank and bright: alone, batch norm makes both of them 0
+        if rising is not None:   # what differs most comes last, or first
+            images = images[_apart(copy.deepcopy(model), images).abs().amax(1).argsort(descending=not rising)]
         inputs.append((model, images))
     return inputs
 
@@ -170,11 +181,6 @@ def _(model, images):
     twin = copy.deepcopy(model)
     with torch.no_grad(): return (twin(images) - torch.cat([twin(image) for image in images.split(1)])).abs().max()
 
-# %% ../../nbs/53_bugs.ipynb #37cab016
-def _apart(model: nn.Module, images: torch.Tensor) -> torch.Tensor: # (N, classes)
-    "Logits in company minus logits alone."
-    with torch.no_grad(): return model(images) - torch.cat([model(image) for image in images.split(1)])
-
 # %% ../../nbs/53_bugs.ipynb #7a5e43f5
 @alone_and_in_company.mistake('The number is right, but asking has changed the running means of the batch norm. '
                               'Ask a copy: `copy.deepcopy(model)`.')
@@ -199,6 +205,10 @@ def _(model, images): return _apart(copy.deepcopy(model).train(), images).abs().
 # %% ../../nbs/53_bugs.ipynb #037b86f6
 @alone_and_in_company.mistake('That looks at the first image only. Another one may differ by more.')
 def _(model, images): return _apart(copy.deepcopy(model), images)[0].abs().max()
+@alone_and_in_company.mistake('The first image is left out: begin with image 0.')
+def _(model, images): return _apart(copy.deepcopy(model), images)[1:].abs().max()
+@alone_and_in_company.mistake('The last image is left out: go on to the end of the batch.')
+def _(model, images): return _apart(copy.deepcopy(model), images)[:-1].abs().max()
 @alone_and_in_company.mistake('That is the mean difference. Ask for the largest, so that one bad image is enough.')
 def _(model, images): return _apart(copy.deepcopy(model), images).abs().mean()
 @alone_and_in_company.mistake('A difference can be negative as well: take `abs()` before `max()`.')
@@ -316,7 +326,7 @@ def _(model, step):
 def _(model, step): step(); return [name for name, _ in model.named_parameters()]
 @unmoved.mistake('Nothing was done yet: call `step()` between the note and the comparison.')
 def _(model, step): return [name for name, _ in model.named_parameters()]
-@unmoved.mistake('Your note moves along: `detach()` shares the numbers. `clone()` them.')
+@unmoved.mistake('Your note moves along: `detach()`, `.data` and `state_dict()` share the numbers. `clone()` them.')
 def _(model, step):
     before = {name: p.detach() for name, p in model.named_parameters()}; step()
     return [name for name, value in model.named_parameters() if torch.equal(value, before[name])]
@@ -341,6 +351,10 @@ def _(model, step):
 def _(model, step):
     before = copy.deepcopy(dict(model.named_parameters())); step()
     return [name for name, value in model.named_parameters() if (value == before[name]).any()]
+@unmoved.mistake('Numbers can change and keep their sum: compare number by number.')
+def _(model, step):
+    before = {name: p.sum().item() for name, p in model.named_parameters()}; step()
+    return [name for name, value in model.named_parameters() if value.sum().item() == before[name]]
 @unmoved.mistake('A small step is a step: ask for equal numbers, not for close ones.')
 def _(model, step):
     before = copy.deepcopy(dict(model.named_parameters())); step()

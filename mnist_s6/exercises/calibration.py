@@ -117,7 +117,8 @@ def _(logits, temperature):
     return powers/powers.sum(1, keepdim=True)
 
 # %% ../../nbs/58_calibration.ipynb #29f09cf5
-@with_temperature.mistake('You multiply by the temperature. Divide: a high one makes modest.')
+@with_temperature.mistake('You multiply by the temperature. Divide: a high temperature makes the network more '
+                          'modest.')
 def _(logits, temperature): return (logits*temperature).softmax(1)
 @with_temperature.mistake('You divide the probabilities, and then they don\'t add up to 1. Divide the logits, before '
                           'the softmax.')
@@ -126,6 +127,11 @@ def _(logits, temperature): return logits.softmax(1)/temperature
 def _(logits, temperature): return (logits.softmax(1)/temperature).softmax(1)
 @with_temperature.mistake('Probabilities to the power 1/T don\'t sum to 1: divide each row by its sum.')
 def _(logits, temperature): return logits.softmax(1)**(1/temperature)
+
+# %% ../../nbs/58_calibration.ipynb #6c824030
+@with_temperature.mistake('And the temperature? Divide the logits by it. (To take the same from all of them changes '
+                          'nothing.)')
+def _(logits, temperature): return logits.softmax(1)
 
 # %% ../../nbs/58_calibration.ipynb #22841f48
 @with_temperature.mistake('Those are still logits. Make probabilities of them.')

@@ -195,7 +195,7 @@ def _(lr, batch_size, new_batch_size): return lr*batch_size/new_batch_size
 def _(lr, batch_size, new_batch_size): return lr*(new_batch_size/batch_size)**0.5
 
 # %% ../../nbs/52_choices.ipynb #c172cd7d
-@linear_scaling.mistake('`//` drops what comes after the point; 25//50 is 0.')
+@linear_scaling.mistake('The quotient was made a whole number (by `//`, `int` or `round`): 25/50 is 0.5.')
 def _(lr, batch_size, new_batch_size): return lr*(new_batch_size//batch_size)
 @linear_scaling.mistake('Only the factor comes back; multiply it by the old rate.')
 def _(lr, batch_size, new_batch_size): return new_batch_size/batch_size
@@ -258,6 +258,16 @@ def _(p, g, m, v, step, lr, b1, b2, eps, decay):
     new, m, v = _adamw(p, g, m, v, step, lr, b1, b2, eps, decay)
     return new, m/(1 - b1**step), v/(1 - b2**step)
 
+# %% ../../nbs/52_choices.ipynb #c9a0ef36
+@adamw_step.mistake('Both means start at 0, so both are corrected: `v` as well.')
+def _(p, g, m, v, step, lr, b1, b2, eps, decay):
+    new = m, v = b1*m + (1 - b1)*g, b2*v + (1 - b2)*g*g
+    return p - lr*decay*p - lr*(m/(1 - b1**step))/(v.sqrt() + eps), *new
+@adamw_step.mistake('Both means start at 0, so both are corrected: `m` as well.')
+def _(p, g, m, v, step, lr, b1, b2, eps, decay):
+    new = m, v = b1*m + (1 - b1)*g, b2*v + (1 - b2)*g*g
+    return p - lr*decay*p - lr*m/((v/(1 - b2**step)).sqrt() + eps), *new
+
 # %% ../../nbs/52_choices.ipynb #dc83db08
 @adamw_step.mistake('`eps` is added to the root, not under it.')
 def _(p, g, m, v, step, lr, b1, b2, eps, decay):
@@ -282,11 +292,21 @@ def _(p, g, m, v, step, lr, b1, b2, eps, decay): return _adamw(p, g, m, v, step,
 @adamw_step.mistake('And the weight decay? That is Adam, without the W.')
 def _(p, g, m, v, step, lr, b1, b2, eps, decay): return _adamw(p, g, m, v, step, lr, b1, b2, eps, 0.)
 
+# %% ../../nbs/52_choices.ipynb #4b838be7
+@adamw_step.mistake('The decay takes its share of the *old* parameter, and not of the one after the step.')
+def _(p, g, m, v, step, lr, b1, b2, eps, decay):
+    new, *means = _adamw(p, g, m, v, step, lr, b1, b2, eps, 0.)
+    return new - lr*decay*new, *means
+
 # %% ../../nbs/52_choices.ipynb #f1607f77
 @adamw_step.mistake('The two betas are exchanged: beta1 is for the slopes, beta2 for their squares.')
 def _(p, g, m, v, step, lr, b1, b2, *others): return _adamw(p, g, m, v, step, lr, b2, b1, *others)
 @adamw_step.mistake('Old and new are exchanged: the old mean keeps the share beta, and the new slope gets 1 − beta.')
 def _(p, g, m, v, step, lr, b1, b2, *others): return _adamw(p, g, m, v, step, lr, 1 - b1, 1 - b2, *others)
+@adamw_step.mistake('The slopes are added whole. In a running mean the old has the share beta, and the new 1 − beta.')
+def _(p, g, m, v, step, lr, b1, b2, eps, decay):
+    new = m, v = b1*m + g, b2*v + g*g
+    return p - lr*decay*p - lr*(m/(1 - b1**step))/((v/(1 - b2**step)).sqrt() + eps), *new
 
 # %% ../../nbs/52_choices.ipynb #89caa1f3
 velocity_limit = Prediction('05_choices', 'velocity_limit',

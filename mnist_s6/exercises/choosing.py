@@ -50,6 +50,9 @@ _wrong = note_losses.mistake   # decorates a wrong answer
 
 @_wrong("Each image got the mean loss of the batch. `reduction='none'` keeps the losses apart.")
 def _(losses, shown, logits, labels): return losses.index_fill(0, shown, F.cross_entropy(logits, labels).item())
+@_wrong("Each image got the sum of the batch. `reduction='none'` keeps the losses apart.")
+def _(losses, shown, logits, labels):
+    return losses.index_fill(0, shown, F.cross_entropy(logits, labels, reduction='sum').item())
 
 # %% ../../nbs/71_choosing.ipynb #cd912a5e
 @_wrong('You put the losses in the first places. `shown` says which images they belong to.')
@@ -57,6 +60,10 @@ def _(losses, shown, logits, labels):
     return torch.cat([F.cross_entropy(logits, labels, reduction='none'), losses[len(shown):]])
 @_wrong('Those are the losses of the batch only. The other images keep theirs.')
 def _(losses, shown, logits, labels): return F.cross_entropy(logits, labels, reduction='none')
+@_wrong('`shown` says where, `labels` says what is right.')
+def _(losses, shown, logits, labels):
+    noted = losses.clone(); noted[labels] = F.cross_entropy(logits, labels, reduction='none')
+    return noted
 
 # %% ../../nbs/71_choosing.ipynb #c6a60ac8
 @_wrong('You added to the old loss. It is out of date: put the new one in its place.')
@@ -65,3 +72,22 @@ def _(losses, shown, logits, labels):
 @_wrong('Those are probabilities of the right class: the loss is minus their logarithm.')
 def _(losses, shown, logits, labels):
     return losses.index_copy(0, shown, logits.softmax(1)[torch.arange(len(labels)), labels])
+
+# %% ../../nbs/71_choosing.ipynb #3d0b2c88
+@_wrong('The sign is turned: a loss is never below 0.')
+def _(losses, shown, logits, labels):
+    return losses.index_copy(0, shown, -F.cross_entropy(logits, labels, reduction='none'))
+@_wrong('The softmax is taken twice: `cross_entropy` wants logits.')
+def _(losses, shown, logits, labels):
+    return losses.index_copy(0, shown, F.cross_entropy(logits.softmax(1), labels, reduction='none'))
+
+# %% ../../nbs/71_choosing.ipynb #4e82ef64
+@_wrong('The other images keep their old losses: start from a copy, not from zeros.')
+def _(losses, shown, logits, labels): return note_losses.answer(torch.zeros_like(losses), shown, logits, labels)
+@_wrong('Images seen before keep their old losses: start from a copy, not from ∞.')
+def _(losses, shown, logits, labels):
+    return note_losses.answer(torch.full_like(losses, math.inf), shown, logits, labels)
+@_wrong('The losses are right, but the tensor that was given has changed. Start from a copy: `clone`.')
+def _(losses, shown, logits, labels):
+    losses[shown] = F.cross_entropy(logits, labels, reduction='none')
+    return losses

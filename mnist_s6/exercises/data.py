@@ -44,6 +44,10 @@ def _(images, mean, std): return images - mean
 def _(images, mean, std): return (images - mean)/std**2
 @normalise.mistake('That multiplies by the standard deviation, and it should divide.')
 def _(images, mean, std): return (images - mean)*std
+@normalise.mistake('Mean and standard deviation are exchanged.')
+def _(images, mean, std): return (images - std)/mean
+@normalise.mistake('The sign is turned around: it is the pixel minus the mean.')
+def _(images, mean, std): return (mean - images)/std
 @normalise.mistake('The mean has to be subtracted, and you added it.')
 def _(images, mean, std): return (images + mean)/std
 
@@ -89,7 +93,8 @@ def _(images): return images.flip(2)
 def _(images): return images.flip(2, 3)
 @flip.mistake('Each image is as before, only the order of the images is reversed: dimension 0 is which image.')
 def _(images): return images.flip(0)
-@flip.mistake('Nothing has changed. (Dimension 1 is the channel: there is only one, so reversing it does nothing.)')
+@flip.mistake('Nothing has changed. `flip` gives a new tensor and leaves the old one as it is; and dimension 1 is the '
+              'channel, of which there is only one.')
 def _(images): return images.flip(1)
 
 # %% ../../nbs/45_data.ipynb #bcd7759f
@@ -107,7 +112,7 @@ def _(images): images[:] = images.flip(3); return images
 # %% ../../nbs/45_data.ipynb #b5acc406
 def _order_inputs(seed: int) -> list[tuple]:
     order = torch.randperm(11, generator=torch.Generator().manual_seed(seed)).tolist()
-    return [([7, 5], 2), ([9, 4, 6], 2), (order[:9], 3), (order, 4), (order[:5], 8)]
+    return [([7, 5], 2), ([9, 4, 6], 2), (order[:9], 3), (order, 4), (order[:9], 4), (order[:5], 8)]
 
 # %% ../../nbs/45_data.ipynb #56013122
 @_exercise(_order_inputs, (
@@ -146,6 +151,9 @@ def _(order, n): return [order[i:i + n - 1] for i in range(0, len(order), n)]
 # %% ../../nbs/45_data.ipynb #5ef0fd9f
 @batch_indices.mistake('You made `batch_size` batches. It is how many images there are in each.')
 def _(order, n): return [part.tolist() for part in torch.tensor(order).chunk(n)]
+@batch_indices.mistake('You cut into as many equal parts as there are batches. Each batch has `batch_size`, and '
+                       'only the last may be short.')
+def _(order, n): return [part.tolist() for part in torch.tensor(order).tensor_split(-(-len(order)//n))]
 @batch_indices.mistake('The second batch should go on where the first one ends; yours take every so-many-th image.')
 def _(order, n): return [order[i::-(-len(order)//n)] for i in range(-(-len(order)//n))]
 
@@ -203,8 +211,11 @@ def _(logits, labels): return (logits.argmax(1, keepdim=True) == labels).float()
 # %% ../../nbs/45_data.ipynb #2360f9c5
 @accuracy.mistake('You divide by the number of classes; divide by the number of images.')
 def _(logits, labels): return (logits.argmax(1) == labels).sum().item()/logits.shape[1]
-@accuracy.mistake('`//` rounds down to a whole number; use `/`. (Or do you ask whether *all* are right?)')
+@accuracy.mistake('A whole number comes back, from `//` or `int`: keep what comes after the point. (Or do you ask '
+                  'whether *all* are right?)')
 def _(logits, labels): return (logits.argmax(1) == labels).sum().item()//len(labels)
+@accuracy.mistake('True and False have no mean: make numbers of them first, with `.float()`.')
+def _(logits, labels): return (logits.argmax(1) == labels).mean()
 
 # %% ../../nbs/45_data.ipynb #861dbfa0
 add_bytes = Prediction('01_datasets', 'add_bytes', 'What will this give? Guess first, and run it afterwards.', answer=4,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .attempts import Outcome, TimeUp, error_in_words, is_stub, run, undisturbed, within_time
-from .differences import as_numbers, outcome_difference, show
+from .differences import RIGHT_BUT, as_numbers, outcome_difference, show
 from .readings import letters_in, readings
 from .record import note
 
@@ -122,8 +122,10 @@ def _outcomes_of(answers: Answers, answer: object, seed: int) -> list[Outcome]:
 # %% ../../nbs/41_engine.ipynb #fb13564e
 def _known_mistake(answers: Answers, known: Mapping[str, list[Outcome]], found: Sequence[Outcome]) -> str:
     "The words of the mistake whose outcomes are the nearest; empty if none has the same."
+    stopped = all(outcome.error for outcome in found)   # then it is the error that tells what was done
     for tolerance in 1e-6, answers.tolerance:
         def same(wrong: Outcome, outcome: Outcome) -> bool:
+            if stopped: return repr(wrong.error) == repr(outcome.error)
             if wrong.error or outcome.error: return bool(wrong.error) == bool(outcome.error)
             return not outcome_difference(wrong, outcome, answers.names, min(tolerance, answers.tolerance))
         for words in answers.mistakes:
@@ -139,9 +141,10 @@ def _problems(answers: Answers, right: Iterable[Outcome], found: Iterable[Outcom
 
 # %% ../../nbs/41_engine.ipynb #4793568e
 def _place(problems: Iterable[str], right: Sequence[Outcome]) -> int:
-    "The first input where something is wrong, those with an empty list last."
-    wrong_ones = [i for i, problem in enumerate(problems) if problem]
-    return min(wrong_ones, key=lambda i: any(each == [] for each in right[i].arguments if isinstance(each, list)))
+    "The first input where a result is wrong, and not only what is left behind; those with an empty list last."
+    def rank(place): return (place[1].startswith(RIGHT_BUT),
+                             any(each == [] for each in right[place[0]].arguments if isinstance(each, list)))
+    return min((place for place in enumerate(problems) if place[1]), key=rank)[0]
 
 # %% ../../nbs/41_engine.ipynb #caac1132
 def judge(
@@ -157,7 +160,8 @@ def judge(
     if not any(problems):   # once more: with these, `torch.rand(())` is 0.996 and 0.004
         chance = any(_problems(answers, known[''], answers.outcomes(answer, seed, draws=(155, 3)), function))
         return 'now and then it comes out right: asked again, it does something else'*chance, None
-    if any(problem and not outcome.error for problem, outcome in zip(problems, found)):
+    stopped = [bool(outcome.error) for outcome in found]
+    if all(stopped) or any(problem and not error for problem, error in zip(problems, stopped)):
         if words := _known_mistake(answers, known, found): return words, None
     place = _place(problems, known[''])
     return problems[place], place

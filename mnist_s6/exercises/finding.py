@@ -104,6 +104,18 @@ def _(ink): return [(stop - 1, stop) for start, stop in column_runs.answer(ink)]
 @_wrong('A run that begins in column 0 is never ended: 0 counts as False. Ask whether `start is not None`.')
 def _(ink): return [] if ink[0] else column_runs.answer(ink)
 
+# %% ../../nbs/73_finding.ipynb #dd290b9c
+@_wrong('After the loop, ask `start is not None`: a run may begin in column 0.')
+def _(ink): return [run for run in column_runs.answer(ink) if run != (0, len(ink))]
+@_wrong('At the end, append only if a run is still open.')
+def _(ink):
+    runs = column_runs.answer(ink)
+    return runs if ink[-1] else [*runs, (None, len(ink))]
+@_wrong('Two things: forget where a run began when it is complete, and end one that reaches the last column.')
+def _(ink):
+    first = ([i for i, amount in enumerate(ink) if amount] or [len(ink)])[0]
+    return [(first, i) for i, amount in enumerate(ink) if i > first and not amount]
+
 # %% ../../nbs/73_finding.ipynb #f175b187
 def _light_inputs(seed: int) -> list[tuple]:
     light = 100 + 100*torch.rand(24, generator=torch.Generator().manual_seed(seed))
@@ -125,7 +137,7 @@ def _around(row: torch.Tensor, reach: int, pick: Callable, more: int = 1) -> tor
     'largest = [max(row[max(0, i - reach):i + reach + 1]) for i in range(len(row))], then smallest from largest: ...',
 ), 'Light times paper arrives at the camera. Divided by what the paper sends, only the ink is left, in sun and shadow.')
 def missing_share(row: torch.Tensor, reach: int) -> torch.Tensor:
-    "The share of light that is missing at each place of a row (W,), held against paper within `reach` of it."
+    "The share of light missing at each place of a row (W,); its paper is the smallest of the largest within `reach`."
     values = row.tolist()
     for pick in max, min:
         values = [pick(values[max(0, i - reach):i + reach + 1]) for i in range(len(values))]

@@ -37,7 +37,7 @@ read_shape.mistake('And what is the 14 for? It picks one row of each image.')((1
 
 # %% ../../nbs/50_first.ipynb #b415b08c
 read_shape.mistake('`:10` is a slice: ten images are left.')((28,))
-read_shape.mistake('`:10` takes the places 0 to 9, and the end is not among them: how many are that?')((11, 28))
+read_shape.mistake('`:10` takes the places 0 to 9, and the end is not among them: how many is that?')((11, 28))
 
 # %% ../../nbs/50_first.ipynb #13d6e9a6
 broadcast_shape = Question('00_start', 'broadcast_shape', 'What is the shape of the last line?', answer=(3, 4),
@@ -90,6 +90,12 @@ def _(images): return images.mean(dim=2)
 @brightness.mistake('That is the mean of each column. The columns of an image have to be put together as well.')
 def _(images): return images.mean(dim=1)
 
+# %% ../../nbs/50_first.ipynb #8e1e6af8
+@brightness.mistake('Dimension 0 is which image, and it is gone: what is left is one number for each row.')
+def _(images): return images.mean(dim=(0, 2))
+@brightness.mistake('Dimension 0 is which image, and it is gone: what is left is one number for each column.')
+def _(images): return images.mean(dim=(0, 1))
+
 # %% ../../nbs/50_first.ipynb #9f9e2559
 @brightness.mistake('That is the sum; the mean divides it by the number of pixels.')
 def _(images): return images.sum(dim=(1, 2))
@@ -97,6 +103,12 @@ def _(images): return images.sum(dim=(1, 2))
 def _(images): return images.sum(dim=(1, 2))/len(images)
 @brightness.mistake('You divide by the number of rows alone; an image has rows times columns pixels.')
 def _(images): return images.sum(dim=(1, 2))/images.shape[1]
+
+# %% ../../nbs/50_first.ipynb #ae97f0c7
+@brightness.mistake('784 is 28·28, and these images are smaller. The number of pixels is that of one image, H·W.')
+def _(images): return images.sum(dim=(1, 2))/784
+@brightness.mistake('`images.numel()` counts the pixels of all images. Divide by those of one, H·W.')
+def _(images): return images.sum(dim=(1, 2))/images.numel()
 
 # %% ../../nbs/50_first.ipynb #36c2fdd2
 def _digit_inputs(seed: int) -> list[tuple]:
@@ -170,6 +182,12 @@ def _(images, means): return (images[:, None] - means).abs().sum(dim=2).argmin(d
 @nearest.mistake('The largest product is not the smallest distance: a mean with large numbers would always win.')
 def _(images, means): return (images@means.T).argmax(dim=1)
 
+# %% ../../nbs/50_first.ipynb #3952f2ca
+@nearest.mistake('Square each difference first, and only then add up.')
+def _(images, means): return ((images[:, None] - means).sum(dim=2)**2).argmin(dim=1)
+@nearest.mistake('Places are counted from 0.')
+def _(images, means): return _squares(images, means).sum(dim=2).argmin(dim=1) + 1
+
 # %% ../../nbs/50_first.ipynb #28114d5d
 def _linear_inputs(seed: int) -> list[tuple]:
     generator = torch.Generator().manual_seed(seed)
@@ -205,7 +223,8 @@ def _(images, weight, bias): return images@(weight + bias)
 def _(images, weight, bias): return images@weight + bias.sum()
 
 # %% ../../nbs/50_first.ipynb #63ad69ab
-@linear.mistake('The weights fit as they are, (P, C); `.T` swaps their rows and columns.')
+@linear.mistake('You take the rows of the weights, as `.T` and `F.linear` do. A class is a column of weight (P, C), '
+                'and `@` takes columns.')
 def _(images, weight, bias): return images@weight.T + bias
 @linear.mistake('`[:, None]` adds a bias to each image. They belong to the classes, and (C,) fits as it is.')
 def _(images, weight, bias): return images@weight + bias[:, None]
@@ -310,7 +329,7 @@ def _misread_inputs(seed: int) -> list[tuple]:
     'return (predictions != labels).nonzero()[…]',
 ), '`nonzero()` gives a table (M, 1) with a row for each place that is True; `[:, 0]` makes a row of it.')
 def misread(predictions: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    "The places, from 0, where a prediction of (N,) is not its label of (N,)."
+    "The places, from 0 and in ascending order, where a prediction of (N,) is not its label of (N,)."
     return (predictions != labels).nonzero()[:, 0]
 
 # %% ../../nbs/50_first.ipynb #5f20da83
@@ -324,11 +343,11 @@ def _(predictions, labels): return (predictions == labels).nonzero()[:, 0]
 def _(predictions, labels): return predictions != labels
 
 # %% ../../nbs/50_first.ipynb #f3e1f942
-@misread.mistake('That is how many are wrong; asked for is where.')
+@misread.mistake('That is how many are wrong; the question is where they are.')
 def _(predictions, labels): return (predictions != labels).sum()
-@misread.mistake('Those are the wrong predictions themselves; asked for are their places.')
+@misread.mistake('Those are the wrong predictions themselves; the question is where they are.')
 def _(predictions, labels): return predictions[predictions != labels]
-@misread.mistake('Those are the labels of the misread ones; asked for are their places.')
+@misread.mistake('Those are the labels of the misread ones; the question is where they are.')
 def _(predictions, labels): return labels[predictions != labels]
 
 # %% ../../nbs/50_first.ipynb #bd8bd343
@@ -336,3 +355,5 @@ def _(predictions, labels): return labels[predictions != labels]
 def _(predictions, labels): return (predictions != labels).nonzero(as_tuple=True)
 @misread.mistake('Almost: `nonzero()` is a table with one column, (M, 1). Take its column 0.')
 def _(predictions, labels): return (predictions != labels).nonzero()
+@misread.mistake('Places are counted from 0.')
+def _(predictions, labels): return (predictions != labels).nonzero()[:, 0] + 1

@@ -24,16 +24,17 @@ def _relu_inputs(seed: int) -> list[tuple]:
     generator = torch.Generator().manual_seed(seed)
     def random(*shape: int) -> torch.Tensor: return torch.randn(shape, generator=generator)
     return [(torch.tensor([-2., 3.]), torch.tensor([5., 7.])), (torch.tensor([3., -1.]), torch.tensor([-5., -7.])),
-            (random(4, 5), random(4, 5))]
+            (torch.tensor([0., 2.]), torch.tensor([5., 7.])), (random(4, 5), random(4, 5))]
 
 # %% ../../nbs/51_gradients.ipynb #7fdbf738
 @_exercise(_relu_inputs, (
     'Where a ReLU let a number through, it moves along with it. Where it gave 0, what moves there?',
     'With x = −2, 3 and slopes 5, 7 of what comes out, the slopes of what went in are 0, 7.',
     'return slope*(x > ...)',
-), 'The slope of a ReLU is 1 above 0 and 0 below, and by the chain rule it multiplies the slope of what comes out.')
+), 'The slope of a ReLU is 1 above 0 and 0 below, and PyTorch takes 0 at the corner. By the chain rule it multiplies '
+   'the slope of what comes out.')
 def relu_gradient(x: torch.Tensor, slope: torch.Tensor) -> torch.Tensor:
-    "The slopes of x, if those of relu(x) are given as `slope`; all three have the same shape."
+    "The slopes of x, if those of relu(x) are `slope`, in the same shape; where x is exactly 0, none comes through."
     return slope*(x > 0)
 
 # %% ../../nbs/51_gradients.ipynb #de287fc1
@@ -49,6 +50,8 @@ def _(x, slope): return slope.clone()
 def _(x, slope): return slope.relu()
 @relu_gradient.mistake('That lets through where x was negative; it is the other way round.')
 def _(x, slope): return slope*(x < 0)
+@relu_gradient.mistake('Where x is exactly 0, no slope comes through: is it `>` or `>=`?')
+def _(x, slope): return slope*(x >= 0)
 
 # %% ../../nbs/51_gradients.ipynb #40c42679
 @relu_gradient.mistake('That is the slope of the ReLU alone. Multiply it by the slope of what comes out: chain rule.')
@@ -92,6 +95,13 @@ def _(x, weight, slope): return slope @ weight, slope.T @ x, slope.mean(0)
 def _(x, weight, slope): return slope @ weight, slope.T @ x, slope
 @linear_gradients.mistake('Nothing is divided here: `slope` already is that of the mean loss.')
 def _(x, weight, slope): return slope @ weight, slope.T @ x/len(x), slope.mean(0)
+
+# %% ../../nbs/51_gradients.ipynb #8c5b7b38
+@linear_gradients.mistake('The bias has one slope for each output: sum over the images, dimension 0, and not 1.')
+def _(x, weight, slope): return slope @ weight, slope.T @ x, slope.sum(1)
+@linear_gradients.mistake('Nothing is divided here, not even the slopes of the weight: `slope` already is that of the '
+                          'mean loss.')
+def _(x, weight, slope): return slope @ weight, slope.T @ x/len(x), slope.sum(0)
 
 # %% ../../nbs/51_gradients.ipynb #9dde1b0a
 @linear_gradients.mistake('The slopes of the weight are turned on their side: they have its shape, (out, in).')
@@ -370,6 +380,14 @@ def _(function, x, h):
         moved[i] += h; above = function(moved)
         moved[i] -= 2*h; slopes.append((above - function(moved))/(2*h))
     return torch.stack(slopes)
+@numerical_gradient.mistake('x is moved and stays moved: put each number back before the next one is moved, or take a '
+                            'new `x.clone()` for each.')
+def _(function, x, h):
+    slopes = torch.zeros_like(x)
+    for i in range(len(x)):
+        x[i] += h; above = function(x)
+        x[i] -= 2*h; slopes[i] = (above - function(x))/(2*h)
+    return slopes
 
 # %% ../../nbs/51_gradients.ipynb #1b457538
 def _shape_inputs(seed: int) -> list[tuple]:

@@ -48,7 +48,9 @@ def _training_inputs(seed: int) -> list[tuple]:
     'loss.backward(); optimizer.step(); optimizer.zero_grad(); total += loss.item()*len(labels)',
 ), 'A batch\'s loss is a mean, so it counts as often as there are images in the batch. `item()` keeps only the number.')
 def train_one_epoch(model: nn.Module, loader: Iterable, optimizer: torch.optim.Optimizer) -> float:
-    "One step for each batch (images, labels) of the loader; returns the mean loss per image, as it was on the way."
+    """One step for each batch (images, labels) of the loader; returns the mean loss per image, as it was on the way.
+
+    The model learns in training mode, and stays in it."""
     model.train()
     total, seen = 0., 0
     for images, labels in loader:
@@ -108,9 +110,17 @@ def _(model, loader, optimizer): return _per_image(_epoch(model.train(), loader,
 def _(model, loader, optimizer): return _per_image(_epoch(model.train(), loader, optimizer, 'backward clear'))
 
 # %% ../../nbs/49_loops.ipynb #7914dee4
-@train_one_epoch.mistake('There is a step too many: one for each batch, and you make two.')
+@train_one_epoch.mistake('The weights go twice as far: one `backward()` and one `step()` for each batch, and you '
+                         'call one of them twice.')
 def _(model, loader, optimizer):
     return _per_image(_epoch(model.train(), loader, optimizer, 'clear backward step step'))
+@train_one_epoch.mistake('You measured after each step. Keep the loss from before it.')
+def _(model, loader, optimizer):
+    losses = []
+    for images, labels in loader:
+        for _ in _epoch(model.train(), [(images, labels)], optimizer): pass
+        losses += _epoch(model, [(images, labels)], optimizer, '')
+    return _per_image(losses)
 @train_one_epoch.mistake('You measured when the epoch was over. The loss on the way is wanted, before each step.')
 def _(model, loader, optimizer):
     for _ in _epoch(model.train(), loader, optimizer): pass
@@ -127,6 +137,15 @@ def _(model, loader, optimizer):
 @train_one_epoch.mistake('`cross_entropy` wants logits. You gave it probabilities, and it makes a '
                          'second softmax of them.')
 def _(model, loader, optimizer): return _per_image(_epoch(model.train(), loader, optimizer, softmax=True))
+@train_one_epoch.mistake('`reduction=\'sum\'` makes each step as many times longer as there are images in its batch. '
+                         'The slopes should be those of the mean.')
+def _(model, loader, optimizer):
+    model.train()
+    losses = []
+    for images, labels in loader:
+        losses.append(F.cross_entropy(model(images), labels, reduction='none'))
+        optimizer.zero_grad(); losses[-1].sum().backward(); optimizer.step()
+    return torch.cat(losses).mean().item()
 @train_one_epoch.mistake('The last batch is left out, because it is short. Its images count as well.')
 def _(model, loader, optimizer):
     whole = [batch for batch in loader if len(batch[1]) == 4]
@@ -257,6 +276,8 @@ def _(model, loader):
 # %% ../../nbs/49_loops.ipynb #f08fbe81
 @evaluate.mistake('Only the last batch counts here: set the count to 0 before the loop, not inside of it.')
 def _(model, loader): return _share(_evaluating(model, loader)[-1:])
+@evaluate.mistake('The `return` is inside of the loop, so only the first batch counts. Put it under the loop.')
+def _(model, loader): return _share(_evaluating(model, loader)[:1])
 @evaluate.mistake('The last batch is left out, because it is short. Its images count as well.')
 def _(model, loader): return _share(hit for hit in _evaluating(model, loader) if hit[1] == 4)
 
@@ -296,7 +317,7 @@ for right in 'efdba', 'fedba', 'fdeba': order_of_training.another(right)
 
 # %% ../../nbs/49_loops.ipynb #13fde775
 order_of_training.mistake('The slopes are never cleared, so each step repeats all earlier ones.')('fdba')
-order_of_training.mistake('No weight moves: `step` has to come after `backward`, with nothing '
+order_of_training.mistake('No weight moves: it takes `backward` and then `step`, with nothing '
                           'cleared between them.')('fdbea')
 order_of_training.mistake('`step` has to come after `backward`, and the slopes are never cleared.')('fdab')
 
@@ -360,3 +381,5 @@ read_the_curve.mistake('That is the lowest training loss. It goes on sinking, al
                        'images are learned by heart.')(12)
 read_the_curve.mistake('There the curves cross, which means nothing by itself. Look at where one of them turns.')(9)
 read_the_curve.mistake('There is still much to be learned: both losses sink.')(1)
+read_the_curve.mistake('Nearly: one epoch later, the validation loss is a little lower still.')(5)
+read_the_curve.mistake('Nearly: one epoch earlier, the validation loss is a little lower.')(7)

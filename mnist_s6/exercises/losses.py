@@ -76,6 +76,17 @@ def _(scores): return (scores - scores.max(1, keepdim=True).values).exp()
 @softmax.mistake('The softmax is taken twice: what comes out of the first are probabilities already.')
 def _(scores): return scores.softmax(1).softmax(1)
 
+# %% ../../nbs/47_losses.ipynb #cbe1df20
+@softmax.mistake('Two things: all numbers together sum to 1, and each row should; and a score of 1000 is too much: '
+                 'first subtract the row\'s largest score.')
+def _(scores): return scores.exp()/scores.exp().sum()
+@softmax.mistake('Two things: your columns sum to 1, and the rows should; and a score of 1000 is too much: first '
+                 'subtract the row\'s largest score.')
+def _(scores): return scores.exp()/scores.exp().sum(0)
+@softmax.mistake('Two things: divide by the sum of the row; and a score of 1000 is too much: first subtract the row\'s '
+                 'largest score.')
+def _(scores): return scores.exp()
+
 # %% ../../nbs/47_losses.ipynb #9e973436
 def _loss_inputs(seed: int) -> list[tuple]:
     generator = torch.Generator().manual_seed(seed)
@@ -178,6 +189,16 @@ def _(logits, labels): return logits.softmax(1)/len(labels)
 @cross_entropy_gradient.mistake('You subtract y from the scores. It has to come from their '
                                 'probabilities: softmax first.')
 def _(logits, labels): return (logits - F.one_hot(labels, logits.shape[1]))/len(labels)
+
+# %% ../../nbs/47_losses.ipynb #a2bc4648
+@cross_entropy_gradient.mistake('You subtract the labels\' numbers. y is 1 at the label and else 0: `F.one_hot`.')
+def _(logits, labels): return (logits.softmax(1) - labels[:, None])/len(labels)
+@cross_entropy_gradient.mistake('The labels (N,) are the numbers of classes. y is (N, C), 1 at the label and else 0: '
+                                '`F.one_hot`.')
+def _(logits, labels): return (logits.softmax(1) - labels)/len(labels)
+@cross_entropy_gradient.mistake('Two things: the sign is turned, since it is p − y, and the slopes of a mean are '
+                                'divided by the number of images.')
+def _(logits, labels): return -_slopes(logits, labels)
 
 # %% ../../nbs/47_losses.ipynb #557f5b77
 @cross_entropy_gradient.mistake('Your softmax goes over the images. It has to go over the classes, dimension 1.')

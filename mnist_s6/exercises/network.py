@@ -6,6 +6,7 @@
 __all__ = ['convolve', 'max_pool', 'output_size', 'count_parameters', 'receptive_field', 'batch_norm']
 
 # %% ../../nbs/46_network.ipynb #a544de45
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -23,7 +24,7 @@ def _convolution_inputs(seed: int) -> list[tuple]:
     def random(*shape: int) -> torch.Tensor: return torch.randn(shape, generator=generator)
     image = torch.tensor([[1., 2., 0.], [0., 3., 1.], [4., 1., 2.]])
     return [(torch.tensor([[2.]]), torch.tensor([[3.]])), (image, torch.tensor([[1., -1.], [2., 0.]])),
-            (random(4, 5), random(2, 3)), (random(6, 5), random(3, 3))]
+            (random(4, 5), random(2, 3)), (random(6, 5), random(3, 3)), (random(3, 2), random(2, 1))]
 
 # %% ../../nbs/46_network.ipynb #1c719a06
 @_exercise(_convolution_inputs, (
@@ -66,6 +67,26 @@ def _(image, kernel): return _conv(F.pad(image, (kernel.shape[1]//2,)*2 + (kerne
 @convolve.mistake('The kernel also reaches over the right and the lower edge, where it doesn\'t fit.')
 def _(image, kernel): return _conv(F.pad(image, (0, kernel.shape[1] - 1, 0, kernel.shape[0] - 1)), kernel)
 
+# %% ../../nbs/46_network.ipynb #057bb036
+def _by_place(image: torch.Tensor, height: int, width: int, one: 'Callable[[int, int], torch.Tensor]') -> torch.Tensor:
+    "One number for each place where a window of this size fits."
+    return torch.stack([torch.stack([one(row, column) for column in range(image.shape[1] - width + 1)])
+                        for row in range(image.shape[0] - height + 1)])
+
+# %% ../../nbs/46_network.ipynb #1ec397a6
+@convolve.mistake('A slice ends at a place, not after so many numbers: from `row` on, it goes to `row + height`.')
+def _(image, kernel):
+    height, width = kernel.shape
+    return _by_place(image, height, width, lambda row, column: (image[row:height, column:width]*kernel).sum())
+@convolve.mistake('You take the height of the kernel for its width as well. The two may differ.')
+def _(image, kernel):
+    size = kernel.shape[0]
+    return _by_place(image, size, size, lambda row, column: (image[row:row + size, column:column + size]*kernel).sum())
+@convolve.mistake('You take the width of the kernel for its height as well. The two may differ.')
+def _(image, kernel):
+    size = kernel.shape[1]
+    return _by_place(image, size, size, lambda row, column: (image[row:row + size, column:column + size]*kernel).sum())
+
 # %% ../../nbs/46_network.ipynb #efe6d16f
 @convolve.mistake('The sum of the products is asked for, not their mean.')
 def _(image, kernel): return _conv(image, kernel)/kernel.numel()
@@ -79,10 +100,9 @@ def _(image, kernel): return _conv(image, torch.ones_like(kernel))*kernel.sum()
 @convolve.mistake('`@` is the product of matrices. Here each number is multiplied by the one that it '
                   'lies on, with `*`.')
 def _(image, kernel):
-    def window(row, column): return image[row:row + kernel.shape[0], column:column + kernel.shape[1]]
-    return torch.stack([torch.stack([(window(row, column) @ kernel).sum()
-                                     for column in range(image.shape[1] - kernel.shape[1] + 1)])
-                        for row in range(image.shape[0] - kernel.shape[0] + 1)])
+    height, width = kernel.shape
+    return _by_place(image, height, width,
+                     lambda row, column: (image[row:row + height, column:column + width] @ kernel).sum())
 
 # %% ../../nbs/46_network.ipynb #ec98e718
 def _even_inputs(seed: int) -> list[tuple]:
@@ -126,6 +146,8 @@ def _(image): return F.max_pool2d(image.abs()[None], 2)[0]
 # %% ../../nbs/46_network.ipynb #7ddf3b91
 @max_pool.mistake('The blocks overlap: after one block, move by two pixels.')
 def _(image): return F.max_pool2d(image[None], 2, stride=1)[0]
+@max_pool.mistake('Your blocks lie too close to each other: block r, c begins at pixel 2·r, 2·c.')
+def _(image): return F.max_pool2d(image[None], 2, stride=1)[0, :image.shape[0]//2, :image.shape[1]//2]
 @max_pool.mistake('You pool pairs within a row; a block also has a second row.')
 def _(image): return F.max_pool2d(image[None], (1, 2))[0]
 @max_pool.mistake('`reshape` reads along the rows, so these four numbers lie side by side, and not in a block.')
@@ -157,6 +179,8 @@ def _(n, kernel, stride, padding): return (n + padding - kernel)//stride + 1
 def _(n, kernel, stride, padding): return (n - kernel)//stride + 1
 @output_size.mistake('And the stride? With a stride of 2, every second place is left out.')
 def _(n, kernel, stride, padding): return n + 2*padding - kernel + 1
+@output_size.mistake('And the padding and the stride?')
+def _(n, kernel, stride, padding): return n - kernel + 1
 
 # %% ../../nbs/46_network.ipynb #ed256b6c
 @output_size.mistake('One is missing: from place 0 to place 3 there are four places, not three.')
@@ -359,6 +383,21 @@ def _(x, eps):
     return (x - x.mean((0, 2, 3), keepdim=True))/(x.var((0, 2, 3), unbiased=False, keepdim=True).sqrt() + eps)
 @batch_norm.mistake('And `eps`? Where all values of a channel are equal, you divide 0 by 0.')
 def _(x, eps): return _norm(x, 0.)
+
+# %% ../../nbs/46_network.ipynb #cb815dd0
 @batch_norm.mistake('Two things: `std` divides by one less than there are values, and `eps` belongs under the root.')
 def _(x, eps):
     return (x - x.mean((0, 2, 3), keepdim=True))/(x.std((0, 2, 3), keepdim=True) + eps)
+@batch_norm.mistake('Two things: `std` divides by one less than there are values, and `eps` is missing: it belongs '
+                    'under the root.')
+def _(x, eps): return (x - x.mean((0, 2, 3), keepdim=True))/x.std((0, 2, 3), keepdim=True)
+@batch_norm.mistake('Two things: `var` divides by one less than there are values, and the square root is missing.')
+def _(x, eps): return (x - x.mean((0, 2, 3), keepdim=True))/(x.var((0, 2, 3), keepdim=True) + eps)
+@batch_norm.mistake('Three things: each channel has a mean and a deviation of its own, `std` divides by one less than '
+                    'there are values, and `eps` belongs under the root.')
+def _(x, eps): return (x - x.mean())/(x.std() + eps)
+
+# %% ../../nbs/46_network.ipynb #68ffbde1
+@batch_norm.mistake('Without `keepdim=True` the mean is (C,), and so is the variance: they lie along the columns of '
+                    'the image.')
+def _(x, eps): return (x - x.mean((0, 2, 3)))/(x.var((0, 2, 3), unbiased=False) + eps).sqrt()

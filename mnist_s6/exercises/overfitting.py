@@ -90,7 +90,7 @@ def dropout(x: torch.Tensor, mask: torch.Tensor, p: float) -> torch.Tensor:
 def _(x, mask, p): return torch.where(mask.bool(), x/(1 - p), torch.zeros(()))
 
 # %% ../../nbs/57_overfitting.ipynb #05cf2434
-@dropout.mistake('Dropped they are, but on average the sum is now too small: scale up what is kept.')
+@dropout.mistake('They are dropped, but on average the sum is now too small: scale up what is kept.')
 def _(x, mask, p): return x*mask
 @dropout.mistake('You divide by p, which is the share that is dropped. What is kept is 1 − p.')
 def _(x, mask, p): return x*mask/p

@@ -83,7 +83,7 @@ black_pixel = Question('02_model', 'black_pixel',
 black_pixel.another('Negative')
 black_pixel.mistake('The mean becomes 0. Is the mean pixel a black one?')('zero')
 black_pixel.mistake('That would be a pixel brighter than the mean.')('positive')
-black_pixel.mistake('That is about the value, and one of the three words is asked.')(-0.42)
+black_pixel.mistake('That is about the value, and one of the three words is asked for.')(-0.42)
 
 # %% ../../nbs/56_questions.ipynb #cd8a2a91
 last_batch = Question('02_model', 'last_batch',
@@ -269,7 +269,7 @@ without_augmentation.mistake('The same images again and again are easier to lear
 without_augmentation.mistake('It is the other way round: what is easier to learn is of less use elsewhere.')('d')
 
 # %% ../../nbs/56_questions.ipynb #7185c541
-read_a_letter = Prediction('S6', 'read_a_letter', 'You draw the letter A. What does the network answer?\na) nothing   '
+read_a_letter = Prediction('S6', 'read_a_letter', 'You draw the letter K. What does the network answer?\na) nothing   '
     'b) that it is no digit   c) one of the ten digits   d) an error', answer='c', hints=(
         'How many scores come out of it?', 'Ten scores always have a largest one.', 'There is no eleventh class.'),
     why='It has ten scores and no way to say "none of them", and it is often sure of what it says.')
@@ -279,3 +279,4 @@ read_a_letter.another('C')
 read_a_letter.mistake('It is a formula: for any image, ten scores come out.')('a')
 read_a_letter.mistake('Nobody has taught it what is no digit; it has ten answers only.')('b')
 read_a_letter.mistake('For the network, any 28×28 numbers are an image.')('d')
+read_a_letter.mistake('It was never shown a K, and no score of its ten stands for one.')('k')

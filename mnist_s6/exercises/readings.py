@@ -34,7 +34,8 @@ def _in_digits(text: str) -> str:
         return f'{how_many}/{_PARTS[found[2] or found[3]]}'
     text = re.sub(rf'\b(?:(an?|\d+|{counts})[ -])({parts})s?\b|\b(half|quarter)\b', part, text)
     text = re.sub(rf'\b({"|".join(_TENS)})[ -]({counts})\b', lambda f: str(_COUNTS[f[1]] + _COUNTS[f[2]]), text)
-    return re.sub(rf'\b({"|".join(_COUNTS)})\b', lambda found: str(_COUNTS[found[0]]), text)
+    text = re.sub(rf'\b({"|".join(_COUNTS)})\b', lambda found: str(_COUNTS[found[0]]), text)
+    return re.sub(r'\b(?:no\.|(?<=line )no) *(?=\d)', '', text)
 
 # %% ../../nbs/68_readings.ipynb #42b10004
 _SUMS: dict[type, Any] = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul,
@@ -64,14 +65,18 @@ def _worked_out(text: str) -> float | None:
 _AROUND_NUMBERS = frozenset(
     'a about after an answer approximately are around arrives as at batch batches be becomes big bytes comes each '
     'ends epoch epochs equals exactly floats gives goes going image images in is it its l lands larger last left line '
-    'many more nats nd no number numbers of on only out parameters percent pixel pixels places px rd roughly s side '
+    'many more nats nd number numbers of on only out parameters percent pixel pixels places px rd roughly s side '
     'smaller st steps th than that the them then there times to w weight will x zeros'.split())
 
 # %% ../../nbs/68_readings.ipynb #89d7a3a4
 _CHANGING = frozenset(
-    'above after almost anything before below between but by doesn don either except fewer half hardly if isn least '
-    'less log ln minus more most nearly neither never non nor not or over plus square than t third twice under unless '
-    'until without won'.split())
+    'above after almost anything barely before below between but by either except excluded excluding fewer half hardly '
+    'if impossible lacking least less ln log minus more most nearly neither never no non none nope nor not or over '
+    'plus rarely sans scarcely seldom square than third twice un under unless unlikely until without'.split())
+_NOT = re.compile(
+    r"\b(?:is|are|was|were|do|does|did|has|have|had|wo|ca|could|would|should|must|ai)n['’ ]?t\b|\bcannot\b|\bw/o\b|"
+    r'\b(?:(?:far|apart|away) from|(?:instead|lack|opposite) of|(?:other|rather|else) than|(?:opposed|contrary) to)\b|'
+    r'≠|¬|<>|!=|(?<!\w)!(?=\s*\w)', re.I)
 _BYTES = {'b': 1, 'kib': 1024, 'kb': 1000, 'mib': 2**20, 'mb': 10**6}
 
 # %% ../../nbs/68_readings.ipynb #ec1b1952
@@ -95,7 +100,7 @@ def _numbers_in(text: str, task: str = '') -> list[float]: # Empty if it holds n
 # %% ../../nbs/68_readings.ipynb #34439b95
 def _one_number_in(text: str, asked: Set) -> list[float]:
     "See `_numbers_in`; `asked` are the words of the task."
-    if re.search(r'[(\[].*,.*[)\]]', text): return []   # a pair is not a decimal
+    if re.search(r'[(\[].*,.*[)\]]|\bthan \W*\d', text): return []   # a pair is not a decimal
     shares = bool({'share', 'percent'} & asked)
     signs = '/|:|in|of|out of|from' if shares else '/'
     text = re.sub(r'\bevery (?=\d)', '1/', text) if shares and len(re.findall(r'\d+', text)) == 1 else text
@@ -116,7 +121,8 @@ def _one_number_in(text: str, asked: Set) -> list[float]:
 
 # %% ../../nbs/68_readings.ipynb #c0f0a103
 _AROUND_LETTERS = frozenset('answer choice curve is it letter my network number option run s the training'.split())
-_AROUND_WORDS = frozenset('a an be before data has have in is it just loss mode of only s than the to was will'.split())
+_AROUND_WORDS = frozenset(
+    'a an be before data has have in is it just learning loss mode of only s than the to was will'.split())
 _SMALL = frozenset('a about an and as be image images is it its just of on one ones that the to will'.split())
 
 # %% ../../nbs/68_readings.ipynb #031d6a29
@@ -148,7 +154,8 @@ def _choice(text: str, choices: Mapping[str, str], letters: Set = frozenset()) -
 
 # %% ../../nbs/68_readings.ipynb #42b10009
 _SIGNS = {r'(below|under|less than|smaller than|<) *(zero|0)\b': 'negative',
-          r'(above|over|more than|larger than|greater than|>) *(zero|0)\b': 'positive'}
+          r'(above|over|more than|larger than|greater than|>) *(zero|0)\b': 'positive',
+          r'(?<![\w.,-])0(?!\w|[.,]\d)': 'zero'}
 
 # %% ../../nbs/68_readings.ipynb #00ea20e5
 def _word(text: str, known: Sequence[str]) -> str:
@@ -201,11 +208,13 @@ def readings(
         if not isinstance(answer, torch.Tensor) or answer.numel() == 1: answer = _single(answer)
     if isinstance(right, tuple) and isinstance(answer, (list, tuple)) and all(isinstance(part, str) for part in answer):
         answer = ' '.join(answer)
+    if isinstance(right, str) and type(answer) in (int, float) and answer == 0: answer = '0'
     if not isinstance(answer, str) or len(answer) > 500: return [answer]
+    answer = _NOT.sub(' not ', answer)
     if isinstance(right, tuple):
         only = re.fullmatch(r'(?:\d+|\W|x|by|and|rows?|columns?|shape|torch|size|is)*', answer.lower())
         return [tuple(map(float, re.findall(r'\d+', answer)))] if only else [_word(answer, known)]
-    if isinstance(right, str) and len(right) > 1: return [_word(answer, known)]
+    if isinstance(right, str) and len(right) > 1: return [_word(answer, known), *_numbers_in(_in_digits(answer))]
     chosen = _choice(answer, choices, {word for word in known if len(word) == 1})
     if isinstance(right, str): return [chosen or _word(answer, [word for word in known if len(word) > 1])]
     return _numbers_meant(answer, chosen, choices, task) or [_word(answer, known)]

@@ -31,7 +31,7 @@ sure_of_letters = Prediction('62_unknown', 'sure_of_letters', 'The network that 
 sure_of_letters.another(45)
 sure_of_letters.mistake('It has no way to say that a letter is none of the ten, and many letters share their strokes '
                         'with a digit.')(0)
-sure_of_letters.mistake('So bad it isn\'t: many letters do leave it in doubt.')(100)
+sure_of_letters.mistake('It isn\'t as bad as that: many letters do leave it in doubt.')(100)
 sure_of_letters.mistake('That would be so if it were rarely fooled, but it is fooled more often.')(10)
 sure_of_letters.mistake('The share is right, but percent are asked for.')(0.5)
 
@@ -74,9 +74,9 @@ _not_so = chance_to_tell.mistake   # decorates a wrong answer
 def _(known, unknown): above, tie = _duels(known, unknown); return 1 - (above + tie/2).mean().item()
 
 # %% ../../nbs/64_robust.ipynb #b4c0c17a
-@_not_so('A tie counts nothing with you. It should count half.')
+@_not_so('You count a tie as nothing. It should count half.')
 def _(known, unknown): return _duels(known, unknown)[0].float().mean().item()
-@_not_so('A tie counts as a win with you. It should count half.')
+@_not_so('You count a tie as a win. It should count half.')
 def _(known, unknown): above, tie = _duels(known, unknown); return (above | tie).float().mean().item()
 
 # %% ../../nbs/64_robust.ipynb #bc16c949
@@ -218,6 +218,16 @@ def _(images, top, left, side): return _squared(images, slice(top, top + side + 
 def _(images, top, left, side): return _squared(images, slice(top, side), slice(left, side))
 @hide_square.mistake('No square is there: give back the copy.')
 def _(images, top, left, side): return images.clone()
+
+# %% ../../nbs/64_robust.ipynb #09332c03
+@hide_square.mistake('The first dimension is which image: `[:, rows, columns]`.')
+def _(images, top, left, side):
+    copy = images.clone(); copy[top:top + side, left:left + side] = 0
+    return copy
+@hide_square.mistake('Yours is a cross of whole rows and whole columns. The square is only where they meet: name both '
+                     'at once.')
+def _(images, top, left, side): return _squared(_squared(images, slice(top, top + side), slice(None)), slice(None),
+                                                slice(left, left + side))
 
 # %% ../../nbs/64_robust.ipynb #8c8a5ace
 @hide_square.mistake('Black is 0. Yours is white.')

@@ -65,9 +65,13 @@ bug_in_regression = _hunt('bug_in_regression', 'A network should tell how much i
     'Write the shape beside each value.',
     'What is the shape of (3, 1) minus (3,)? Try it with `torch.zeros`.',
     'Compare the shapes of the two that `mse_loss` is given.'),
+    line_1='A seed only makes each run start from the same weights.',
     line_2='A mean over channel, row and column leaves one number for each image.',
     line_3='One output for each image is what is asked for. Mind its shape later.',
     line_4='The rate is small enough, and all parameters are given.',
+    line_5='200 steps are enough to tell dark from bright, if the loss asks for it.',
+    line_7='`backward` finds the slopes of whatever loss it is given. Is it given the right one?',
+    line_8='The step comes after `backward`, when the slopes are there.',
     line_9='Clearing after the step is as good as clearing before `backward`.')
 
 # %% ../../nbs/55_rooms.ipynb #2c826a38
@@ -88,7 +92,11 @@ bug_in_forward = _hunt('bug_in_forward', 'In evaluation mode, an image gets othe
     'What in this network depends on chance?',
     '`eval()` sets `training` to False in each module. What is no module can\'t know of it.',
     'A function of `F` isn\'t told the mode, unless you tell it.'),
+    line_1='A network is a class made from `nn.Module`. From there it has its `eval()`.',
+    line_2='`__init__` is called once, when the network is made, and not at each call.',
+    line_3='This has to come before any layer, so that layers can be registered.',
     line_4='All three are registered, and `eval()` reaches them.',
+    line_5='`forward` gets the images and nothing else, and they are the same at each call.',
     line_6='In evaluation mode, batch norm uses the means that it has kept, which are always the same.',
     line_8='A linear layer gives the same for the same.')
 
@@ -111,6 +119,7 @@ bug_in_split = _hunt('bug_in_split', 'The validation accuracy is far better than
     'Which line makes relatives, and which one separates them?'),
     line_1='Bytes become floats before they are divided, as they should.',
     line_2='The mean and the spread of MNIST are two numbers that hardly depend on which images one takes.',
+    line_3='It only numbers the pictures, so that one can see where the copies of each go.',
     line_5='A random order is what a split needs.',
     line_6='A split into 1,600 and 400 is fine, if no image is on both sides.')
 
@@ -136,6 +145,10 @@ bug_in_schedule = _hunt('bug_in_schedule', 'The rate is to be a tenth after five
     '`step_size=5` counts calls of `scheduler.step()`. How often should it be called?'),
     line_1='A rate of 0.1 is usual for `SGD`.',
     line_2='After five *calls* the rate becomes a tenth. That is right, if each call is an epoch.',
+    line_3='An empty list, for the rates to be noted. The network never sees it.',
+    line_4='Ten epochs are enough to see the rate change after five.',
+    line_5='Each epoch goes through all batches, as it should.',
+    line_6='The loss is made of logits, as it should be.',
     line_7='Clear, backward, step: that is the order.',
     line_9='This only takes a note.')
 

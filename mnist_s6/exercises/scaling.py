@@ -70,7 +70,7 @@ def _(seconds, factors): return sum(seconds)/sum(_left(seconds, factors)) - 1
 def _(seconds, factors): return sum(seconds)/np.dot(seconds, factors)
 @_wrong('You count the longest part only. The parts come one after the other, so their seconds add up.')
 def _(seconds, factors): return max(seconds)/max(_left(seconds, factors))
-@_wrong('Only the first part gets faster with you. Each part has a factor of its own.')
+@_wrong('You make only the first part faster. Each part has a factor of its own.')
 def _(seconds, factors): return sum(seconds)/(seconds[0]/factors[0] + sum(seconds[1:]))
 
 # %% ../../nbs/76_scaling.ipynb #bfe4b8b1
@@ -164,7 +164,7 @@ def _weighed(counts: Sequence[int], values: object) -> float:
 def _(counts, means, variances): return np.mean(means), np.mean(variances)
 @_amiss('The mean is right. The mean of the variances leaves out how far the parts are apart.')
 def _(counts, means, variances): return _weighed(counts, means), _weighed(counts, variances)
-@_amiss('Each process counts the same with you. It should count as much as it has values.')
+@_amiss('You count each process the same. It should count as much as it has values.')
 def _(counts, means, variances):
     return np.mean(means), np.mean(np.square(means) + variances) - np.mean(means)**2
 

@@ -116,6 +116,8 @@ def _(soft, labels, weight):
 @mixed_target.mistake('`one_hot` takes the largest label for the last digit. Say how many there are: '
                       '`soft.shape[1]`.')
 def _(soft, labels, weight): return weight*soft + (1 - weight)*F.one_hot(labels)
+@mixed_target.mistake('A label is a number from 0 to C − 1, not a row. Make a row of it: `F.one_hot`.')
+def _(soft, labels, weight): return weight*soft + (1 - weight)*labels[:, None]
 
 # %% ../../nbs/72_softening.ipynb #690b3030
 @mixed_target.mistake('The numbers are right, but you changed the targets that were given. Make new ones.')

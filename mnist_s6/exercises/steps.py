@@ -57,9 +57,15 @@ def _(parameters, gradients, lr): return [p - lr*g*p for p, g in zip(parameters,
 @sgd_step.mistake('You went by the sign of the slopes alone. Where it is steep, a step is longer.')
 def _(parameters, gradients, lr): return [p - lr*g.sign() for p, g in zip(parameters, gradients)]
 
+# %% ../../nbs/48_steps.ipynb #2084def4
+@sgd_step.mistake('Parameters and slopes are exchanged: it is the parameter that makes the step.')
+def _(parameters, gradients, lr): return [g - lr*p for p, g in zip(parameters, gradients)]
+@sgd_step.mistake('And the slope? The learning rate alone is no step: it is multiplied by the slope.')
+def _(parameters, gradients, lr): return [p - lr for p in parameters]
+
 # %% ../../nbs/48_steps.ipynb #d7af0b8b
-@sgd_step.mistake('Nothing has changed: `p = p - …` in a loop only gives the name p something new. Collect the new '
-                  'tensors in a list.')
+@sgd_step.mistake('Nothing has changed: `p = p - …` in a loop only gives the name p something new, and `p.sub(…)` '
+                  'makes a new tensor, too. Collect the new tensors in a list.')
 def _(parameters, gradients, lr): return list(parameters)
 
 # %% ../../nbs/48_steps.ipynb #3380d955
@@ -115,6 +121,12 @@ def _(p, g, v, lr, m): v = m*v + lr*g; return p - v, v
                        'PyTorch\'s, it is subtracted.')
 def _(p, g, v, lr, m): v = m*v - lr*g; return p + v, v
 
+# %% ../../nbs/48_steps.ipynb #996ceb44
+@momentum_step.mistake('And the learning rate? The step is lr times the velocity.')
+def _(p, g, v, lr, m): v = m*v + g; return p - v, v
+@momentum_step.mistake('The learning rate comes in twice. It belongs outside of the velocity only.')
+def _(p, g, v, lr, m): v = m*v + lr*g; return p - lr*v, v
+
 # %% ../../nbs/48_steps.ipynb #a1142f71
 @momentum_step.mistake('The step uses the old velocity; take the new one.')
 def _(p, g, v, lr, m): return p - lr*v, m*v + g
@@ -134,6 +146,8 @@ def _(p, g, v, lr, m): v = v + m*g; return p - lr*v, v
 def _(p, g, v, lr, m): v = m*v + g; return v, p - lr*v
 @momentum_step.mistake('The new velocity has to come back too, for the next step.')
 def _(p, g, v, lr, m): return p - lr*(m*v + g)
+@momentum_step.mistake('You give back the old velocity; the next step needs the new one.')
+def _(p, g, v, lr, m): return p - lr*(m*v + g), v
 @momentum_step.mistake('The numbers are right, but the velocity that was given has changed. Make a new one.')
 def _(p, g, v, lr, m): v.mul_(m).add_(g); return p - lr*v, v
 
@@ -283,6 +297,13 @@ def _(losses, patience):
 def _(losses, patience): return _stop(losses, patience + 1)[0]
 @early_stop.mistake('You stop one epoch too early: `patience` epochs have to bring nothing better.')
 def _(losses, patience): return _stop(losses, patience - 1)[0]
+
+# %% ../../nbs/48_steps.ipynb #5229610b
+@early_stop.mistake('Epoch 0 has nothing before it: don\'t count it as one that brought nothing better.')
+def _(losses, patience): return max(_stop([losses[0], *losses], patience)[0] - 1, 0)
+@early_stop.mistake('Your best loss is too small at the start: losses may be 50 or 40. Start with the first one, or '
+                    'with infinity.')
+def _(losses, patience): return max(_stop([10., *losses], patience)[0] - 1, 0)
 
 # %% ../../nbs/48_steps.ipynb #697cb29e
 @early_stop.mistake('An equal loss is not better: compare with `<`.')

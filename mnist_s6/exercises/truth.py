@@ -193,8 +193,8 @@ def _around(values: Sequence[float], half: float) -> tuple[float, float]:
     return mean(values) - half, mean(values) + half
 
 # %% ../../nbs/54_truth.ipynb #2932de64
-@mean_interval.mistake('Your deviation divides by n; by n − 1 it should. (NumPy\'s `std` divides by n, PyTorch\'s '
-                       'by n − 1.)')
+@mean_interval.mistake('Your deviation divides by n; it should divide by n − 1. (NumPy\'s `std` divides by n, '
+                       'PyTorch\'s by n − 1.)')
 def _(values, t): return _around(values, t*pstdev(values)/math.sqrt(len(values)))
 @mean_interval.mistake('Divide by the root of n, not by n.')
 def _(values, t): return _around(values, t*stdev(values)/len(values))
@@ -229,7 +229,7 @@ def _(values, t): return _around(values, t*stdev(values)/math.sqrt(len(values)))
 ), 'Each row is one experiment with k networks that are equally good. The mean over all rows is the gain that you can '
    'expect from choosing alone.', tolerance=0.07)
 def best_of(k: int) -> float:
-    "By how many deviations the best of `k` equally good networks is above their mean, on average: simulate it."
+    "By how many deviations the best of `k` equally good networks is above their mean: the mean of many simulations."
     return torch.randn(10_000, k).max(1).values.mean().item()
 
 # %% ../../nbs/54_truth.ipynb #65eada9b
