@@ -6,16 +6,15 @@ The view of the training is timed against epochs of the training it shows. What 
 text in JupyterLab, is measured for every explorer by `latency`.
 """
 
-import io
 import statistics
 import time
 from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
 
 import latency
 from mnist_s6.datasets import load_data
 from mnist_s6.fit import Training, fit
 from mnist_s6.model import S6Net
+from mnist_s6.scale import silent
 from mnist_s6.util import set_seed
 from mnist_s6.widgets import LiveTraining, draw_explorer, filter_explorer, mistake_explorer
 from torch import nn
@@ -43,10 +42,10 @@ def measure(root: str) -> dict:
         if len(training.history):  # the first call comes before the first epoch
             shown.append(time.perf_counter() - start)
 
-    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+    with silent():
         history = fit(net, train_loader, test_loader, epochs=3, callbacks=[timed])
     share = statistics.median(view / epoch for view, epoch in zip(shown, history.seconds))
-    mistakes = mistake_explorer(net, test_loader, train_loader)
+    mistakes = mistake_explorer(net, train_loader, test_loader)
     filters = filter_explorer(nn.Sequential(net), next(iter(test_loader))[0])
     drawing = draw_explorer(nn.Sequential(net))
     middle = {"channel": 0, "row": 0, "column": 0}

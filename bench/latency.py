@@ -52,7 +52,7 @@ EXPLORERS = {
     "intervals": ("seed", "intervals_explorer(tests=100)"),
     "judging": ("image", "judging_explorer(net, exam)"),
     "live training": ("epoch", "watched()"),
-    "mistakes, asked": ("mistake", "mistake_explorer(net, exam, learn)"),
+    "mistakes, asked": ("mistake", "mistake_explorer(net, learn, exam)"),
     "receptive": ("row", "receptive_explorer(digits[0], layer=3)"),
     "replay": ("epoch", "replay_explorer([find_flight(name) for name in list(FLIGHTS)[:2]])"),
     "stressing": ("seed of what is drawn", "stress_explorer(net, digits[:500]/255, exam.dataset.targets[:500])"),

@@ -132,7 +132,7 @@ class BatchedLoader:
         augmentation: Augmentation | None = None, # None: not augmented and not shuffled
         seed: int = 0, # Fixes the order and the draws, of all epochs
         device: str | torch.device = 'cpu', # Where images are held and augmented
-        share: float = 1., # Of the images that an epoch takes, drawn anew each time
+        share: float = 1., # Of the images that an epoch takes: drawn anew each time, or the first if not shuffled
     ):
         self.images, self.labels = (tensor.to(device) for tensor in _tensors(dataset))   # (n, 1, 28, 28) uint8, (n,)
         self.dataset, self.augmentation, self.pixels = dataset, augmentation, pixel_table(self.images.shape[-1], device)

@@ -18,7 +18,7 @@ from torch import nn
 from ..checks import check_number
 from .base import ORANGE, Explorer, Picture
 from .base import frame, limit_of, mosaic, network_bytes, number_words, show, tile
-from .layers import Calculation, LayerPass, _sizes, calculate, record_layers
+from .layers import Calculation, LayerPass, calculate, record_layers, window_box
 
 # %% ../../nbs/25_filters.ipynb #93d187a1
 def _rows_columns(window: tuple[int, int, int, int]) -> str:
@@ -150,13 +150,6 @@ def _names(passes: list[LayerPass]) -> list[dict]:
     "Name, kind and shape of each layer's maps."
     return [{'name': step.name, 'kind': type(step.layer).__name__, 'shape': list(step.maps.shape)} for step in passes]
 
-# %% ../../nbs/25_filters.ipynb #119c0238
-def _box(step: LayerPass, found: Calculation) -> list[int]:
-    "The rows and columns from the first number of a window to its last, which lie apart in a dilated one."
-    gaps, = _sizes(step.layer, 'dilation')
-    sizes = (1, 1) if found.windows is None else found.windows.shape[1:]
-    return [*found.corner, *(start + gap*(side - 1) + 1 for start, gap, side in zip(found.corner, gaps, sizes))]
-
 # %% ../../nbs/25_filters.ipynb #6124079a
 def _place(passes: list[LayerPass], depth: int, channel: int, row: int, column: int) -> dict[str, object]:
     "All layers, one's maps before and after as bytes, and the calculation of one value."
@@ -168,7 +161,7 @@ def _place(passes: list[LayerPass], depth: int, channel: int, row: int, column: 
             'shapes': {'before': list(step.inputs.shape), 'after': list(step.maps.shape)},
             'calculation': {'value': found.value, 'words': found.words, 'first': found.first, 'size': size,
                             'windows': _finite(found.windows), 'kernels': _finite(found.kernels),
-                            'box': _box(step, found), 'seen': seen}}
+                            'box': window_box(step, found), 'seen': seen}}
 
 # %% ../../nbs/25_filters.ipynb #5596ad02
 class FilterExplorer(Explorer):

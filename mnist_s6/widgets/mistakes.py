@@ -98,8 +98,8 @@ class MistakeBook:
 
     def __init__(self,
         model: nn.Module, # Returns logits (N, classes); it is copied
-        test_loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # Batches (N, 1, H, W) and (N,), in a fixed order
         train_loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # What `plain_batches` takes
+        test_loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # Batches (N, 1, H, W) and (N,), in a fixed order
     ):
         self.model, batches = _copied(model), _grey_batches(test_loader)
         self.mistakes = found = find_misclassified(self.model, batches)
@@ -346,8 +346,8 @@ class MistakeExplorer(Explorer):
 # %% ../../nbs/29_mistakes.ipynb #1e044b48
 def mistake_explorer(
     model: nn.Module, # Returns logits (N, classes)
-    test_loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # Batches (N, 1, H, W) and (N,), in a fixed order
     train_loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # Its `dataset` is read plainly: see `plain_batches`
+    test_loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # Batches (N, 1, H, W) and (N,), in a fixed order
 ) -> MistakeExplorer: # Its `book` holds what was found
     "Find and browse a network's mistakes; raises `ValueError` if a loader holds no images, or not grey ones."
-    return MistakeExplorer(MistakeBook(model, test_loader, train_loader))
+    return MistakeExplorer(MistakeBook(model, train_loader, test_loader))

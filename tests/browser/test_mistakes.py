@@ -58,7 +58,7 @@ class Nearest(nn.Module):
 def book(learn: Batches, exam: Batches) -> MistakeBook:
     """The mistakes of a network that is often right."""
     torch.manual_seed(0)
-    return MistakeBook(Nearest([(learn[0][0][:150], learn[0][1][:150])]), [(exam[0][0][:160], exam[0][1][:160])], learn)
+    return MistakeBook(Nearest([(learn[0][0][:150], learn[0][1][:150])]), learn, [(exam[0][0][:160], exam[0][1][:160])])
 
 
 @pytest.fixture(scope="module")
@@ -225,7 +225,7 @@ def test_the_address_holds_the_state(page: Page, book: MistakeBook) -> None:
 def test_other_networks(browser: Browser, tmp_path: Path, learn: Batches, exam: Batches) -> None:
     """Untrained: too many mistakes for a page, which keeps the surest; without convolutions; without a mistake."""
     torch.manual_seed(0)
-    raw = mistake_explorer(FastNet(), exam, learn)
+    raw = mistake_explorer(FastNet(), learn, exam)
     count = len(raw.book.mistakes)
     with opened(browser, tmp_path, raw) as page:
         says(page, raw.book)
@@ -235,7 +235,7 @@ def test_other_networks(browser: Browser, tmp_path: Path, learn: Batches, exam: 
         label, said = next(pair for pair in pairs if raw.book.chosen(*pair)[0] >= KEPT)
         page.locator(".s6-matrix td").nth(10 * label + said).click()
         expect(page.locator(".s6-sentence")).to_contain_text("but this page keeps the surest only. Choose again")
-    linear = mistake_explorer(nn.Sequential(nn.Flatten(), nn.Linear(784, 10)), exam, learn)
+    linear = mistake_explorer(nn.Sequential(nn.Flatten(), nn.Linear(784, 10)), learn, exam)
     with opened(browser, tmp_path, linear) as page:
         says(page, linear.book)
         expect(page.get_by_text("this network has no feature maps")).to_be_visible()
