@@ -8,9 +8,12 @@ from sphinx.application import Sphinx
 from sphinx.search.en import SearchEnglish
 
 WORDS = {  # what readers look for, by the room that explains it, as in the index of a book; for order see scorer.js
-    "02_model": ["batch norm", "batch normalisation", "batch normalization"],
-    "03_util": ["softmax"],
-    "07_truth": ["confidence intervals"],
+    "01_datasets": ["batch size", "validation set"],
+    "02_model": ["batch norm", "batch normalisation", "batch normalization", "ReLU"],
+    "03_util": ["softmax", "loss", "cross-entropy", "cross entropy", "epoch"],
+    "07_truth": ["confidence intervals", "McNemar"],
+    "35_calibration": ["calibration", "temperature"],
+    "70_distillation": ["distillation"],
 }
 
 

@@ -271,7 +271,9 @@ def test_a_link_to_an_explorer_s_state_leads_below_the_header(size: tuple[int, i
     ("batch norm", {"02_model"}), ("softmax", {"03_util"}), ("dropout", {"05_choices", "57_overfitting"}),
     ("padding", {"02_model", "27_convolution"}), ("overfitting", {"05_choices"}), ("kernel", {"02_model"}),
     ("momentum", {"05_choices", "28_descent"}), ("receptive field", {"02_model", "26_receptive"}),
-    ("load_data", {"library/mnist_s6.datasets"}),
+    ("load_data", {"library/mnist_s6.datasets"}), ("calibration", {"35_calibration"}), ("temperature", {"35_calibration"}),
+    ("loss", {"03_util"}), ("cross entropy", {"03_util"}), ("epoch", {"03_util"}), ("ReLU", {"02_model"}),
+    ("mcnemar", {"07_truth"}), ("batch size", {"01_datasets"}),
 ])
 def test_the_first_find_is_the_room_that_explains_it(words: str, rooms: set[str], reader: Visitor) -> None:
     page = reader.page
