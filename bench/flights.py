@@ -1,9 +1,7 @@
 """The recorded trainings of 33_recorder: what each is, and how they are recorded in mnist_s6/flights."""
 
-import io
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import redirect_stderr, redirect_stdout
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from mnist_s6.datasets import BatchedLoader, load_data
 from mnist_s6.fit import OneCycle, fit
 from mnist_s6.model import S6Net
 from mnist_s6.recorder import FLIGHTS, Flight, Recorder, find_flight, save_flight
+from mnist_s6.scale import silent
 from mnist_s6.train import PLAIN, run_recipe
 from mnist_s6.util import set_seed
 from torch import nn
@@ -82,7 +81,7 @@ def record(name: str, root: str) -> Flight:
     """Train as planned, on one thread and without a word."""
     torch.set_num_threads(1)
     about, train = PLAN[name]
-    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+    with silent():
         recorder = Recorder(name, load_data(500, root, validation=True, batched=True)[1], about)
         train(root, recorder)
     return recorder.flight()

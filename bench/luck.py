@@ -4,15 +4,14 @@ All on the same 10,000 validation images. Which of them each network misreads is
 the others. The test images stay closed.
 """
 
-import io
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
 from statistics import mean
 
 import torch
 from mnist_s6.datasets import load_data
 from mnist_s6.fit import Training
+from mnist_s6.scale import silent
 from mnist_s6.train import RECIPES, Recipe, run_recipe
 from mnist_s6.truth import expected_best
 from mnist_s6.util import classify
@@ -31,7 +30,7 @@ def misread(recipe: Recipe, seed: int, root: str) -> list[str]:
             logits, labels = classify(training.model, loader)
             epochs.append(" ".join(map(str, (logits.argmax(1) != labels).nonzero()[:, 0].tolist())))
 
-    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+    with silent():
         run_recipe(recipe, seed, root, HELD_OUT, "cpu", [note])
     return epochs
 

@@ -4,15 +4,14 @@
 5,000 training images and of the course's own drawings each network reads, and writes results/pens.json. No test image is read.
 """
 
-import io
 import json
 import sys
-from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
 
 import drawings
 import torch
 from machine import HERE, machine
+from mnist_s6.scale import silent
 from mnist_s6.train import RECIPES, run_recipe
 from seal import ROOT
 
@@ -23,7 +22,7 @@ def trained(slant: float, stroke: float, seed: int) -> dict:
     """One training with these pens: the last epoch's validation accuracy and loss, and what it reads of the drawings."""
     recipe = RECIPES["handwriting"]
     recipe = replace(recipe, augmentation=replace(recipe.augmentation, slant=slant, stroke=stroke))
-    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+    with silent():
         run = run_recipe(recipe, seed, ROOT, validation=True, device="cpu")
     rows = drawings.accuracies(run.model)
     return {"slant": slant, "stroke": stroke, "seed": seed, "valid_accuracy": run.history.test_accuracy[-1],

@@ -1,7 +1,6 @@
 """The rows of the benchmark: each measures one thing, prints as it goes, and returns what it found."""
 
 import csv
-import io
 import json
 import os
 import statistics
@@ -11,7 +10,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import fields, replace
 from itertools import chain, repeat
 from multiprocessing import get_context
@@ -27,6 +25,7 @@ from mnist_s6.files import read_idx, unpack_data
 from mnist_s6.fit import OneCycle
 from mnist_s6.model import S6Net, model_summary
 from mnist_s6.predict import predict
+from mnist_s6.scale import silent
 from mnist_s6.speed import STEPS, time_step
 from mnist_s6.train import MILD, PLAIN, RECIPES, Recipe, run_recipe
 from mnist_s6.truth import spread
@@ -58,7 +57,7 @@ def quietly(recipe: Recipe | str, seed: int, validation: bool | int, threads: in
     """Train by a recipe without a word, evaluated on validation images."""
     if threads:
         torch.set_num_threads(threads)
-    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+    with silent():
         return run_recipe(recipe, seed, ROOT, validation, "cpu").history
 
 

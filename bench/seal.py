@@ -1,11 +1,10 @@
 """Train without a look at the test images, and open them once, at the end: each opening is a line of results/ledger.json."""
 
-import io
-from contextlib import redirect_stderr, redirect_stdout
 
 import torch
 from machine import HERE
 from mnist_s6.datasets import BatchedLoader, load_data
+from mnist_s6.scale import silent
 from mnist_s6.train import Recipe, Run, find_recipe, run_on
 from mnist_s6.truth import Opening, SealedTest
 from mnist_s6.util import get_device
@@ -28,7 +27,7 @@ def train(recipe: Recipe | str, seed: int, threads: int | None = None, watched: 
     loader = load_data(recipe.batch_size, ROOT, seed=seed, batched=True, augmentation=recipe.augmentation, device=place,
                        share=recipe.share)[0]
     plain = BatchedLoader(Subset(loader.dataset, range(watched)), 500, device=place)
-    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+    with silent():
         model, history = run_on(recipe, seed, loader, plain)
     return Run(model.cpu(), history)
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from mnist_s6.fit import OneCycle
 from mnist_s6.model import FastNet, S6Net
-from mnist_s6.scale import join, leave, part, share
+from mnist_s6.scale import distribute, join, leave, part
 from mnist_s6.util import set_seed
 from torch import nn
 
@@ -23,7 +23,7 @@ def seconds(network: type[nn.Module], widths: tuple[int, ...], size: int) -> flo
     """The median time of a step: forward, backward and the optimizer's."""
     set_seed(0)
     model = network(widths)
-    (shared,), images, labels, times = share(model), torch.randn(size, 1, 28, 28), torch.arange(size) % 10, []
+    (shared, _), images, labels, times = distribute(model), torch.randn(size, 1, 28, 28), torch.arange(size) % 10, []
     optimizer, scheduler = OneCycle().build(model, STEPS)
     for _ in range(STEPS):
         start = time.perf_counter()

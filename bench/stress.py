@@ -1,14 +1,13 @@
 """Networks under stress: eight ways to spoil images at five strengths, for recipes and for augmentations that differ in one thing."""
 
-import io
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict, replace
 
 import torch
 from mnist_s6.datasets import stratified_split
 from mnist_s6.files import read_idx, unpack_data
 from mnist_s6.model import FastNet
+from mnist_s6.scale import silent
 from mnist_s6.stress import Stress, stress_test
 from mnist_s6.train import PLAIN, RECIPES, Recipe, run_recipe
 from mnist_s6.weights import pretrained
@@ -43,7 +42,7 @@ def validation_images() -> tuple[torch.Tensor, torch.Tensor]:  # (IMAGES, 28, 28
 def under_stress(recipe: Recipe | None, seed: int) -> Stress:
     """Train by a recipe on one thread, without the images that are held out, and spoil some of those; None is the shipped network."""
     torch.set_num_threads(1)
-    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+    with silent():
         model = pretrained() if recipe is None else run_recipe(recipe, seed, ROOT, HELD_OUT, "cpu").model
     return stress_test(model, *validation_images())
 

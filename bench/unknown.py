@@ -15,9 +15,9 @@ from machine import HERE, machine
 from mnist_s6.datasets import MEAN, STD, stratified_split
 from mnist_s6.files import read_idx, unpack_data
 from mnist_s6.train import train_in_folder
-from mnist_s6.truth import wilson
+from mnist_s6.truth import network_digest, wilson
 from mnist_s6.util import classify
-from mnist_s6.weights import pretrained, weights_digest
+from mnist_s6.weights import pretrained
 from seal import ROOT
 
 RECIPE, SEED, HELD_OUT = "handwriting", 0, 10_000
@@ -58,8 +58,7 @@ def main() -> None:
         found.append({"share": share, "lowest": own.double().quantile(below).item(), "twin_lowest": limit.item(), "twin_learned_share": below,
                       "interval": wilson(refused, len(new))})
         print(f"{share:6.1%} of new digits: below {limit:.3f} for the twin, as are {below:.2%} of those it learned; {found[-1]['lowest']:.3f} for ours")
-    digest = weights_digest({name: tensor.contiguous() for name, tensor in pretrained().state_dict().items()})
-    result = {"network": digest, "recipe": RECIPE, "seed": SEED, "held_out": HELD_OUT, "limits": found, "machine": machine()}
+    result = {"network": network_digest(pretrained()), "recipe": RECIPE, "seed": SEED, "held_out": HELD_OUT, "limits": found, "machine": machine()}
     FILE.write_text(json.dumps(result, indent=1) + "\n")
 
 

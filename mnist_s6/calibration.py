@@ -128,9 +128,6 @@ def refusing(
     correct: torch.Tensor, # (n,) whether the answer is right
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]: # (n,) each: threshold, share answered, share wrong of those
     "How much is answered, and how much of that is wrong, above each threshold of confidence; raises `ValueError`."
-    if confidences.shape != correct.shape or confidences.ndim != 1 or not len(confidences):
-        raise ValueError(f'confidences have shape {tuple(confidences.shape)} and correct {tuple(correct.shape)}; '
-                         'expected (n,) for both, with n at least 1')
     _check_confidences(confidences)
     _check_correct(confidences, correct)
     thresholds, order = confidences.sort(descending=True, stable=True)

@@ -90,10 +90,9 @@ def _answer(
     refuse: 'Refusal | None' = None, # As in `predict`; only for one digit
 ) -> 'Prediction | Number':
     "Read one input; raises what `predict` and `read_number` raise, and `ValueError` for a number in doubt."
-    from mnist_s6.digits import _open_image
     from mnist_s6.numbers import read_number
     from mnist_s6.predict import predict
-    given = _open_image(io.BytesIO(_from_standard_input()), '-') if file == '-' else file
+    given = io.BytesIO(_from_standard_input()) if file == '-' else file
     if not many: return predict(given, model, refuse)
     found = read_number(given, model)
     if any(found.doubts): raise ValueError(f'in doubt: {found}')
@@ -210,10 +209,10 @@ def _open_test(
 ) -> 'Opening':
     "Read the test images when a training is over, unless these weights have; raises what `SealedTest` raises."
     from mnist_s6.datasets import load_data
-    from mnist_s6.truth import SealedTest, _digest
-    ledger, network = folder/'ledger.json', _digest(run.model)
-    for line in SealedTest((), ledger).openings:
-        if line.images and line.network == network: return line   # a training that had ended was resumed
+    from mnist_s6.truth import SealedTest, network_digest
+    ledger = folder/'ledger.json'
+    known = SealedTest((), ledger).known(network_digest(run.model))
+    if known: return known   # a training that had ended was resumed
     sealed = SealedTest(load_data(500, data, batched=True)[1], ledger)
     return sealed.open(run.model, f'{about} reads the test images as well as it read the validation images, '
                                   f'of which {run.history.test_accuracy[-1]:.2%} were right.')

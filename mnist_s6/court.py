@@ -46,7 +46,9 @@ class Scores(NamedTuple):
     without: tuple[int, int] # None of the doubted images counts
 
     @property
-    def intervals(self) -> tuple[Interval, ...]: return tuple(wilson(*score) for score in self)   # at 95%
+    def intervals(self) -> tuple[Interval, ...]: # Three, at 95%
+        "Where each true share may lie; raises `ValueError` if there are no images."
+        return tuple(wilson(*score) for score in self)
 
 # %% ../nbs/37_court.ipynb #4b2d1692
 def three_scores(

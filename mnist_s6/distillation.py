@@ -86,7 +86,9 @@ def _rows(dataset: 'MNIST | Subset') -> torch.Tensor: # (n,), 0 to 59,999
     if isinstance(dataset, Subset): return _rows(dataset.dataset)[torch.as_tensor(dataset.indices)]
     images = dataset.data.contiguous()   # (60000, 28, 28)
     header = struct.pack('>4I', 0x803, *images.shape) if images.ndim == 3 else b''   # as in its file
-    if hashlib.sha256(header + images.numpy().tobytes()).hexdigest() != MNIST_FILES['train-images-idx3-ubyte']:
+    digest = hashlib.sha256(header)
+    digest.update(images.numpy())   # 47 MB that needn't be copied
+    if digest.hexdigest() != MNIST_FILES['train-images-idx3-ubyte']:
         raise ValueError(f"the images are from a {type(dataset).__name__} of {len(images):,} that isn't MNIST's "
                          'training file, the only one that there are soft targets for. Train with soft=0')
     return torch.arange(len(images))

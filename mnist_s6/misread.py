@@ -57,7 +57,7 @@ def find_misclassified(
     model: nn.Module, # Returns logits (N, 10)
     loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # Batches of images and labels
 ) -> Mistakes:
-    "All images of `loader` that `model` gets wrong; raises `ValueError` or `TypeError` for no images, or odd labels."
+    "All images of `loader` that `model` gets wrong; raises what `classify` and `check_classes` raise."
     batches = [(images.cpu(), labels) for images, labels in map(check_batch, loader)]   # drawn once, in case they vary
     logits, labels = classify(model, batches)
     check_classes(labels, logits.shape[1])

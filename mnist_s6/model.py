@@ -194,8 +194,11 @@ def _row(name: str, layers: list[nn.Module], output: torch.Tensor) -> LayerSumma
 
 # %% ../nbs/38_costs.ipynb #201ac6bd
 def _main(output: torch.Tensor | tuple) -> torch.Tensor:
-    "What a layer puts out; the first of several things, as of an `nn.LSTM`."
-    return output[0] if isinstance(output, tuple) else output
+    "What a layer puts out, the first of several things, as of an `nn.LSTM`; raises `ValueError` for no tensor."
+    first = output[0] if isinstance(output, tuple) else output
+    if not isinstance(first, torch.Tensor):
+        raise ValueError(f'a layer puts out a {type(first).__name__}; expected a tensor')
+    return first
 
 def _listen(model: nn.Module, input_shape: tuple[int, ...]) -> list[tuple[str, nn.Module, torch.Tensor]]:
     "Each layer's name, the layer and its output for an image of zeros; raises `ValueError` where it doesn't fit."
@@ -250,7 +253,7 @@ def model_summary(
     model: nn.Module, # Any network of one input; left as it was
     input_shape: tuple[int, ...] = (1, 28, 28), # Of one image, without the batch dimension
 ) -> ModelSummary: # A row per layer, in the order they ran; the receptive field assumes one after the other
-    "What each layer puts out, costs and sees; raises `ValueError` where the network can't take such an image."
+    "What each layer puts out, costs and sees; raises `ValueError` or `TypeError` where it can't take such an image."
     ran = _listen(model, input_shape)
     layers = [layer for _, layer, _ in ran]
     rows = tuple(_row(name, layers[:i + 1], output) for i, (name, _, output) in enumerate(ran))

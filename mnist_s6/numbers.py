@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from functools import reduce
 from itertools import combinations
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import numpy as np
 import torch
@@ -20,8 +20,8 @@ from torch import nn
 
 from .checks import check_number
 from .components import Box, component_boxes, connected_components, ink_runs
-from .digits import _grey, grey_pictures
-from .ink import _above_paper, _spread, _strongest, otsu_threshold, shrunk
+from .digits import grey_image, grey_pictures
+from .ink import above_paper, grown_ink, otsu_threshold, shrunk, strongest_ink
 from .predict import Prediction, predict
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ def _line_ink(
     grey: torch.Tensor, # (H, W), 0 to 1
 ) -> torch.Tensor: # (h, w) White ink, up to 1, where all else is exactly 0; as `shrunk` leaves it
     "The ink of a line, also what one digit alone would be too pale for; raises `ValueError` if there is none."
-    missing, start, floor = _above_paper(grey)
-    line = _strongest(missing, start, floor)
+    missing, start, floor = above_paper(grey)
+    line = strongest_ink(missing, start, floor)
     most = missing[line == 1].min().item()
     unit = _usual_height(_components(line)[1].values())
     for level in floor, 0.3*most, 0.6*most:   # at the higher ones, pale lines don't hold digits together
@@ -74,7 +74,7 @@ class _Page(NamedTuple):
 # %% ../nbs/08_numbers.ipynb #0d93f6ae
 def _page(pixels: torch.Tensor) -> _Page: # (H, W), bytes, or 0 to 1
     "Find the ink of a picture; raises what `_line_ink` raises."
-    ink = _line_ink(_grey(shrunk(pixels)))
+    ink = _line_ink(grey_image(shrunk(pixels)))
     return _Page(ink, *_components(ink))
 
 # %% ../nbs/08_numbers.ipynb #57726684
@@ -236,7 +236,7 @@ def _cut_out(page: _Page, mark: _Mark) -> torch.Tensor: # (h, w), 0 to 1, white 
     labels = page.labels[place]
     own = torch.isin(labels, torch.tensor(mark.pieces))
     margin = mark.box.longest//2
-    return F.pad(page.ink[place]*_spread(own, 2)*(own | (labels == 0)), (margin,)*4)
+    return F.pad(page.ink[place]*grown_ink(own, 2)*(own | (labels == 0)), (margin,)*4)
 
 # %% ../nbs/08_numbers.ipynb #b2a01176
 @dataclass(frozen=True, eq=False, repr=False)
@@ -290,7 +290,8 @@ def _plot_number(number: Number) -> 'Figure':
     step = 1 + max(rows, columns)//1500
     figure = Figure(figsize=(8, min(7, max(2.2, 1.5 + 7*rows/columns))), layout='constrained')
     axes = figure.subplots()
-    axes.imshow(_grey(number.picture[::step, ::step]), cmap='gray', vmin=0, vmax=1, extent=(0, columns, rows, 0))
+    shown = grey_image(number.picture[::step, ::step])
+    axes.imshow(shown, cmap='gray', vmin=0, vmax=1, extent=(0, columns, rows, 0))
     for box in number.ignored: _draw_box(axes, box, 'tab:orange', ':')
     _draw_digits(axes, number)
     trust = 'in doubt' if '?' in number.digits else f'with a probability of {number.probability:.1%}'
@@ -308,7 +309,7 @@ def _in_picture(box: Box, page: _Page, part: Box) -> Box:
 
 # %% ../nbs/08_numbers.ipynb #60fb074a
 def read_number(
-    picture: 'str | os.PathLike[str] | Image | np.ndarray | torch.Tensor', # Of one line; what `predict` takes
+    picture: 'str | os.PathLike[str] | BinaryIO | Image | np.ndarray | torch.Tensor', # Of one line; as in `predict`
     model: nn.Module | None = None, # Returns logits (N, 10), as from `load_network`; None is the course's own
 ) -> Number:
     "Read the digits of a line; raises `ValueError` without ink or for several lines, and what `predict` raises."

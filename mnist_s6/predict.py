@@ -9,7 +9,7 @@ __all__ = ['Prediction', 'Predictions', 'predict']
 import operator, os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, BinaryIO, overload
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from .checks import check_number
 from .datasets import MEAN, STD
 from .digits import grey_pictures, prepare_images
 from .model import ask, check_network, evaluating
-from .weights import _is_shipped, _shipped
+from .weights import is_shipped, shipped_network
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -122,13 +122,13 @@ def _lowest(
     if refuse is None: return None
     if hasattr(refuse, 'lowest'): return check_number('refuse.lowest', refuse.lowest, 0, 1)
     from mnist_s6.unknown import shipped_refusal   # late: it takes time
-    if _is_shipped(model): return shipped_refusal(refuse).lowest
+    if is_shipped(model): return shipped_refusal(refuse).lowest
     raise ValueError(f'refuse is {refuse!r}, and what that share means is known for the course\'s own network only. '
                      "Find it for yours, from digits that it hasn't seen: refuse=refusal_limit(model, loader, share)")
 
 # %% ../nbs/13_predict.ipynb #79bc74b5
 @overload
-def predict(images: 'str | os.PathLike[str] | Image', model: nn.Module | None = None,
+def predict(images: 'str | os.PathLike[str] | BinaryIO | Image', model: nn.Module | None = None,
             refuse: 'float | Refusal | None' = None) -> Prediction: ...
 @overload
 def predict(images: list | tuple, model: nn.Module | None = None,
@@ -139,12 +139,12 @@ def predict(images: np.ndarray | torch.Tensor, model: nn.Module | None = None,
 
 # %% ../nbs/13_predict.ipynb #a7e04481
 def predict(
-    images: 'str | os.PathLike[str] | Image | np.ndarray | torch.Tensor | list | tuple', # One, or many; see 11_digits
+    images: 'str | os.PathLike[str] | BinaryIO | Image | np.ndarray | torch.Tensor | list | tuple', # See 11_digits
     model: nn.Module | None = None, # Returns logits (N, 10), as from `load_network`; None is the course's own
     refuse: 'float | Refusal | None' = None, # Give no unsure answer, such as 0.01: about 1% of digits get none
 ) -> Prediction | Predictions: # One for one image, a sequence for many
     "Tell which digits images show; raises `TypeError`, `ValueError` or `OSError` for what can't be read as an image."
-    if model is None: model = _shipped()
+    if model is None: model = shipped_network()
     check_network(model)
     lowest = _lowest(refuse, model)
     greys, many = grey_pictures(images)

@@ -16,13 +16,12 @@ import torch
 from torch import nn
 
 from .checks import check_classes, check_number
-from .digits import check_file
-from .files import write_atomically
+from .files import check_file, write_atomically
 from .fit import Training
 from .misread import confusion_matrix
 from .threads import inside
 from .util import History, Interval, classify, wilson
-from .weights import _parts, safetensors_bytes
+from .weights import safetensors_bytes, safetensors_header
 
 # %% ../nbs/33_recorder.ipynb #8b39cbb0
 def digit_shares(
@@ -191,9 +190,8 @@ def load_flight(
     packed = Path(path).read_bytes()
     try:
         data = lzma.decompress(packed)
-        header, _ = _parts(data)
-        about = json.loads(header['__metadata__']['flight'])
-        flight = Flight(about['name'], about['about'], tuple(about['layers']), **load(data))
+        tensors, about = load(data), json.loads(safetensors_header(data)['flight'])
+        flight = Flight(about['name'], about['about'], tuple(about['layers']), **tensors)
         damage = _misfit(flight)
     except (lzma.LZMAError, SafetensorError, ValueError, KeyError, TypeError, IndexError, RuntimeError) as error:
         damage = str(error)[:100]

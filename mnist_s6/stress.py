@@ -18,8 +18,8 @@ from torch import nn
 from .augment import Draws, augment_batch, change_strokes
 from .checks import check_classes, check_number
 from .datasets import MEAN, STD
-from .digits import check_range
 from .truth import wilson
+from .unknown import check_pictures
 from .util import classify, count_correct
 
 if TYPE_CHECKING: from matplotlib.figure import Figure
@@ -103,13 +103,6 @@ CORRUPTIONS: dict[str, Corruption] = {
 }
 
 # %% ../nbs/63_stress.ipynb #b9a8d3b8
-def _check_pictures(images: torch.Tensor) -> None:
-    "Raise `ValueError` for anything but floats (N, 28, 28) from 0 to 1."
-    if images.ndim != 3 or images.shape[1:] != (28, 28) or not images.is_floating_point():
-        raise ValueError(f'images have shape {tuple(images.shape)} and are of type {images.dtype}; '
-                         'expected floats (N, 28, 28). Divide bytes by 255')
-    check_range(images)
-
 def corrupt(
     images: torch.Tensor, # (N, 28, 28), 0 to 1
     kind: str, # One of `CORRUPTIONS`
@@ -119,7 +112,7 @@ def corrupt(
     "Spoil images in one of eight ways; raises `ValueError` or `TypeError` for another way or strength."
     if kind not in CORRUPTIONS: raise ValueError(f'kind is {kind!r}; expected one of {list(CORRUPTIONS)}')
     check_number('strength', strength, 1, 5, whole=True)
-    _check_pictures(images)
+    check_pictures(images)
     way, usual = CORRUPTIONS[kind], images[:, None].to(torch.get_default_dtype())   # in which all that is drawn comes
     return way.change(usual, way.amounts[strength - 1], generator)[:, 0].clamp(0, 1).to(images.dtype)
 
@@ -153,10 +146,10 @@ def stress_test(
     labels: torch.Tensor, # (N,)
     seed: int = 0, # Of what is drawn: with the same one, each network sees the same pictures
 ) -> Stress:
-    "Let a network read images that are spoiled in all ways; raises `ValueError` or `TypeError` where they don't fit."
+    "Let a network read images that are spoiled in all ways; raises what `corrupt` and `classify` raise."
     check_classes(labels)
     check_number('the number of labels', len(labels), len(images), len(images))
-    _check_pictures(images)
+    check_pictures(images)
     seed = check_number('seed', seed, 0, 2**60, whole=True)
     def right(pictures: torch.Tensor) -> int:
         batches = zip(((pictures[:, None] - MEAN)/STD).split(500), labels.split(500))

@@ -23,12 +23,12 @@ from .distillation import softened
 from .files import write_atomically, writing
 from .fit import OneCycle, Training, fit
 from .model import FastNet, S6Net
-from .scale import SharedNetwork, company, part, read_everywhere, share
+from .scale import SharedNetwork, company, distribute, part, read_everywhere
 from .selection import ChoosingLoader
 from .small import TinyNet, UprightNet
 from .threads import twin
 from .util import History, check_seed, get_device, set_seed
-from .weights import _parts, _put, safetensors_bytes, save_weights, weights_digest
+from .weights import put_weights, safetensors_bytes, safetensors_header, save_weights, weights_digest
 
 # %% ../nbs/14_train.ipynb #6d2b612d
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def run_on(
     if recipe.settled and not hasattr(model, 'features'):
         raise ValueError(f'settled is {recipe.settled}, but a {type(model).__name__} has no `features`, of which the '
                          'first block could rest; expected 0')
-    network, train, test = share(model, softened(train_loader, recipe.soft), test_loader)
+    network, (train, test) = distribute(model, softened(train_loader, recipe.soft), test_loader)
     if recipe.hard: train = ChoosingLoader(train, recipe.hard)
     told = [_told_of(model, callback) for callback in (*callbacks, settling(recipe, network))]
     with company():
@@ -170,7 +170,7 @@ def _within(state: dict[str, torch.Tensor], kind: str) -> dict[str, torch.Tensor
 # %% ../nbs/14_train.ipynb #14a00007
 def _put_back(state: dict[str, torch.Tensor], training: Training) -> None:
     "Put such tensors back into a training of the same recipe."
-    _put(_within(state, 'model.'), training.model)   # into what is inside, if it is compiled
+    put_weights(training.model, _within(state, 'model.'))   # into what is inside, if it is compiled
     parameters = [p for group in training.optimizer.param_groups for p in group['params']]
     for name, tensor in _within(state, 'optimizer.').items():
         i, memory = name.split('.')
@@ -220,8 +220,7 @@ def _read_checkpoint(
     from safetensors.torch import load
     data = read_everywhere(path)   # by the first of several processes, for all
     try:
-        tensors, (header, _) = load(data), _parts(data)
-        about = header['__metadata__']
+        tensors, about = load(data), safetensors_header(data)
         damage = '' if about['sha256'] == _digest(about['training'], tensors) else 'its SHA-256 is wrong'
         if not damage: return json.loads(about['training']), tensors, ''
     except (SafetensorError, ValueError, KeyError, TypeError) as error: damage = str(error)[:100]

@@ -4,28 +4,26 @@
 
 # %% auto #0
 __all__ = ['mcnemar', 'Comparison', 'compare', 'student_t', 'Spread', 'spread', 'seeds_needed', 'expected_best', 'Opening',
-           'SealedTest', 'Interval', 'wilson']
+           'network_digest', 'SealedTest', 'Interval', 'wilson']
 
 # %% ../nbs/07_truth.ipynb #0afd0ea9
 import json, math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from statistics import mean, stdev
-from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
-from .checks import check_classes, check_number
+from .checks import check_batch, check_classes, check_number
 from .files import one_writes, write_atomically
 from .model import check_network
 from .threads import twin
 from .util import Interval, _deviations, classify, count_correct, wilson
 from .weights import weights_digest
-
-if TYPE_CHECKING: from matplotlib.figure import Figure
 
 # %% ../nbs/07_truth.ipynb #1fdcd7d4
 _all_ = ['Interval', 'wilson']   # at home in mnist_s6.util, and explained here
@@ -38,11 +36,12 @@ def mcnemar(
     "How often chance splits them so unevenly, or more (McNemar 1947, exact); raises `ValueError` or `TypeError`."
     counts = [check_number(name, count, 0, 100_000, whole=True)
               for name, count in (('only_a', only_a), ('only_b', only_b))]
-    n, ways, term = sum(counts), 1, 1
-    for k in range(min(counts)):
-        term = term*(n - k)//(k + 1)
-        ways += term
-    return min(1., 2*ways/2**n)
+    n, least = sum(counts), min(counts)
+    share = total = math.comb(n, least)/2**n   # of all ways to fall, those that split like this
+    for k in range(least, 0, -1):
+        share = share*k/(n - k + 1)   # those with k − 1
+        total += share
+    return min(1., 2*total)
 
 # %% ../nbs/07_truth.ipynb #71c2a423
 @dataclass(frozen=True, repr=False)
@@ -68,7 +67,7 @@ def compare(
     net_b: nn.Module, # Likewise
     loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # Batches of images and labels
 ) -> Comparison:
-    "Which of two networks reads more of the same images; raises `ValueError` or `TypeError`."
+    "Which of two networks reads more of the same images; raises what `classify` and `check_classes` raise."
     batches = list(loader)   # the same for both
     (logits_a, labels), (logits_b, _) = classify(net_a, batches), classify(net_b, batches)
     check_classes(labels, logits_a.shape[1])
@@ -135,9 +134,10 @@ def seeds_needed(
     check_number('difference', difference, 1e-9, math.inf)
     ratio = check_number('deviation', deviation, 0, 100*difference)/difference
     check_number('power', power, 0.51, 0.999)
-    def seen(n: int) -> float: # The difference that n seeds can see
-        freedom = min(2*n - 2, 1000)   # more makes no difference
-        return (student_t(level, freedom) + student_t(2*power - 1, freedom))*ratio*math.sqrt(2/n)
+    @cache
+    def factor(freedom: int) -> float: return student_t(level, freedom) + student_t(2*power - 1, freedom)
+    def seen(n: int) -> float: # The difference that n seeds can see; more than 1000 degrees make no difference
+        return factor(min(2*n - 2, 1000))*ratio*math.sqrt(2/n)
     n = max(2, int(2*(_deviations(level) + _deviations(2*power - 1))**2*ratio**2))   # by the bell curve, which is less
     while seen(n) > 1: n += 1
     return n
@@ -181,8 +181,9 @@ def _in_words(hypothesis: str) -> str:
     return ' '.join(hypothesis.split())
 
 # %% ../nbs/07_truth.ipynb #c4831293
-def _digest(model: nn.Module) -> str: # 64 hexadecimal digits
-    "Which weights these are."
+def network_digest(model: nn.Module) -> str: # 64 hexadecimal digits
+    "Which weights a network has, on whatever device: their SHA-256; raises `TypeError` if it is none."
+    check_network(model)
     return weights_digest({name: tensor.detach().cpu().contiguous()
                            for name, tensor in twin(model).state_dict().items()})
 
@@ -209,11 +210,22 @@ def _read_ledger(path: Path) -> tuple[Opening, ...]: # The first one first
     raise ValueError(f'{path} is no whole ledger: put back a copy, or use another file')
 
 # %% ../nbs/07_truth.ipynb #820ab2e1
-def _announced(model: nn.Module, hypothesis: str, earlier: Iterable[Opening]) -> Opening: # Without a result yet
-    "The line for this question, before anything is seen; raises `ValueError` or `TypeError`."
-    words = _in_words(hypothesis)
-    number = 1 + [line.hypothesis.lower() for line in earlier].count(words.lower())
-    return Opening(f'{datetime.now():%Y-%m-%d %H:%M}', words, _digest(model), number)
+def _announce(path: Path, words: str, network: str) -> Opening: # Without a result yet
+    "Write the line for a question into the ledger, before anything is seen; raises `ValueError` or `OSError`."
+    with one_writes(path):
+        earlier = _read_ledger(path)
+        number = 1 + [line.hypothesis.lower() for line in earlier].count(words.lower())
+        opening = Opening(f'{datetime.now():%Y-%m-%d %H:%M}', words, network, number)
+        _write_ledger(path, (*earlier, opening))
+    return opening
+
+# %% ../nbs/07_truth.ipynb #d796dca5
+def _checked(loader: Iterable) -> list[tuple[torch.Tensor, torch.Tensor]]: # All batches of images and labels
+    "What a loader gives; raises `ValueError` or `TypeError` for odd batches, odd labels, or none."
+    batches = [check_batch(batch) for batch in loader]
+    for _, labels in batches: check_classes(labels)
+    check_number('the number of test images', sum(len(labels) for _, labels in batches), 1, math.inf)
+    return batches
 
 # %% ../nbs/07_truth.ipynb #47648ee4
 class SealedTest:
@@ -229,17 +241,18 @@ class SealedTest:
         "All lines of the ledger; raises `ValueError` if it is damaged, `OSError` if it can't be read."
         return _read_ledger(self.path)
 
+    def known(self, network: str) -> Opening | None: # `network` as `network_digest` gives it
+        "The first opening of a network that was finished; raises what `openings` raises."
+        return next((line for line in self.openings if line.images and line.network == network), None)
+
     def open(self,
         model: nn.Module, # Returns logits (N, 10)
         hypothesis: str, # What you expect, in a sentence of at least four words
     ) -> Opening: # With the result; it is in the ledger
-        "Evaluate on the test images, and write it down; raises `ValueError`, `TypeError` or `OSError`."
-        check_network(model)
-        with one_writes(self.path):
-            earlier = self.openings
-            announced = _announced(model, hypothesis, earlier)
-            _write_ledger(self.path, (*earlier, announced))   # before anything is seen
-        logits, labels = classify(model, self.loader)
+        "Evaluate on the test images, and write it down; raises `ValueError`, `OSError`, and what `classify` raises."
+        network, words, batches = network_digest(model), _in_words(hypothesis), _checked(self.loader)
+        announced = _announce(self.path, words, network)
+        logits, labels = classify(model, batches)
         opening = replace(announced, correct=count_correct(logits, labels), images=len(labels))
         with one_writes(self.path):
             others = [line for line in self.openings if line != announced]   # also those of meanwhile

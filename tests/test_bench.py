@@ -19,7 +19,7 @@ from machine import describe, machine  # noqa: E402
 from mnist_s6.files import unpack_data  # noqa: E402
 from mnist_s6.fit import OneCycle  # noqa: E402
 from mnist_s6.train import PLAIN, RECIPES, Recipe, Run, run_recipe  # noqa: E402
-from mnist_s6.truth import Opening, SealedTest  # noqa: E402
+from mnist_s6.truth import Opening, SealedTest, network_digest  # noqa: E402
 from mnist_s6.util import History  # noqa: E402
 from mnist_s6.weights import pretrained, weights_digest  # noqa: E402
 from rows import VARIATIONS, reached, varied  # noqa: E402
@@ -128,8 +128,7 @@ def test_a_sealed_training_is_the_recipe_s(tmp_path: Path, monkeypatch: pytest.M
 def test_the_ledger_tells_what_was_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The committed one is whole, each line is finished, and it begins with the network that is shipped."""
     lines = SealedTest([], seal.LEDGER).openings
-    shipped = weights_digest({name: tensor.contiguous() for name, tensor in pretrained().state_dict().items()})
-    assert lines and lines[0].network == shipped and all(line.images == 10_000 for line in lines)
+    assert lines and lines[0].network == network_digest(pretrained()) and all(line.images == 10_000 for line in lines)
     monkeypatch.setattr(seal, "LEDGER", tmp_path / "ledger.json")
     torch.manual_seed(0)
     unpack_data(seal.ROOT)

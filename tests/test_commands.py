@@ -28,6 +28,7 @@ import pytest
 import torch
 from images import few_images
 from matplotlib.figure import Figure
+from PIL import Image
 from test_predict import JPEG, ONE, PNG, encoded, png_of_zeros
 
 from mnist_s6 import weights
@@ -225,6 +226,18 @@ def test_standard_input(content: bytes, monkeypatch: pytest.MonkeyPatch, run: Ca
     else:
         assert (status, out, len(errors)) == (1, "", 1)
 
+
+
+@pytest.mark.parametrize(("words", "size"), [([], (784, 300)), (["--digits", "many"], (784, 300)), ([], (784, 5)), (["--digits", "many"], (784, 5)), ([], (3, 60))])
+def test_standard_input_is_read_as_a_file_is(words: list[str], size: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Callable) -> None:
+    """A picture 784 pixels wide was taken for a table of images, one 3 wide for colours."""
+    picture = Image.new("L", size, 255)
+    picture.paste(ONE.resize((200, 200)), (300, 50))
+    (tmp_path / "a.png").write_bytes(encoded(picture))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO((tmp_path / "a.png").read_bytes())))
+    came, named = run("--json", *words, "-"), run("--json", *words, tmp_path / "a.png")
+    assert (came[0], came[1], len(came[2])) == (named[0], named[1].replace(str(tmp_path / "a.png"), "-"), len(named[2]))
+    assert came[0] == int(size != (784, 300))
 
 
 def test_help_says_it_all(capsys: pytest.CaptureFixture[str]) -> None:
@@ -454,7 +467,7 @@ def test_a_pickle_is_never_opened(tmp_path: Path, run: Callable, zipped: bool) -
 def test_a_damaged_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Callable) -> None:
     (tmp_path / "weights").mkdir()
     monkeypatch.setattr(weights, "files", lambda _: tmp_path)
-    weights._shipped_network.cache_clear()
+    weights._read_once.cache_clear()
     for content in None, b"", WEIGHTS.read_bytes()[:-1]:
         if content is not None:
             (tmp_path / "weights" / WEIGHTS.name).write_bytes(content)

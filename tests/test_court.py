@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mnist_s6.court import CONFIRMED, DOUBTED, Doubt, three_scores
+from mnist_s6.court import CONFIRMED, DOUBTED, Doubt, Scores, three_scores
 from mnist_s6.files import data_folder, read_idx, unpack_data
 from mnist_s6.truth import wilson
 
@@ -54,6 +54,12 @@ def test_refuses(labels):
             three_scores(answers, given)
     with pytest.raises(TypeError, match="answers are of type"):
         three_scores(labels.float(), labels)
+
+
+def test_of_no_images_nothing_is_known():
+    """As after a court that judged nothing."""
+    with pytest.raises(ValueError, match="n is 0"):
+        Scores((0, 0), (0, 0), (0, 0)).intervals
 
 
 def test_confirmed_are_others():

@@ -14,15 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageDraw, ImageOps
-from test_predict import ONE, PNG, drawing, png_of_zeros
+from test_predict import ONE, PNG, drawing, encoded, png_of_zeros
 
 from mnist_s6 import digits
 from mnist_s6.digits import (
-    _floats, _grey, _grey_images, _open_image, _picture_pixels, _to_grey, as_pixels, centre_of_mass, check_file, check_range, grey_pictures,
-    in_place, ink_box, photo_of, prepare_digit, prepare_image, prepare_images, prepare_steps,
+    _floats, _grey_images, _open_image, _picture_pixels, _to_grey, as_pixels, centre_of_mass, check_range, grey_image, grey_pictures,
+    ink_box, is_prepared, photo_of, prepare_digit, prepare_image, prepare_images, prepare_steps,
 )
-from mnist_s6.files import read_idx, unpack_data
-from mnist_s6.ink import _spread, digit_components, ink_on_black, otsu_threshold, shrunk, stroke_width, with_stroke
+from mnist_s6.files import check_file, read_idx, unpack_data
+from mnist_s6.ink import digit_components, grown_ink, ink_on_black, otsu_threshold, shrunk, stroke_width, with_stroke
 from mnist_s6.predict import predict
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "bench"))
@@ -89,7 +89,7 @@ def test_how_to_convert_fits_what_was_given(bad: object, said: str) -> None:
 
 @pytest.mark.parametrize("bad", [IMAGES[:2], torch.zeros(0, 28), torch.zeros(28)])
 def test_the_steps_take_one_grey_image(bad: torch.Tensor) -> None:
-    for take in _grey, prepare_digit, prepare_steps, prepare_image:
+    for take in grey_image, prepare_digit, prepare_steps, prepare_image:
         with pytest.raises(ValueError, match=r"image has shape .*; expected \(H, W\), H and W at least 1"):
             take(bad)
 
@@ -205,16 +205,16 @@ def test_large_images_are_shrunk_first() -> None:
 
 def test_ink_spreads_as_by_a_square() -> None:
     ink = torch.rand(30, 20, generator=torch.Generator().manual_seed(0)) > 0.95
-    assert torch.equal(_spread(ink, 2), F.max_pool2d(ink[None, None].float(), 5, 1, 2)[0, 0])
+    assert torch.equal(grown_ink(ink, 2), F.max_pool2d(ink[None, None].float(), 5, 1, 2)[0, 0])
 
 
 # --------------------------------------------------------------------- in place
 
 
 def test_in_place_means_as_long_as_mnists() -> None:
-    assert in_place(PIXELS).all()
+    assert is_prepared(PIXELS).all()
     half = F.interpolate(PIXELS[:100, None], (14, 14), mode="area")[:, 0]
-    assert not in_place(F.pad(half, (7, 7, 7, 7))).any()  # half as large
+    assert not is_prepared(F.pad(half, (7, 7, 7, 7))).any()  # half as large
 
 
 def test_a_list_is_prepared_like_a_stack() -> None:
@@ -245,6 +245,20 @@ def test_every_mode_of_pillow_is_grey(mode: str) -> None:
     picture = Image.fromarray((255 * SEVEN).byte().numpy())
     grey = SEVEN @ torch.tensor([0.299, 0.587, 0.114])
     assert (_picture_pixels(picture.convert(mode)) / 255 - grey).abs().mean() < 0.05  # P has fewer colours
+
+
+def test_an_open_file_is_one_picture(tmp_path: Path) -> None:
+    """Whatever its size, and in a list, too; a text, or a file of something else, is refused."""
+    (tmp_path / "a.png").write_bytes(PNG)
+    with open(tmp_path / "a.png", "rb") as opened:
+        assert predict(opened) == predict(io.BytesIO(PNG)) == predict([io.BytesIO(PNG)])[0] == predict(tmp_path / "a.png")
+    for size in (784, 5), (3, 60), (1, 1):
+        greys, many = grey_pictures(io.BytesIO(encoded(Image.new("L", size))))
+        assert (greys.shape, many) == ((1, *size[::-1]), False)
+    with pytest.raises(ValueError, match=r"'the file' is no image that can be read \(cannot identify image file\). Expected a whole PNG"):
+        predict(io.BytesIO(b"no image"))
+    with pytest.raises(TypeError, match="images is of type StringIO; expected a path, an open file of bytes, a Pillow image"):
+        predict(io.StringIO("no image"))
 
 
 def test_what_is_no_file_and_no_image(tmp_path: Path) -> None:
@@ -294,7 +308,7 @@ def test_any_grey_image_is_prepared_or_has_no_ink(pixels: np.ndarray) -> None:
     top, left, bottom, right = ink_box(prepared)
     assert max(bottom - top, right - left) <= 20
     again = prepare_digit(prepared)
-    assert torch.equal(again, prepared) or in_place(prepared[None]).item()
+    assert torch.equal(again, prepared) or is_prepared(prepared[None]).item()
 
 
 @given(hnp.arrays(np.uint8, (9, 8), elements=st.integers(0, 255)))
@@ -458,8 +472,8 @@ def test_who_asks_first_decides_no_device_for_others() -> None:
     images[0, 4:24, 13:15] = 1
     digits._place_weights.cache_clear()
     with torch.device("meta"):
-        assert digits.in_place(images).tolist() == [True, False]
-    assert digits.in_place(images).tolist() == [True, False]
+        assert digits.is_prepared(images).tolist() == [True, False]
+    assert digits.is_prepared(images).tolist() == [True, False]
 
 
 @pytest.mark.parametrize("turned", [0, 8])

@@ -1,5 +1,6 @@
 """Files that are damaged, folders that can't be written to, and where each system keeps its cache."""
 
+import functools
 import os
 import sys
 import tempfile
@@ -89,9 +90,35 @@ def test_a_missing_folder_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
-def test_everyone_may_read_what_was_written(tmp_path: Path) -> None:
-    write_atomically(tmp_path / "note.txt", b"new")
-    assert (tmp_path / "note.txt").stat().st_mode & 0o777 == 0o644
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_a_new_file_has_the_rights_of_any_new_file(tmp_path: Path, request: pytest.FixtureRequest, mask: int, mode: int) -> None:
+    """As the umask says; one that is replaced keeps its own, also those that a new one would not get."""
+    request.addfinalizer(functools.partial(os.umask, os.umask(mask)))
+    note = tmp_path / "note.txt"
+    write_atomically(note, b"1")
+    assert note.stat().st_mode & 0o777 == mode
+    for kept in 0o600, 0o640, 0o666:
+        note.chmod(kept)
+        write_atomically(note, b"2")
+        assert note.stat().st_mode & 0o777 == kept and note.read_bytes() == b"2"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+def test_what_is_private_is_so_while_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also the file that is there for a moment."""
+    note, modes = tmp_path / "note.txt", []
+    note.touch(0o600)
+    monkeypatch.setattr(files.os, "fsync", lambda _: modes.extend(path.stat().st_mode & 0o777 for path in tmp_path.iterdir()))
+    write_atomically(note, b"new")
+    assert modes == [0o600, 0o600]
+
+
+@pytest.mark.parametrize("name", ["n" * 250, "n" * 255, "é" * 127, "🖋" * 63])
+def test_a_long_name_is_written(tmp_path: Path, name: str) -> None:
+    """As long as the system allows: 255 bytes."""
+    for data in b"first", b"second":
+        write_atomically(tmp_path / name, data)
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [(name, b"second")]
 
 
 def test_a_root_that_is_a_file_is_left_alone(tmp_path: Path) -> None:
@@ -225,13 +252,3 @@ def test_what_is_no_file_is_never_replaced(tmp_path: Path) -> None:
         with pytest.raises(OSError, match="can't write the file .a pipe or device is there.. Pass a path"):
             write_atomically(path, b"data")
     assert pipe.is_fifo() and device.is_char_device() and len(list(tmp_path.iterdir())) == 2
-
-
-def test_a_file_that_is_replaced_keeps_its_mode(tmp_path: Path) -> None:
-    """A private one stays private; a new one may be read by all."""
-    path = tmp_path / "a"
-    write_atomically(path, b"1")
-    assert path.stat().st_mode & 0o777 == 0o644
-    path.chmod(0o600)
-    write_atomically(path, b"2")
-    assert path.stat().st_mode & 0o777 == 0o600 and path.read_bytes() == b"2"

@@ -261,6 +261,23 @@ def test_a_misfit_is_named_and_heard_no_more(model: nn.Module, shape: tuple[int,
     assert model.training and not any(m._forward_hooks for m in model.modules())
 
 
+class Several(nn.Module):
+    """A layer that puts out several things."""
+
+    def __init__(self, kind: type) -> None:
+        super().__init__()
+        self.kind = kind
+
+    def forward(self, images: torch.Tensor) -> object:
+        return {"found": images} if self.kind is dict else self.kind([images, None])
+
+
+@pytest.mark.parametrize("kind", [dict, list])
+def test_a_layer_that_puts_out_no_tensor_is_told(kind: type) -> None:
+    with pytest.raises(ValueError, match=f"stopped after 0 on an input .*: a layer puts out a {kind.__name__}; expected a tensor"):
+        model_summary(nn.Sequential(nn.ReLU(), Several(kind)))
+
+
 def test_a_summary_is_as_precise_as_the_network() -> None:
     assert model_summary(S6Net().double()).parameters == 17_434
 

@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from mnist_s6.digits import in_place, photo_of
+from mnist_s6.digits import is_prepared, photo_of
 from mnist_s6.files import read_idx, unpack_data
 from mnist_s6.model import S6Net
 from mnist_s6.predict import Prediction, Predictions, predict
@@ -151,7 +151,7 @@ def test_mnist_itself_gives_the_bare_networks_answers() -> None:
     net, images = pretrained(), read_idx(unpack_data(ROOT / "data") / "t10k-images-idx3-ubyte")
     with torch.no_grad():
         bare = torch.cat([net(part) for part in ((images / 255 - 0.1307) / 0.3081)[:, None].split(500)])
-    assert in_place(images / 255).all()
+    assert is_prepared(images / 255).all()
     for same in images, images / 255, images.numpy(), images[:, None]:
         assert torch.equal(predict(same).probabilities, bare.softmax(1))
     one_by_one = torch.tensor([predict(image).digit for image in images[:200]])
@@ -245,7 +245,7 @@ BAD = {
     "a number": 7,
     "a float": 0.5,
     "bytes": PNG,
-    "an open file": io.BytesIO(PNG),
+    "an open text": io.StringIO("7"),
     "a dictionary": {"image": drawing()},
     "a generator": (image for image in [drawing()]),
     "a list of numbers": [1, 2, 3],
@@ -305,7 +305,7 @@ def test_what_is_no_image_gets_a_clear_error(name: str) -> None:
     with pytest.raises(CLEAR) as caught:
         predict(BAD[name])
     assert len(str(caught.value)) > 12 and time.perf_counter() - start < 5
-    assert caught.traceback[-1].path.name in ("predict.py", "digits.py", "checks.py") or isinstance(caught.value, OSError), "raised by our own checks"
+    assert caught.traceback[-1].path.name in ("predict.py", "digits.py", "files.py", "checks.py") or isinstance(caught.value, OSError), "raised by our own checks"
 
 
 def test_there_are_forty_hostile_inputs() -> None:
@@ -351,7 +351,7 @@ def test_importing_is_quick() -> None:
 
 
 def exercise(name: str, answer: object) -> str:
-    """What the notebook's cell prints where its variable `name` is set to an answer."""
+    """The last line that the notebook's cell prints, the verdict, where its variable `name` is set to an answer."""
     cells = ["".join(cell["source"]) for cell in json.loads((ROOT / "nbs" / "13_predict.ipynb").read_text(encoding="utf-8"))["cells"]]
     helper = next(cell for cell in cells if cell.startswith("my_probability"))
     given = {"answer": answer, "images": read_idx(unpack_data(ROOT / "data") / "t10k-images-idx3-ubyte"), "math": math, "np": np, "torch": torch,
@@ -362,7 +362,7 @@ def exercise(name: str, answer: object) -> str:
     lines = [f"{name} = answer" if line.startswith(f"{name} = ") else line for line in source.splitlines()]
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         exec("\n".join(lines), given)
-    return printed.getvalue().strip()
+    return printed.getvalue().splitlines()[-1]
 
 
 RIGHT = [("my_probability", answer) for answer in (0.75, 3 / 4, "3/4", " 3 / 4", "75%", "0.75", Fraction(3, 4), np.float32(0.75), torch.tensor(0.75),
@@ -438,7 +438,7 @@ def test_an_answer_is_asked_for_by_one_number(index: object) -> None:
 
 def test_predicting_leaves_the_random_numbers_alone() -> None:
     """Also the first time, when the network has to be built."""
-    weights._shipped_network.cache_clear()
+    weights._read_once.cache_clear()
     state = torch.get_rng_state()
     predict(drawing())
     assert torch.equal(torch.get_rng_state(), state)
@@ -447,10 +447,10 @@ def test_predicting_leaves_the_random_numbers_alone() -> None:
 @pytest.mark.parametrize("where", [torch.inference_mode, lambda: torch.device("meta"), torch.no_grad])
 def test_who_asks_first_decides_nothing_for_others(where: Callable) -> None:
     """The network that all share, and each copy, is on the CPU and can learn, wherever it was asked for."""
-    weights._shipped_network.cache_clear()
+    weights._read_once.cache_clear()
     with where():
         first = pretrained()
-    for net in first, pretrained(), weights._shipped():
+    for net in first, pretrained(), weights.shipped_network():
         assert all(p.device.type == "cpu" and p.requires_grad and not p.is_inference() for p in net.parameters())
     assert predict(drawing()).digit == 1
 
@@ -470,9 +470,9 @@ def test_what_is_done_to_a_copy_changes_no_answer() -> None:
 
 def test_threads_that_ask_at_once_get_the_same_network() -> None:
     """It is read once."""
-    weights._shipped_network.cache_clear()
+    weights._read_once.cache_clear()
     with ThreadPoolExecutor(8) as pool:
-        assert len(set(pool.map(lambda _: id(weights._shipped()), range(8)))) == 1
+        assert len(set(pool.map(lambda _: id(weights.shipped_network()), range(8)))) == 1
 
 
 def test_one_and_many_are_refused_alike() -> None:

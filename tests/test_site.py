@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 import zipfile
 from html import unescape
 from pathlib import Path
@@ -178,6 +179,14 @@ def test_nothing_large_is_there_twice(site: Path) -> None:
     """Networks, images and stills that several explorers show are shared."""
     files = [path for path in site.rglob("*") if path.is_file() and path.stat().st_size > 2000]
     assert len(files) > 100 and len({path.read_bytes() for path in files}) == len(files)
+
+
+def test_without_git_the_time_is_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a folder that isn't a repository, and where there is no program git: Sphinx wants a number."""
+    monkeypatch.setattr(build_site, "ROOT", tmp_path)
+    assert abs(int(build_site.last_change()) - time.time()) < 60
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert abs(int(build_site.last_change()) - time.time()) < 60
 
 
 def test_a_warning_fails_the_build(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from torch import nn
 
 from mnist_s6.model import S6Net, evaluating, model_summary
 from mnist_s6.predict import predict
-from mnist_s6.threads import inside, twin, without_warnings
+from mnist_s6.threads import Undrawn, inside, twin, without_warnings
 from mnist_s6.util import evaluate
 
 
@@ -182,3 +182,19 @@ def test_a_twin_is_told_that_it_is_evaluated() -> None:
     net = Told()
     x = torch.ones(1, 2)
     assert torch.equal(twin(net)(x), net.layer(x)) and net.share == 0.9 and net.training
+
+
+def test_other_threads_draw_first_weights() -> None:
+    """One of them leaves out what it replaces; a layer that another makes meanwhile is as random as ever."""
+    layers = []
+    torch.manual_seed(0)
+    state = torch.get_rng_state()
+    with Undrawn():
+        thread = threading.Thread(target=lambda: layers.append(nn.Linear(4, 4)))
+        thread.start()
+        thread.join()
+        nn.Sequential(nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.Linear(3, 3))
+    after = torch.get_rng_state()
+    torch.set_rng_state(state)
+    assert torch.equal(nn.Linear(4, 4).weight, layers[0].weight)
+    assert torch.equal(torch.get_rng_state(), after)  # nothing else was drawn

@@ -4,6 +4,7 @@ import itertools
 import json
 import math
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -13,10 +14,10 @@ import pytest
 import torch
 from torch import nn
 
-from mnist_s6 import truth
 from mnist_s6.exercises.engine import Exercise
 from mnist_s6.model import FastNet
-from mnist_s6.truth import SealedTest, compare, expected_best, mcnemar, seeds_needed, spread, student_t, wilson
+from mnist_s6.truth import (Opening, SealedTest, compare, expected_best, mcnemar, network_digest, seeds_needed, spread, student_t,
+                            wilson)
 from mnist_s6.weights import weights_digest
 
 # Student's t at 95% to both sides, from the usual printed tables
@@ -106,9 +107,20 @@ def test_mcnemar_large():
     assert mcnemar(0, 5000) == 0  # far below what a float can hold
     assert mcnemar(4900, 5100) == pytest.approx(math.erfc(199 / 100 / math.sqrt(2)), rel=1e-3)  # by the bell curve
     assert mcnemar(np.int64(40), np.int64(60)) == mcnemar(40, 60)
+    for a, b in (3, 900), (57, 31), (500, 501), (480, 560):
+        ways = sum(math.comb(a + b, k) for k in range(min(a, b) + 1))  # exact, as whole numbers
+        assert mcnemar(a, b) == pytest.approx(min(1, 2 * ways / 2 ** (a + b)), rel=1e-13)
     for bad in (-1, 2), (2, -1), (10**6, 1):
         with pytest.raises(ValueError, match="only_"):
             mcnemar(*bad)
+
+
+def test_large_questions_are_answered_at_once():
+    """Within seconds: whole numbers of 200,000 bits took a quarter of a minute, and so did Student's t, for each number of seeds anew."""
+    start = time.process_time()
+    assert mcnemar(100_000, 100_000) == 1
+    assert seeds_needed(0.01, 1.0) == 157_285
+    assert time.process_time() - start < 6
 
 
 def test_compare_counts():
@@ -272,15 +284,42 @@ def test_sealed_damaged(sealed, text):
 
 
 def test_sealed_unwritable(tmp_path):
-    """If no line can be written, the images stay closed."""
+    """If no line can be written, the network sees no image."""
 
-    class Untouched(list):
-        def __iter__(self):
+    class Blind(Fixed):
+        def forward(self, images):
             raise AssertionError("the images were looked at")
 
-    test = SealedTest(Untouched(), tmp_path / "nowhere" / "ledger.json")
+    test = SealedTest(numbered([0]), tmp_path / "nowhere" / "ledger.json")
     with pytest.raises(OSError, match="the ledger"):
-        test.open(Fixed([0]), QUESTION)
+        test.open(Blind([0]), QUESTION)
+
+
+@pytest.mark.parametrize("loader, error, words", [
+    ([(torch.zeros(2, 1, 28, 28, dtype=torch.uint8), torch.zeros(2, dtype=torch.long))], TypeError, "images of type torch.uint8"),
+    ([(torch.zeros(2, 1, 28, 28), torch.zeros(3, dtype=torch.long))], ValueError, "expected a label for each image"),
+    ([(torch.zeros(2, 1, 28, 28), torch.tensor([0, 10]))], ValueError, "labels are from 0 to 10"),
+    (torch.zeros(2, 28, 28), TypeError, "a batch is"),
+    ([], ValueError, "the number of test images is 0"),
+])
+def test_what_was_never_seen_is_no_opening(tmp_path, loader, error, words):
+    """A loader that doesn't fit is told before the line is written: the next opening is the first."""
+    path = tmp_path / "ledger.json"
+    with pytest.raises(error, match=words):
+        SealedTest(loader, path).open(Fixed([0] * 7), QUESTION)
+    assert not path.exists()
+    assert SealedTest(iter(numbered([0] * 7)), path).open(Fixed([0] * 7), QUESTION).number == 1  # in one pass
+
+
+def test_a_network_is_known_by_its_first_finished_opening(sealed):
+    """Not by one without a result, nor by another network's."""
+    net, other = Fixed([0, 1, 2, 3, 9, 9, 9]), Fixed([0] * 7)
+    begun = Opening("2026-05-01 14:30", QUESTION, network_digest(net), 1)
+    sealed.path.write_text(json.dumps([vars(begun)]))
+    assert sealed.known(network_digest(net)) is None
+    first, _, _ = (sealed.open(network, QUESTION) for network in (net, other, net))
+    assert sealed.known(network_digest(net)) == first and first.number == 2
+    assert sealed.known("0" * 64) is None
 
 
 def test_sealed_other_letters(sealed):
@@ -293,7 +332,9 @@ def test_sealed_other_letters(sealed):
 def test_digest_ignores_wrappers():
     """Where the weights are and how they lie makes no difference."""
     net = FastNet((4, 8, 8))
-    assert truth._digest(net) == truth._digest(net.to(memory_format=torch.channels_last)) == truth._digest(nn.DataParallel(net))
+    assert network_digest(net) == network_digest(net.to(memory_format=torch.channels_last)) == network_digest(nn.DataParallel(net))
+    with pytest.raises(TypeError, match="expected a network"):
+        network_digest(FastNet)
 
 
 def test_coverage_of_all_three():
@@ -318,14 +359,14 @@ def test_exercises_are_there():
 
 def test_sealed_keeps_the_lines_of_others(tmp_path):
     """Whoever opens while another looks loses nothing: each line stays, each with its result."""
-    path, seen = tmp_path / "ledger.json", numbered([0] * 7)
+    path, seen = tmp_path / "ledger.json", numbered([0] * 7, 7)
 
-    class Interrupted(list):
-        def __iter__(self):
+    class Interrupted(Fixed):
+        def forward(self, images):
             SealedTest(seen, path).open(Fixed([0] * 7), "the other network reads more than half")
-            return super().__iter__()
+            return super().forward(images)
 
-    SealedTest(Interrupted(seen), path).open(Fixed([0] * 7), QUESTION)
+    SealedTest(seen, path).open(Interrupted([0] * 7), QUESTION)
     assert sorted((line.hypothesis, line.correct) for line in SealedTest(seen, path).openings) == sorted(
         [(QUESTION, 7), ("the other network reads more than half", 7)])
 

@@ -16,15 +16,16 @@ from torch import nn
 from mnist_s6 import unknown
 from mnist_s6.calibration import Reliability
 from mnist_s6.commands import start
-from mnist_s6.digits import in_place
+from mnist_s6.digits import is_prepared
 from mnist_s6.misread import Mistakes
 from mnist_s6.model import FastNet, S6Net
 from mnist_s6.predict import Prediction, Predictions, predict
 from mnist_s6.recorder import Flight
 from mnist_s6.small import TinyNet
-from mnist_s6.unknown import (LETTERS, Distance, Refusal, auroc, draw_letter, energy, fit_distance, let_through, look, refusal_limit, shipped_refusal,
+from mnist_s6.truth import network_digest
+from mnist_s6.unknown import (LETTERS, Distance, Refusal, auroc, check_pictures, draw_letter, energy, fit_distance, let_through, look, refusal_limit, shipped_refusal,
                               unknown_pictures, unsureness)
-from mnist_s6.weights import pretrained, save_weights, weights_digest
+from mnist_s6.weights import pretrained, save_weights
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -68,7 +69,7 @@ def test_pictures():
         assert found.shape == (30, 28, 28) and found.min() >= 0 and found.max() <= 1, kind
         assert torch.equal(found, unknown_pictures(images, labels, n=30, seed=1)[kind]), kind
     assert torch.equal(images, before)
-    assert in_place(pictures["letters"]).float().mean() > 0.9  # so predict takes them as they are
+    assert is_prepared(pictures["letters"]).float().mean() > 0.9  # so predict takes them as they are
     with pytest.raises(ValueError, match="number of images to draw from is 0"):
         unknown_pictures(images, labels % 3, n=3)
 
@@ -84,6 +85,10 @@ def test_pictures_refuses():
         unknown_pictures(images, labels[1:], n=3)
     with pytest.raises(ValueError, match="n is 0; expected a whole number from 1"):
         unknown_pictures(images, labels, n=0)
+    for bad in images[:, 4:24, 4:24], images[:, None], images.byte():
+        for take in check_pictures, lambda pictures: unknown_pictures(pictures, labels, n=3):
+            with pytest.raises(ValueError, match="expected floats .N, 28, 28."):
+                take(bad)
 
 
 @pytest.mark.parametrize("network", [lambda: S6Net(), lambda: FastNet((8, 32, 48)), lambda: TinyNet()])
@@ -144,6 +149,14 @@ def test_distance_by_inverse():
     spread = sum((f - means[c])[:, None] * (f - means[c])[None] for f, c in zip(features, labels.tolist())) / 60
     expected = [min(((f - m)[:3] @ torch.linalg.inv(spread[:3, :3]) @ (f - m)[:3]).item() for m in means) for f in features]
     assert found(features).tolist() == pytest.approx(expected, rel=0.01, abs=0.01)
+
+
+@pytest.mark.parametrize("labels", [torch.tensor([0, 1, 0, 1]), torch.arange(4)])
+def test_a_distance_is_learned_where_nothing_spreads(labels):
+    """Constant features, and one image of each class: the spread has no inverse, and the distance is finite all the same."""
+    for features in torch.ones(4, 3), torch.eye(4)[labels]:
+        found = fit_distance(features, labels)
+        assert found(features).tolist() == [0] * 4 and (found(features + 1) > 1).all() and found(features + 1).isfinite().all()
 
 
 @pytest.mark.parametrize("labels", [torch.zeros(0, dtype=torch.long), torch.tensor([0, 2]), torch.tensor([0, 1, 1]), torch.tensor([0.0, 1.0])])
@@ -207,7 +220,7 @@ def test_refusal_limit():
 def test_shipped_limits_belong_to_the_shipped_weights():
     """Whoever trains new weights has to measure again: `python bench/unknown.py`."""
     found = json.loads((ROOT / "mnist_s6/weights/refusal.json").read_text())
-    assert found["network"] == weights_digest({name: tensor.contiguous() for name, tensor in pretrained().state_dict().items()})
+    assert found["network"] == network_digest(pretrained())
     limits = [shipped_refusal(limit["share"]).lowest for limit in found["limits"]]
     assert limits == sorted(limits) and 0.3 < limits[0] and limits[-1] < 0.95
     assert all(limit["twin_learned_share"] <= limit["share"] for limit in found["limits"])

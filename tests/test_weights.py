@@ -5,6 +5,7 @@ import json
 import os
 import re
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from torch import nn
 from torch.nn.functional import pad
 from torch.optim.swa_utils import AveragedModel
 
+from mnist_s6 import weights
 from mnist_s6.files import read_idx, unpack_data
 from mnist_s6.model import FastNet, S6Net
 from mnist_s6.predict import predict
@@ -23,8 +25,8 @@ from mnist_s6.recorder import load_flight
 from mnist_s6.small import TinyNet, UprightNet
 from mnist_s6.threads import twin
 from mnist_s6.util import evaluate
-from mnist_s6.widgets import network_bytes
-from mnist_s6.weights import NETWORKS, export_onnx, load_network, load_weights, pretrained, safetensors_bytes, save_weights, weights_digest, weights_header
+from mnist_s6.widgets import base, network_bytes
+from mnist_s6.weights import NETWORKS, export_onnx, load_network, load_weights, pretrained, safetensors_bytes, safetensors_header, save_weights, weights_digest, weights_header
 
 ROOT = Path(__file__).resolve().parent.parent
 WEIGHTS = next((ROOT / "mnist_s6" / "weights").glob("*.safetensors"))
@@ -367,10 +369,51 @@ def test_without_onnx_the_package_is_named(tmp_path: Path, monkeypatch: pytest.M
         export_onnx(tmp_path / "digits.onnx")
 
 
-def test_loading_leaves_the_random_numbers_alone(saved: tuple[nn.Module, Path]) -> None:
+@pytest.mark.parametrize("network", NETWORKS.values())
+def test_loading_leaves_the_random_numbers_alone(network: type[nn.Module], tmp_path: Path) -> None:
     """A new network draws its first weights, which are replaced at once; sending one to a page builds one too."""
-    net, path = saved
+    net = network().eval()
+    save_weights(net, tmp_path / "w")
     state = torch.get_rng_state()
+    again = load_network(tmp_path / "w")
+    assert bool(network_bytes(net)) == (network in (S6Net, FastNet))
+    assert torch.equal(torch.get_rng_state(), state)
+    assert weights_digest(again.state_dict()) == weights_digest(net.state_dict())
+    assert all(torch.equal(ours, theirs) for ours, theirs in zip(again.buffers(), net.buffers(), strict=True))  # the fixed edges, too
+
+
+def test_no_random_number_comes_twice(saved: tuple[nn.Module, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What another thread draws while a network is built is not put back afterwards."""
+    net, path = saved
+    drawn = []
+
+    def build(widths: tuple[int, ...]) -> nn.Module:
+        thread = threading.Thread(target=lambda: drawn.append(torch.rand(4)))
+        thread.start()
+        thread.join()
+        return S6Net(widths)
+
+    monkeypatch.setitem(NETWORKS, "S6Net", build)
+    monkeypatch.setattr(base, "S6Net", build)
     load_network(path)
     assert network_bytes(net)
-    assert torch.equal(torch.get_rng_state(), state)
+    drawn.append(torch.rand(4))
+    assert len({tuple(numbers.tolist()) for numbers in drawn}) == 3
+
+
+def test_a_file_is_read_once(saved: tuple[nn.Module, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else its header and its weights could be of two files, if one was written in between; and one digest is enough."""
+    net, path = saved
+    calls = []
+    for name in "_file_bytes", "weights_digest":
+        monkeypatch.setattr(weights, name, lambda given, name=name, does=getattr(weights, name): calls.append(name) or does(given))
+    load_network(path)
+    load_weights(S6Net(), path)
+    assert calls == ["_file_bytes", "weights_digest"] * 2
+
+
+def test_a_header_that_says_nothing(tmp_path: Path) -> None:
+    """Another program may write none, or null."""
+    text = b'{"__metadata__":null,"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}'
+    (tmp_path / "w").write_bytes(len(text).to_bytes(8, "little") + text + b"\1")
+    assert weights_header(tmp_path / "w") == {} == safetensors_header(save({"a": torch.ones(1)}))

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable
 from importlib.resources import files
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ import torch
 from matplotlib import colormaps
 from matplotlib.colors import to_rgb
 from torchvision.datasets import MNIST
+from traitlets import TraitError
 
 from mnist_s6 import widgets
 from mnist_s6.datasets import plot_images
@@ -23,13 +24,14 @@ from mnist_s6.stress import CORRUPTIONS
 from mnist_s6.util import History
 from mnist_s6.widgets import BLUE, ORANGE, SIGNED, front_end, mistake_explorer, modules, network_bytes, saved_state
 from mnist_s6.widgets.augmentation import augmentation_picture
+from mnist_s6.widgets.descent import descent_explorer, descent_path
 from mnist_s6.widgets.drawing import draw_explorer, draw_picture, sheet_bytes
 from mnist_s6.widgets.filters import filter_explorer, filter_picture
-from mnist_s6.widgets.intervals import intervals_explorer
-from mnist_s6.widgets.judging import judging_picture
+from mnist_s6.widgets.intervals import drawn_tests, intervals_explorer, intervals_picture
+from mnist_s6.widgets.judging import court_cases, judging_picture
 from mnist_s6.widgets.layers import calculate, record_layers
-from mnist_s6.widgets.live import snapshot, training_picture
-from mnist_s6.widgets.receptive import receptive_picture
+from mnist_s6.widgets.live import LiveTraining, snapshot, training_picture
+from mnist_s6.widgets.receptive import receptive_explorer, receptive_picture
 from mnist_s6.widgets.stressing import stress_explorer
 
 FOLDER = files("mnist_s6") / "widgets"
@@ -209,9 +211,42 @@ def test_mistakes_of_a_network_that_keeps_what_it_calculates() -> None:
 
 def test_images_under_stress_are_from_0_to_1() -> None:
     """Normalised ones, as bytes, began again at 0: the digit that was shown was not the one that was given."""
-    for images in torch.rand(10, 28, 28) * 3 - 0.4, torch.full((10, 28, 28), 200, dtype=torch.uint8):
-        with pytest.raises(ValueError, match="image has values from .*; expected 0 .black. to 1 .white.*undo a normalisation"):
+    with pytest.raises(ValueError, match="image has values from .*; expected 0 .black. to 1 .white.*undo a normalisation"):
+        stress_explorer(S6Net(), torch.rand(10, 28, 28) * 3 - 0.4, torch.arange(10))
+    for images in torch.full((10, 28, 28), 200, dtype=torch.uint8), torch.rand(10, 5, 5), torch.rand(10, 1, 28, 28):
+        with pytest.raises(ValueError, match="expected floats .N, 28, 28.. Divide bytes by 255"):  # and not only when it is drawn
             stress_explorer(S6Net(), images, torch.arange(10))
+
+
+def test_seeds_that_are_none_are_told() -> None:
+    """PyTorch's own words were RuntimeError, or Overflow."""
+    for draw in lambda seed: descent_path("one weight", [1.0], 0.1, seed=seed), lambda seed: drawn_tests(0.9, 10, 3, seed):
+        assert len(draw(2**63 - 1)) > 2
+        for bad, error in ("x", TypeError), (2**70, ValueError), (-1, ValueError), (1.0, TypeError):
+            with pytest.raises(error, match="seed is .*; expected a whole number from 0"):
+                draw(bad)
+
+
+def test_tests_are_drawn_and_shown_in_one_order_of_numbers() -> None:
+    """Accuracy, images, tests, and only then level and seed."""
+    assert "of 7 intervals caught" in intervals_picture(0.9, 10, 7).text
+    assert intervals_picture(0.9, 10, 7, 0.8, 3).text == intervals_picture(0.9, 10, tests=7, level=0.8, seed=3).text
+    for wrong in (7, 3, 0.8), (0.8, 3, 7):
+        with pytest.raises((TypeError, ValueError), match="expected"):
+            intervals_picture(0.9, 10, *wrong)
+
+
+def test_the_court_hears_all_test_images() -> None:
+    """Ten answers were an IndexError."""
+    with pytest.raises(ValueError, match="there are 10 answers and 10 labels; expected both"):
+        court_cases(torch.arange(10), torch.arange(10))
+
+
+@pytest.mark.parametrize("layers", [0, 7])
+def test_layers_that_are_too_many_are_counted(layers: int) -> None:
+    """And not named as a number that nobody wrote, kernel_7."""
+    with pytest.raises(ValueError, match=f"the number of layers is {layers}; expected a number from 1 to 6"):
+        receptive_explorer(torch.zeros(28, 28, dtype=torch.uint8), [(1, 1, 0)] * layers)
 
 
 def test_places_are_whole_numbers() -> None:
@@ -243,3 +278,30 @@ def test_of_several_views_the_first_is_shown() -> None:
     step = record_layers(TinyNet(), image)[0]
     torch.testing.assert_close(step.inputs, straighten(image[None])[0].double(), atol=1e-4, rtol=0)
     assert step.maps.shape == (10, 28, 28)
+
+
+def test_a_change_is_made_as_a_whole_or_not_at_all() -> None:
+    """What comes before a wrong value stays as it was, and nothing is said of it."""
+    explorer = descent_explorer()
+    before, said = explorer.state(), []
+    explorer.observe(lambda change: said.append(change["name"]))
+    for change in {"rate": 0.1, "momentum": 5.0}, {"rate": 0.1, "momentum": "much"}, {"rate": 0.1, "speed": 1}:
+        with pytest.raises((TraitError, KeyError)):
+            explorer.set(**change)
+        assert explorer.state() == before and not said
+    explorer.set(rate=0.1, momentum=0.5)
+    assert (explorer.rate, explorer.momentum, sorted(said)) == (0.1, 0.5, ["momentum", "rate"])
+
+
+def test_a_training_is_drawn_while_an_epoch_is_noted() -> None:
+    """In another thread, some of the lists may be longer by one."""
+    live, model = LiveTraining(), S6Net()
+    history = History([2.0, 1.0], [0.5, 0.6], [2.0, 1.0], [0.5, 0.7])
+    live(SimpleNamespace(model=model, history=history))
+    expected = live.still().text
+    for name in "train_loss", "train_accuracy", "test_loss":
+        getattr(history, name).append(0.5)
+        for picture in live.still(), training_picture(model, history):
+            assert picture.text == expected and picture.png()
+    history.test_accuracy.append(0.8)
+    assert training_picture(model, history).text.startswith("After epoch 3")

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import time
 import zipfile
 from pathlib import Path
 
@@ -78,9 +79,13 @@ def lay_out(folder: Path) -> None:
 
 
 def last_change() -> str:
-    """The time of the last commit, in seconds since 1970; of now, where there is no git."""
+    """The time of the last commit, in seconds since 1970; of now, where there is no git or no repository."""
     command = ["git", "log", "-1", "--format=%ct"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.strip()
+    try:
+        said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.strip()
+    except FileNotFoundError:
+        said = ""
+    return said or str(int(time.time()))
 
 
 def run_sphinx(out: Path, source: Path) -> None:

@@ -104,11 +104,11 @@ EXERCISES: tuple[Exercise, ...] = (
     alone_and_in_company, room_9, room_10, room_11, room_12, unmoved, order_of_checks, bug_in_loop,
     bug_in_regression, bug_in_forward, bug_in_split, bug_in_schedule,
     half_as_wide, wilson, mcnemar, mean_interval, best_of, honest_choice, find_the_leak,
-    column_runs, missing_share, factor_in_all, without_factors, moments_of_all,
+    column_runs, missing_share, factor_in_all, note_losses, without_factors, soft_cross_entropy, mixed_target,
+    moments_of_all,
     found_and_trusted, first_learned, when_the_nines, which_flight, no_slopes,
     expected_calibration_error, with_temperature, answered_above, read_the_refusals,
-    sure_of_letters, chance_to_tell, limit_for, read_what_slips, hide_square, what_shifts_buy,
-    note_losses, soft_cross_entropy, mixed_target)
+    sure_of_letters, chance_to_tell, limit_for, read_what_slips, hide_square, what_shifts_buy)
 
 # %% ../../nbs/40_exercises.ipynb #831ebb42
 def progress() -> Progress:

@@ -25,7 +25,7 @@ from safetensors.torch import save
 from torch import nn
 
 from ..model import FastNet, S6Net, ask, check_network, evaluating
-from ..threads import twin
+from ..threads import Undrawn, twin
 
 # %% ../../nbs/21_explorer.ipynb #86eed256
 class Picture(NamedTuple):
@@ -234,10 +234,10 @@ class _WithState(Answering):
         return {name: getattr(self, name) for name in self.traits(sync=True) if name not in jupyters and name[0] != '_'}
 
     def set(self, **values: object) -> None: # By name
-        "Change the state, in one message; raises `KeyError` for no such name, `TraitError` for a wrong value."
+        "Change all or nothing, in one message; raises `KeyError` for no such name, `TraitError` for a wrong value."
         for name in values:
             if name not in self.state(): raise KeyError(f'no state is called {name!r}; there are {list(self.state())}')
-        with self.hold_sync():
+        with self.hold_sync(), self.hold_trait_notifications():   # these put back what was set before an error
             for name, value in values.items(): setattr(self, name, value)
 
     def _with(self: _Kind, **values: object) -> _Kind:
@@ -310,8 +310,9 @@ def network_bytes(
     model = twin(model)   # without wrappers, such as that of torch.compile
     widths = tuple(layer.out_channels for layer in model.modules() if isinstance(layer, nn.Conv2d))
     network, count = {'S6Net': (S6Net, 4), 'FastNet': (FastNet, 3)}.get(type(model).__name__, (None, 0))
-    with torch.random.fork_rng(devices=[]):   # a new network draws its first weights
-        if len(widths) != count or network is None or not _same(model, network(widths)): return b''
+    if len(widths) != count or network is None: return b''
+    with Undrawn(): ours = network(widths)
+    if not _same(model, ours): return b''
     tensors = {name: tensor.detach().float().cpu().contiguous() for name, tensor in model.state_dict().items()
                if tensor.is_floating_point()}
     return save(tensors, {'network': type(model).__name__})

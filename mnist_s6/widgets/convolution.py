@@ -207,7 +207,7 @@ def convolution_explorer(
     digit: torch.Tensor, # (28, 28), uint8
     **state: object, # As in kernel='1 -1; 2 0', image=2, stride=2, padding=1, place=5, products=3
 ) -> ConvolutionExplorer:
-    "Watch a convolution; raises `ValueError` for another image, `TraitError` for numbers out of range."
+    "Watch a convolution; raises `ValueError`, `KeyError` or `TraitError` for what doesn't fit."
     by_hand = torch.tensor([[1, 2, 0], [0, 3, 1], [4, 1, 2]])
     edge = torch.tensor([[0, 0, 0, 9, 9, 9]]*6)
     images = [_named('as by hand', by_hand), _named('an edge', edge), _named('a digit', shrunk_digit(digit))]

@@ -62,8 +62,10 @@ def descent_path(
     steps: int = 60, # 0 to 60
 ) -> torch.Tensor: # (steps + 1, weights), double; fewer rows if a step would lead beyond 100
     "The weights on the way, the start first; raises `ValueError` or `TypeError` for numbers out of range."
-    for name, value, high in ('rate', rate, 1), ('momentum', momentum, 1), ('noise', noise, 100), ('steps', steps, 60):
-        check_number(name, value, 0, high, whole=name == 'steps')
+    for name, value, high in ('rate', rate, 1), ('momentum', momentum, 1), ('noise', noise, 100):
+        check_number(name, value, 0, high)
+    for name, value, high in ('seed', seed, 2**63 - 1), ('steps', steps, 60):
+        check_number(name, value, 0, high, whole=True)
     weights = torch.tensor(start, dtype=torch.double, requires_grad=True)
     draws = torch.rand(steps, len(start), generator=torch.Generator().manual_seed(seed)).double()   # 0 to 1
     pushes = noise*3**0.5*(2*draws - 1)   # evenly spread numbers from −1 to 1 deviate by 1/√3

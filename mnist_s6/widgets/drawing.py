@@ -16,7 +16,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from ..datasets import MEAN, STD, BatchedLoader
-from ..digits import PreparedDigit, centre_of_mass, prepare_steps
+from ..digits import PreparedDigit, centre_of_mass, grey_image, prepare_steps
 from ..util import classify
 from .base import BLUE, ORANGE, Explorer, Picture, listed, network_bytes, show
 
@@ -98,9 +98,8 @@ def sheet_image(
 def sheet_bytes(
     image: torch.Tensor, # (H, W), uint8, or floats from 0 to 1
 ) -> bytes: # 140·140 of them
-    "An image as bytes for a sheet, squeezed or enlarged to its square; raises what `prepare_steps` raises."
-    drawn = prepare_steps(image).drawn   # (H, W), 0 to 1
-    square = F.interpolate(drawn[None, None], (SHEET_SIDE, SHEET_SIDE))   # to the nearest pixel
+    "An image as bytes for a sheet, squeezed or enlarged to its square; raises what `grey_image` raises."
+    square = F.interpolate(grey_image(image)[None, None], (SHEET_SIDE, SHEET_SIDE))   # to the nearest pixel
     return (255*square).round().byte().numpy().tobytes()
 
 # %% ../../nbs/22_drawing.ipynb #19d56dbb

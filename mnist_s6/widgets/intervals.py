@@ -26,8 +26,9 @@ def drawn_tests(
     seed: int = 0,
 ) -> torch.Tensor: # (tests,), right answers in each
     "Test one network on many test sets; raises `ValueError` or `TypeError` for numbers out of range."
-    for name, value, low, high in ('accuracy', accuracy, 0, 1), ('n', n, 1, 10_000), ('tests', tests, 0, 1000):
-        check_number(name, value, low, high, whole=name != 'accuracy')
+    check_number('accuracy', accuracy, 0, 1)
+    for name, value, low, high in ('n', n, 1, 10_000), ('tests', tests, 0, 1000), ('seed', seed, 0, 2**63 - 1):
+        check_number(name, value, low, high, whole=True)
     source = torch.Generator().manual_seed(seed)
     answers = (torch.rand(n, generator=source, dtype=torch.float) < accuracy for _ in range(tests))   # (n,) each
     return torch.tensor([int(right.sum()) for right in answers], dtype=torch.long)
@@ -76,9 +77,9 @@ def _draw_intervals(
 def intervals_picture(
     accuracy: float, # The true one, 0 to 1
     n: int, # Images in each test set, 1 to 10,000
+    tests: int = 100, # Test sets, 0 to 1,000
     level: float = 0.95, # Of the intervals
     seed: int = 0,
-    tests: int = 100, # Test sets, 0 to 1,000
 ) -> Picture:
     "Intervals that catch the truth or miss it; raises what `drawn_tests` and `wilson` raise."
     counts = drawn_tests(accuracy, n, tests, seed)
@@ -105,7 +106,7 @@ class IntervalsExplorer(Explorer):
 
     def still(self) -> Picture:
         "What the explorer shows."
-        return intervals_picture(self.accuracy, self.n, self.level, self.seed, self.tests)
+        return intervals_picture(self.accuracy, self.n, self.tests, self.level, self.seed)
 
 # %% ../../nbs/66_intervals.ipynb #9a8e5bc1
 def intervals_explorer(

@@ -36,7 +36,8 @@ def court_cases(
     answers: torch.Tensor, # (10000,) digits that a network read
     labels: torch.Tensor, # (10000,) Those of MNIST's test images
 ) -> tuple[Case, ...]: # 30
-    "The doubted images and as many that nobody doubts, mixed."
+    "The doubted images and as many that nobody doubts, mixed; raises what `three_scores` raises."
+    three_scores(answers, labels)   # refuses what isn't about these images
     doubts = {doubt.place: doubt for doubt in DOUBTED}
     places = torch.tensor([*doubts, *CONFIRMED])
     mixed = places[torch.randperm(len(places), generator=torch.Generator().manual_seed(0))].tolist()

@@ -6,7 +6,7 @@ import { Picture } from "./pictures.js";
 import { player } from "./playing.js";
 import { staged } from "./stage.js";
 
-const WAITING = "The training has not ended its first epoch yet: the curves will begin then.";
+const WAITING = "The training has not begun yet: kernels and curves will stand here then.";
 
 /** Some round numbers between two others. */
 export function roundTicks(low, high) {

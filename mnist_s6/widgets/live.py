@@ -7,6 +7,7 @@ __all__ = ['Snapshot', 'snapshot', 'training_picture', 'LiveTraining']
 
 # %% ../../nbs/36_live.ipynb #6968e17e
 import math
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -104,12 +105,20 @@ def _picture(history: History, shot: Snapshot) -> Picture:
         for axes in loss, accuracy: axes.axvline(shot.epoch, color='black', linewidth=1)
     return Picture(figure, _sentence(history, shot))
 
+# %% ../../nbs/36_live.ipynb #36d64b1a
+def _whole(history: History) -> History:
+    "A copy with the epochs whose losses and accuracies are all noted."
+    names = 'train_loss', 'train_accuracy', 'test_loss', 'test_accuracy'
+    epochs = min(len(getattr(history, name)) for name in names)
+    return replace(history, **{name: getattr(history, name)[:epochs] for name in names})
+
 # %% ../../nbs/36_live.ipynb #ec87d590
 def training_picture(
     model: nn.Module, # Any network
     history: History, # Of its training so far; may be empty
 ) -> Picture:
     "Loss and accuracy up to now, and the kernels of the network's first convolution, if it has one."
+    history = _whole(history)
     return _picture(history, snapshot(model, len(history)))
 
 # %% ../../nbs/36_live.ipynb #8f980d5d
@@ -148,8 +157,8 @@ def _synced(history: History, shots: list[Snapshot]) -> dict[str, object]:
 def _waiting() -> Picture:
     "A line of text that asks for patience, as in live.js."
     figure = Figure(figsize=(9, 0.5))
-    figure.text(0.5, 0.4, 'waiting for the end of the first epoch …', ha='center', fontsize=10)
-    return Picture(figure, 'The training has not ended its first epoch yet: the curves will begin then.')
+    figure.text(0.5, 0.4, 'waiting for the training to begin …', ha='center', fontsize=10)
+    return Picture(figure, 'The training has not begun yet: kernels and curves will stand here then.')
 
 # %% ../../nbs/36_live.ipynb #1e26055e
 class LiveTraining(Explorer):
@@ -177,7 +186,7 @@ class LiveTraining(Explorer):
     def still(self) -> Picture:
         "What the view shows."
         if not self.shots: return _waiting()
-        return _picture(self.history, self.shots[self.place if self.place < len(self.shots) else -1])
+        return _picture(_whole(self.history), self.shots[self.place if self.place < len(self.shots) else -1])
 
     def _repr_mimebundle_(self, **options: object) -> tuple[dict, dict]:
         data, metadata = super()._repr_mimebundle_(**options)

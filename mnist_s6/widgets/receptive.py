@@ -134,9 +134,10 @@ def receptive_explorer(
     stack: Sequence[tuple[int, int, int]] = S6_STACK, # Kernel, stride and padding of 1 to 6 layers
     **state: int, # `layer`, `row` and `column` of the value; the last layer's first otherwise
 ) -> ReceptiveExplorer:
-    "Point at a value and see what it sees; raises `ValueError` for another image, `TraitError` for other numbers."
+    "Point at a value and see what it sees; raises `ValueError`, `KeyError` or `TraitError` for what doesn't fit."
     if image.shape != (28, 28) or image.dtype != torch.uint8:
         raise ValueError(f'image has shape {tuple(image.shape)} and {image.dtype}; expected (28, 28) and torch.uint8')
+    check_number('the number of layers', len(stack), 1, 6)
     numbers = {f'{part}_{n}': value for n, layer in enumerate(stack, start=1)
                for part, value in zip(('kernel', 'stride', 'padding'), layer)}
     values = {'depth': len(stack), 'layer': len(stack)} | numbers | state

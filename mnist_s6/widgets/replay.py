@@ -179,7 +179,7 @@ def replay_explorer(
     flights: Sequence[Flight], # At least one, each about the same images, and with a name of its own
     **state: object, # As in left='sound', right='by-heart', epoch=3, digit=9, level=0.95
 ) -> ReplayExplorer:
-    "Compare recorded trainings; raises `ValueError` if they don't fit, it or `TraitError` for a wrong state."
+    "Compare recorded trainings; raises `ValueError`, `KeyError` or `TraitError` where they or a state don't fit."
     names = [flight.name for flight in flights]
     if not names or len(set(names)) < len(names) or not all(it.labels.equal(flights[0].labels) for it in flights):
         raise ValueError(f'the recordings are {names}; expected one or more with different names, about the same '

@@ -20,8 +20,8 @@ export function stressWords(shares, { digit, kind, strength, amount, unit }, rea
   const first = `The ${digit}, ${how}: the network says ${best} at ${percent(shares[best], 0)}${rest}.`;
   if (!n) return first;
   const [low, high] = wilson(read, n);
-  return `${first} Of ${grouped(n)} such digits it reads ${grouped(read)}, which is ${percent(read / n)} `
-    + `(95% interval ${percent(low, 2)} to ${percent(high, 2)}).`;
+  return `${first} Of ${grouped(n)} digits of all kinds under this stress, it reads ${grouped(read)}, `
+    + `which is ${percent(read / n)} (95% interval ${percent(low, 2)} to ${percent(high, 2)}).`;
 }
 
 /** The share of digits that are read at each strength, with its interval; a square marks the present one. */

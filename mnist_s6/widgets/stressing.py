@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from ..checks import check_number
-from ..digits import check_range
 from ..stress import CORRUPTIONS, Stress, corrupt
+from ..unknown import check_pictures
 from ..util import wilson
 from .base import BLUE, ORANGE, Picture, show
 from .drawing import _draw_bars, _probabilities, _Reading
@@ -50,8 +50,8 @@ def _stress_words(
     first = f'The {digit}, {how}: the network says {best} at {shares[best]:.0%}{rest}.'
     if found is None: return first
     read = _read(found, kind, strength)
-    return (f'{first} Of {found.n:,} such digits it reads {read:,}, which is {read/found.n:.1%} '
-            f'(95% interval {wilson(read, found.n)}).')
+    return (f'{first} Of {found.n:,} digits of all kinds under this stress, it reads {read:,}, '
+            f'which is {read/found.n:.1%} (95% interval {wilson(read, found.n)}).')
 
 # %% ../../nbs/67_stressing.ipynb #54c68aa0
 def _draw_curve(axes: Axes, found: Stress, kind: str, strength: int) -> None:
@@ -125,9 +125,9 @@ def stress_explorer(
     found: Stress | None = None, # What the same network reads of many digits; None where nobody knows
     **state: object, # As in digit=8, kind='blur', strength=2, seed=5
 ) -> StressExplorer:
-    "Spoil digits and see them read; raises `TraitError` or `ValueError` for a wrong state or no images."
+    "Spoil digits and see them read; raises `KeyError`, `TraitError` or `ValueError` for a wrong state or misfits."
     check_number('the number of images', len(images), max(1, len(labels)), max(1, len(labels)))   # a label for each
-    check_range(images)   # else bytes would begin again at 0
+    check_pictures(images)   # else bytes would begin again at 0
     first = {label: int((labels == label).nonzero()[0]) for label in sorted(labels.unique().tolist())}
     pictures = {label: (255*images[i]).round().byte() for label, i in first.items()}
     explorer = StressExplorer(model, pictures, found)._with(**state)

@@ -188,7 +188,7 @@ def test_in_jupyterlab(notebook: Notebook) -> None:
         "    return Training(S6Net(), [], None, None, History(*numbers, test_name='test'))\n"
         "second"
     )
-    view = notebook.explorer_saying("The training has not ended its first epoch yet")
+    view = notebook.explorer_saying("The training has not begun yet")
     notebook.run("second(after([0.5], [0.75], [0.25], [0.875]))")
     view.fits(
         r"After epoch 1 the loss is training 0\.5000, test 0\.2500, "
