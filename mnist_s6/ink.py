@@ -268,6 +268,7 @@ def above_paper(
     floor = paper + max(0.06, 5*noise)
     return missing, paper + 0.7*(floor - paper), floor
 
+# %% ../nbs/09_ink.ipynb #b7d40c13
 def strongest_ink(
     missing: torch.Tensor, # (h, w), as `above_paper` gives it
     start: float, # From where on it is drawn

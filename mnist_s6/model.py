@@ -200,6 +200,7 @@ def _main(output: torch.Tensor | tuple) -> torch.Tensor:
         raise ValueError(f'a layer puts out a {type(first).__name__}; expected a tensor')
     return first
 
+# %% ../nbs/38_costs.ipynb #f6c1a8b2
 def _listen(model: nn.Module, input_shape: tuple[int, ...]) -> list[tuple[str, nn.Module, torch.Tensor]]:
     "Each layer's name, the layer and its output for an image of zeros; raises `ValueError` where it doesn't fit."
     check_network(model)

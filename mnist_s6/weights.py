@@ -51,6 +51,7 @@ def safetensors_bytes(
     text += b' '*(-len(text) % 8)
     return len(text).to_bytes(8, 'little') + text + numbers
 
+# %% ../nbs/12_weights.ipynb #e40a9d22
 def safetensors_header(
     data: bytes, # A whole safetensors file
 ) -> dict[str, str]: # Sorted by name; empty if it says nothing

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable
 from importlib.resources import files
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
@@ -34,6 +35,7 @@ from mnist_s6.widgets.live import LiveTraining, snapshot, training_picture
 from mnist_s6.widgets.receptive import receptive_explorer, receptive_picture
 from mnist_s6.widgets.stressing import stress_explorer
 
+ROOT = Path(__file__).resolve().parent.parent
 FOLDER = files("mnist_s6") / "widgets"
 FRONTS = sorted(file.name for file in FOLDER.iterdir() if file.name.endswith(".js"))
 TOP = re.compile(r"^(?:export )?(?:async )?(?:function|class|const|let) (\w+|\[[^\]]*\])", re.MULTILINE)
@@ -305,3 +307,15 @@ def test_a_training_is_drawn_while_an_epoch_is_noted() -> None:
             assert picture.text == expected and picture.png()
     history.test_accuracy.append(0.8)
     assert training_picture(model, history).text.startswith("After epoch 3")
+
+
+def test_the_table_of_explorers_names_them_all_and_where_they_are_shown() -> None:
+    """Each explorer of the package once, a lesson that calls it, and the room that makes it."""
+    cells = json.loads((ROOT / "nbs/20_widgets.ipynb").read_text(encoding="utf-8"))["cells"]
+    rows = re.findall(r"^\| `(\w+)` \| (.+) \| (.+) \|$", "\n".join("".join(cell["source"]) for cell in cells), re.MULTILINE)
+    assert sorted(name for name, *_ in rows) == sorted(["LiveTraining", *(name for name in dir(widgets) if name.endswith("_explorer"))])
+    for name, taught, made in rows:
+        for room in re.findall(r"\((.+?)\)", taught):
+            assert f"{name}(" in (ROOT / "nbs" / room).read_text(encoding="utf-8"), (name, room)
+        text = (ROOT / "nbs" / re.search(r"\((.+?)\)", made)[1]).read_text(encoding="utf-8")
+        assert re.search(rf"(def|class) {name}\(", text), name

@@ -142,9 +142,9 @@ def _problems(answers: Answers, right: Iterable[Outcome], found: Iterable[Outcom
 # %% ../../nbs/41_engine.ipynb #4793568e
 def _place(problems: Iterable[str], right: Sequence[Outcome]) -> int:
     "The first input where a result is wrong, and not only what is left behind; those with an empty list last."
-    def rank(place): return (place[1].startswith(RIGHT_BUT),
-                             any(each == [] for each in right[place[0]].arguments if isinstance(each, list)))
-    return min((place for place in enumerate(problems) if place[1]), key=rank)[0]
+    def rank(i: int, problem: str) -> tuple[bool, bool]:
+        return problem.startswith(RIGHT_BUT), any(each == [] for each in right[i].arguments if isinstance(each, list))
+    return min((rank(i, problem), i) for i, problem in enumerate(problems) if problem)[1]
 
 # %% ../../nbs/41_engine.ipynb #caac1132
 def judge(

@@ -114,6 +114,13 @@ def _(model, loader, optimizer): return _per_image(_epoch(model.train(), loader,
                          'call one of them twice.')
 def _(model, loader, optimizer):
     return _per_image(_epoch(model.train(), loader, optimizer, 'clear backward step step'))
+@train_one_epoch.mistake('One step for the whole epoch is not enough: make one for each batch.')
+def _(model, loader, optimizer):
+    mean = _per_image(_epoch(model.train(), loader, optimizer, 'backward'))
+    optimizer.step()
+    return mean
+
+# %% ../../nbs/49_loops.ipynb #d2f05a32
 @train_one_epoch.mistake('You measured after each step. Keep the loss from before it.')
 def _(model, loader, optimizer):
     losses = []
@@ -127,16 +134,17 @@ def _(model, loader, optimizer):
     mean = _per_image(_epoch(model.eval(), loader, optimizer, ''))
     model.train()
     return mean
-@train_one_epoch.mistake('One step for the whole epoch is not enough: make one for each batch.')
-def _(model, loader, optimizer):
-    mean = _per_image(_epoch(model.train(), loader, optimizer, 'backward'))
-    optimizer.step()
-    return mean
 
 # %% ../../nbs/49_loops.ipynb #188e4f85
 @train_one_epoch.mistake('`cross_entropy` wants logits. You gave it probabilities, and it makes a '
                          'second softmax of them.')
 def _(model, loader, optimizer): return _per_image(_epoch(model.train(), loader, optimizer, softmax=True))
+@train_one_epoch.mistake('The last batch is left out, because it is short. Its images count as well.')
+def _(model, loader, optimizer):
+    whole = [batch for batch in loader if len(batch[1]) == 4]
+    return _per_image(_epoch(model.train(), whole, optimizer))
+
+# %% ../../nbs/49_loops.ipynb #d2f05a34
 @train_one_epoch.mistake('`reduction=\'sum\'` makes each step as many times longer as there are images in its batch. '
                          'The slopes should be those of the mean.')
 def _(model, loader, optimizer):
@@ -146,10 +154,6 @@ def _(model, loader, optimizer):
         losses.append(F.cross_entropy(model(images), labels, reduction='none'))
         optimizer.zero_grad(); losses[-1].sum().backward(); optimizer.step()
     return torch.cat(losses).mean().item()
-@train_one_epoch.mistake('The last batch is left out, because it is short. Its images count as well.')
-def _(model, loader, optimizer):
-    whole = [batch for batch in loader if len(batch[1]) == 4]
-    return _per_image(_epoch(model.train(), whole, optimizer))
 
 # %% ../../nbs/49_loops.ipynb #f35a37dc
 def _losses(*arguments: object) -> list[float]:
