@@ -50,7 +50,9 @@ class Reliability:
         "The expected calibration error (Naeini and others 2015)."
         return (self.counts*(self.accuracy - self.confidence).abs()).sum().item()/self.counts.sum().item()
 
-    def plot(self) -> 'Figure': return _plot_reliability(self)   # bars that should end at the diagonal
+    def plot(self) -> 'Figure': # Bars that should end at the diagonal
+        "Draw how often answers of each confidence are right, with intervals."
+        return _plot_reliability(self)
 
 # %% ../nbs/35_calibration.ipynb #0d561fbf
 def _check_correct(confidences: torch.Tensor, correct: torch.Tensor) -> None: # (n,) each

@@ -119,7 +119,7 @@ def _print_answer(file: str, model: 'nn.Module', as_json: bool, many: bool = Fal
                   refuse: 'Refusal | None' = None) -> int: # Exit status
     "Predict one input and print the answer, or why there is none."
     try: found = _answer(file, model, many, refuse)
-    except (OSError, ValueError, TypeError, MemoryError) as error: return _refuse(file, error)
+    except (OSError, ValueError, TypeError, ArithmeticError, MemoryError) as error: return _refuse(file, error)
     said = found.digits if many else 'none' if found.refused else found.digit
     print(json.dumps({'file': file, **_facts(found)}) if as_json
           else f'{said:>{9 if many else 5}}  {found.probability:11.1%}  {_shown(file)}', flush=True)

@@ -54,11 +54,17 @@ class Box(NamedTuple):
     right: int # Last column + 1
 
     @property
-    def height(self) -> int: return self.bottom - self.top
+    def height(self) -> int:
+        "How many rows it has."
+        return self.bottom - self.top
     @property
-    def width(self) -> int: return self.right - self.left
+    def width(self) -> int:
+        "How many columns it has."
+        return self.right - self.left
     @property
-    def longest(self) -> int: return max(self.height, self.width)
+    def longest(self) -> int:
+        "The longer of its sides."
+        return max(self.height, self.width)
 
     def around(self, other: 'Box') -> 'Box':
         "The smallest box around both."

@@ -12,6 +12,7 @@ import io, math, os, sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ import torch
 import torch.nn.functional as F
 
 from .checks import check_number
+from .components import Box
 from .files import check_file
 from .ink import ink_on_black, resized, shrunk, with_stroke
 from .threads import without_warnings
@@ -28,12 +30,12 @@ if TYPE_CHECKING: from PIL.Image import Image
 # %% ../nbs/11_digits.ipynb #05963af8
 def ink_box(
     image: torch.Tensor, # (H, W), no ink where it's 0
-) -> tuple[int, int, int, int]: # First row, first column, last row + 1, last column + 1
+) -> Box:
     "The smallest box around all ink; the whole image if there is none."
     ink = image.nonzero()   # (n, 2): row and column of each pixel with ink
-    if not len(ink): return 0, 0, *image.shape
+    if not len(ink): return Box(0, 0, *image.shape)
     (top, left), (bottom, right) = (ends.tolist() for ends in ink.aminmax(dim=0))
-    return top, left, bottom + 1, right + 1
+    return Box(top, left, bottom + 1, right + 1)
 
 # %% ../nbs/11_digits.ipynb #fc22df4b
 def centre_of_mass(
@@ -284,7 +286,7 @@ def _reading(name: str | None) -> Iterator[None]: # A file's; None for a picture
         raise ValueError(f'{name or "the picture"!r} is no image that can be read ({reason}){wanted}') from None
 
 # %% ../nbs/11_digits.ipynb #5d3a0c43
-def _open_image(file: str | os.PathLike[str] | BinaryIO, name: str) -> torch.Tensor: # (H, W), as `_picture_pixels`
+def _open_image(file: str | Path | BinaryIO, name: str) -> torch.Tensor: # (H, W), as `_picture_pixels`
     "Read an image file; raises `OSError` if it can't be opened, `ValueError` if it holds no whole image."
     from PIL import Image
     if isinstance(file, (str, os.PathLike)):

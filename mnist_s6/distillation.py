@@ -19,7 +19,7 @@ from torch.utils.data import Subset
 
 from .checks import check_classes, check_number, check_probabilities
 from .datasets import BatchedLoader
-from .files import MNIST_FILES
+from .files import MNIST_FILES, packaged
 from .util import classify
 
 if TYPE_CHECKING: from torchvision.datasets import MNIST
@@ -59,13 +59,10 @@ def unpack_targets(
 # %% ../nbs/70_distillation.ipynb #249ebf29
 def soft_targets() -> torch.Tensor: # (60000, 10), in the order of MNIST's training file; each row sums to 1
     "What three larger networks say of the training images; raises `RuntimeError` if the package is damaged."
-    try:
+    with packaged('the soft targets'):
         found = unpack_targets((files('mnist_s6')/'weights'/'soft_targets.xz').read_bytes())
         check_number('the number of their rows', len(found), 60_000, 60_000)
         return found
-    except (OSError, ValueError) as error:
-        raise RuntimeError(f'the soft targets inside mnist_s6 are damaged or missing ({error}). '
-                           'Reinstall it: pip install --force-reinstall mnist_s6') from None
 
 # %% ../nbs/70_distillation.ipynb #c64ce926
 def mix_targets(

@@ -97,10 +97,10 @@ def _check_given(model: nn.Module, train_loader: Iterable, test_loader: Iterable
 # %% ../nbs/39_fit.ipynb #7a110000
 class Training(NamedTuple):
     "A training under way: all that decides how it goes on."
-    model: nn.Module
-    train_loader: Iterable
-    optimizer: torch.optim.Optimizer
-    scheduler: torch.optim.lr_scheduler.LRScheduler
+    model: nn.Module # What is trained
+    train_loader: Iterable # Batches to learn from
+    optimizer: torch.optim.Optimizer # Over the model's parameters
+    scheduler: torch.optim.lr_scheduler.LRScheduler # Stepped after each batch
     history: History # Of the epochs so far
 
 def _functions(callbacks: Iterable[Callable[[Training], None]]) -> tuple[Callable[[Training], None], ...]:

@@ -78,7 +78,7 @@ def confusion_matrix(
     check_classes(predictions, classes, 'predictions')
     if len(labels) != len(predictions):
         raise ValueError(f'there are {len(labels)} labels and {len(predictions)} predictions; expected one for each')
-    rows, columns = (F.one_hot(digits.long(), classes).float() for digits in (labels, predictions))   # (n, classes)
+    rows, columns = (F.one_hot(digits.long(), classes).double() for digits in (labels, predictions))   # (n, classes)
     return (rows.T @ columns).long()
 
 # %% ../nbs/74_misread.ipynb #a3c39882

@@ -6,11 +6,12 @@
 __all__ = ['MAX_PARTS', 'TOO_MANY', 'strokes_per_row', 'Number', 'read_number']
 
 # %% ../nbs/08_numbers.ipynb #e923f0ce
-import math, os, statistics
+import math, statistics
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import reduce
 from itertools import combinations
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import numpy as np
@@ -309,7 +310,7 @@ def _in_picture(box: Box, page: _Page, part: Box) -> Box:
 
 # %% ../nbs/08_numbers.ipynb #60fb074a
 def read_number(
-    picture: 'str | os.PathLike[str] | BinaryIO | Image | np.ndarray | torch.Tensor', # Of one line; as in `predict`
+    picture: 'str | Path | BinaryIO | Image | np.ndarray | torch.Tensor', # Of one line; as in `predict`
     model: nn.Module | None = None, # Returns logits (N, 10), as from `load_network`; None is the course's own
 ) -> Number:
     "Read the digits of a line; raises `ValueError` without ink or for several lines, and what `predict` raises."

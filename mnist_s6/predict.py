@@ -6,16 +6,17 @@
 __all__ = ['Prediction', 'Predictions', 'predict']
 
 # %% ../nbs/13_predict.ipynb #39bea25c
-import operator, os
+import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, overload
 
 import numpy as np
 import torch
 from torch import nn
 
-from .checks import check_number
+from .checks import check_number, check_scores
 from .datasets import MEAN, STD
 from .digits import grey_pictures, prepare_images
 from .model import ask, check_network, evaluating
@@ -35,7 +36,9 @@ class Prediction:
     lowest: float | None = None # With `refuse`, the lowest probability that is an answer; None without it
 
     @property
-    def refused(self) -> bool: return self.lowest is not None and self.probability < self.lowest   # better no answer
+    def refused(self) -> bool: # Always False without `refuse`
+        "Whether there is better no answer."
+        return self.lowest is not None and self.probability < self.lowest
 
     @property
     def why(self) -> str: # Empty if it is an answer
@@ -91,11 +94,11 @@ def _as_usual(
     return greys if greys.dtype == torch.uint8 else greys.to(usual)
 
 # %% ../nbs/13_predict.ipynb #16558388
-def _check_scores(scores: torch.Tensor, n: int) -> None:
-    "Raise `ValueError` unless there are ten numbers for each of n images."
-    if scores.shape != (n, 10) or not scores.isfinite().all():
-        raise ValueError(f'the model gave scores of shape {tuple(scores.shape)}, or not all of them numbers; '
-                         f'expected ({n}, 10)')
+def _check_ten(scores: torch.Tensor, n: int) -> None:
+    "Raise `ValueError` unless there are ten scores for each of n images, `FloatingPointError` if they are no numbers."
+    if scores.shape != (n, 10):
+        raise ValueError(f'the model gave scores of shape {tuple(scores.shape)}; expected ({n}, 10)')
+    check_scores(scores)
 
 # %% ../nbs/13_predict.ipynb #774b50b3
 def _logits(
@@ -103,14 +106,14 @@ def _logits(
     model: nn.Module,
     many: bool, # Whether messages give the number of an image
 ) -> torch.Tensor: # (N, 10)
-    "Prepare grey images and ask the network; raises `ValueError` if one has no ink, or for scores of another kind."
+    "Prepare grey images and ask the network; raises `ValueError` if one has no ink, and what `_check_ten` raises."
     logits, greys = [], _as_usual(greys)
     with evaluating(model) as network:
         for start in range(0, len(greys), 500):
             prepared = prepare_images(greys[start:start + 500], start if many else None)
             logits.append(ask(network, prepared.sub_(MEAN).div_(STD)[:, None]).cpu())
     scores = torch.cat(logits) if logits else torch.zeros(0, 10)
-    _check_scores(scores, len(greys))
+    _check_ten(scores, len(greys))
     return scores
 
 # %% ../nbs/13_predict.ipynb #b0e5137f
@@ -128,7 +131,7 @@ def _lowest(
 
 # %% ../nbs/13_predict.ipynb #79bc74b5
 @overload
-def predict(images: 'str | os.PathLike[str] | BinaryIO | Image', model: nn.Module | None = None,
+def predict(images: 'str | Path | BinaryIO | Image', model: nn.Module | None = None,
             refuse: 'float | Refusal | None' = None) -> Prediction: ...
 @overload
 def predict(images: list | tuple, model: nn.Module | None = None,
@@ -139,11 +142,11 @@ def predict(images: np.ndarray | torch.Tensor, model: nn.Module | None = None,
 
 # %% ../nbs/13_predict.ipynb #a7e04481
 def predict(
-    images: 'str | os.PathLike[str] | BinaryIO | Image | np.ndarray | torch.Tensor | list | tuple', # See 11_digits
+    images: 'str | Path | BinaryIO | Image | np.ndarray | torch.Tensor | list | tuple', # See 11_digits
     model: nn.Module | None = None, # Returns logits (N, 10), as from `load_network`; None is the course's own
     refuse: 'float | Refusal | None' = None, # Give no unsure answer, such as 0.01: about 1% of digits get none
 ) -> Prediction | Predictions: # One for one image, a sequence for many
-    "Tell which digits images show; raises `TypeError`, `ValueError` or `OSError` for what can't be read as an image."
+    "Tell which digits images show; raises `TypeError`, `ValueError`, `OSError`, or for nan `FloatingPointError`."
     if model is None: model = shipped_network()
     check_network(model)
     lowest = _lowest(refuse, model)

@@ -35,7 +35,7 @@ def digit_shares(
 @dataclass(frozen=True, eq=False)
 class Flight:
     "A recorded training of E epochs; row 0 of predictions and kernels is before the first."
-    name: str
+    name: str # Of the recording
     about: str # What was trained how, in one sentence
     layers: tuple[str, ...] # Names of the L layers with weights
     labels: torch.Tensor # (n,) bytes
@@ -45,7 +45,9 @@ class Flight:
     slopes: torch.Tensor # (E, L): length of the slopes of each layer's weights, mean over the steps
 
     @property
-    def epochs(self) -> int: return len(self.predictions) - 1
+    def epochs(self) -> int:
+        "How many epochs were recorded."
+        return len(self.predictions) - 1
 
     def confusion(self, epoch: int) -> torch.Tensor: # (10, 10)
         "The confusion matrix after an epoch; raises `ValueError` for one that isn't there."

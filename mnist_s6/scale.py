@@ -144,6 +144,7 @@ class SharedNetwork(nn.Module):
     def forward(self,
         images: torch.Tensor, # (N, 1, 28, 28), of which only this process's part is looked at
     ) -> torch.Tensor: # (N, 10)
+        "The logits of all images, each computed by one of the processes."
         own = part_of(len(images), *part())
         return _Sum.apply(F.pad(self.share(images[own]), (0, 0, own.start, len(images) - own.stop)))
 

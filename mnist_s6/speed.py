@@ -48,7 +48,7 @@ def original_network() -> nn.Module: # (N, 1, 28, 28) → (N, 10) logits
 class Step:
     "A state on the way from the first session to the recipe `fast`."
     change: str # What is new
-    network: Callable[[], nn.Module]
+    network: Callable[[], nn.Module] # Makes it, untrained
     epochs: int # That this training takes in all
     batched: bool # See `load_data`; else one by one with two workers
     batch_size: int # Images

@@ -133,7 +133,9 @@ class Stress:
         return self.untouched, *self.right[kind]
 
     @property
-    def overall(self) -> float: return mean(self.accuracy(kind) for kind in self.right)   # 0 to 1, over all ways
+    def overall(self) -> float: # 0 to 1
+        "The mean accuracy over all ways to spoil."
+        return mean(self.accuracy(kind) for kind in self.right)
 
     def curve(self, kind: str) -> list[float]: # (6,), 0 to 1: untouched, then the strengths 1 to 5
         "The accuracy at each strength."

@@ -34,7 +34,7 @@ from .weights import put_weights, safetensors_bytes, safetensors_header, save_we
 @dataclass(frozen=True)
 class Recipe:
     "A training as data."
-    name: str
+    name: str # As in `RECIPES`
     network: type[nn.Module] # Is given the widths
     widths: tuple[int, ...] # Channels after each convolution
     epochs: int # Each takes `share` of the training images
@@ -94,7 +94,7 @@ def find_recipe(
 class Run(NamedTuple):
     "A training that has ended."
     model: nn.Module # In evaluation mode
-    history: History
+    history: History # One entry per epoch
 
 # %% ../nbs/14_train.ipynb #963cc2d5
 def settling(
@@ -142,7 +142,7 @@ def run_recipe(
     seed: int = 0, # Of weights, order and augmentation; see `run_on`
     root: str | Path | None = None, # See `load_data`
     validation: bool | int = False, # See `load_data`: hold out training images and evaluate on them
-    device: str | None = None, # See `get_device`; None takes the fastest there is, and the CPU for several processes
+    device: str | torch.device | None = None, # See `get_device`; None: the CPU for several processes, else the fastest
     callbacks: Sequence[Callable[[Training], None]] = (), # See `fit`
 ) -> Run:
     "Train by a recipe; raises what `find_recipe`, `load_data` and `run_on` raise."
@@ -306,7 +306,7 @@ def train_in_folder(
     seed: int = 0, # See `run_recipe`, as the next three
     root: str | Path | None = None,
     validation: bool | int = False,
-    device: str | None = None,
+    device: str | torch.device | None = None,
     resume: bool = False, # Go on from the folder's checkpoint
 ) -> Run:
     "Train with a checkpoint after each epoch; raises what `run_recipe` does, and `OSError` for the folder."

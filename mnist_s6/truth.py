@@ -22,7 +22,7 @@ from .checks import check_batch, check_classes, check_number
 from .files import one_writes, write_atomically
 from .model import check_network
 from .threads import twin
-from .util import Interval, _deviations, classify, count_correct, wilson
+from .util import Interval, classify, count_correct, wilson, z_value
 from .weights import weights_digest
 
 # %% ../nbs/07_truth.ipynb #1fdcd7d4
@@ -52,7 +52,9 @@ class Comparison:
     n: int # Images
 
     @property
-    def p(self) -> float: return mcnemar(self.only_a, self.only_b)   # how often chance alone does this, or more
+    def p(self) -> float: # 0 to 1
+        "How often chance alone does this, or more: `mcnemar`."
+        return mcnemar(self.only_a, self.only_b)
 
     def __repr__(self) -> str:
         better = 'ab'[self.only_b > self.only_a]
@@ -138,7 +140,7 @@ def seeds_needed(
     def factor(freedom: int) -> float: return student_t(level, freedom) + student_t(2*power - 1, freedom)
     def seen(n: int) -> float: # The difference that n seeds can see; more than 1000 degrees make no difference
         return factor(min(2*n - 2, 1000))*ratio*math.sqrt(2/n)
-    n = max(2, int(2*(_deviations(level) + _deviations(2*power - 1))**2*ratio**2))   # by the bell curve, which is less
+    n = max(2, int(2*(z_value(level) + z_value(2*power - 1))**2*ratio**2))   # by the bell curve, which is less
     while seen(n) > 1: n += 1
     return n
 

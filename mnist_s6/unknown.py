@@ -20,6 +20,7 @@ from torch import nn
 
 from .checks import check_classes, check_number
 from .digits import check_range, prepare_digit
+from .files import packaged
 from .model import check_network
 from .threads import twin
 from .util import classify
@@ -253,11 +254,9 @@ def refusal_limit(
 @cache
 def _shipped() -> dict[float, float]:
     "The limits of the network that comes with the course, by their share; raises `RuntimeError` if they are missing."
-    try: found = json.loads((files('mnist_s6')/'weights'/'refusal.json').read_text(encoding='utf-8'))['limits']
-    except (OSError, ValueError, KeyError) as error:
-        raise RuntimeError(f'the limits inside mnist_s6 are damaged or missing ({error}). '
-                           'Reinstall it: pip install --force-reinstall mnist_s6') from None
-    return {limit['share']: limit['lowest'] for limit in found}
+    with packaged('the limits'):
+        found = json.loads((files('mnist_s6')/'weights'/'refusal.json').read_text(encoding='utf-8'))['limits']
+        return {limit['share']: limit['lowest'] for limit in found}
 
 # %% ../nbs/62_unknown.ipynb #f72f149a
 def shipped_refusal(

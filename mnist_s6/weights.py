@@ -18,7 +18,7 @@ from torch import nn
 
 from .checks import check_number
 from .datasets import MEAN, STD
-from .files import check_file, write_atomically
+from .files import check_file, packaged, write_atomically
 from .model import FastNet, S6Net, check_network
 from .small import TinyNet, UprightNet
 from .threads import Undrawn, twin, without_warnings
@@ -78,7 +78,7 @@ def save_weights(
 
 # %% ../nbs/12_weights.ipynb #b3567eca
 @contextmanager
-def _reading(path: str | os.PathLike[str]) -> Iterator[None]:
+def _reading(path: str | Path) -> Iterator[None]:
     "Raise a `ValueError` that helps where a file is no whole safetensors file."
     from safetensors import SafetensorError
     try: yield
@@ -87,13 +87,13 @@ def _reading(path: str | os.PathLike[str]) -> Iterator[None]:
                          "A pickle (.pt, .pth, .bin) is never opened: it may run a stranger's program") from None
 
 # %% ../nbs/12_weights.ipynb #d1ge5703
-def _file_bytes(path: str | os.PathLike[str]) -> bytes:
+def _file_bytes(path: str | Path) -> bytes:
     "What is in a file; raises `OSError` or `ValueError` if it is none."
     check_file(path)
     return Path(path).read_bytes()
 
 def weights_header(
-    path: str | os.PathLike[str], # A safetensors file
+    path: str | Path, # A safetensors file
 ) -> dict[str, str]: # Network, widths, mean, std, sha256 and more; empty if another program wrote the file
     "What a weights file says about itself; raises `ValueError` if it is damaged, `OSError` if it can't be read."
     from safetensors import deserialize
@@ -112,7 +112,7 @@ def _misfits(found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) 
 
 # %% ../nbs/12_weights.ipynb #95b85a36
 def _read_weights(
-    path: str | os.PathLike[str], # A safetensors file
+    path: str | Path, # A safetensors file
 ) -> tuple[dict[str, torch.Tensor], dict[str, str]]: # By name; and what the file says about itself
     "All that is in a weights file; raises `ValueError` if it is damaged."
     from safetensors.torch import load
@@ -147,7 +147,7 @@ def _precision(tensors: dict[str, torch.Tensor]) -> torch.dtype:
 def _fill(
     model: nn.Module, # Changed only if all fits
     found: dict[str, torch.Tensor], # By name
-    path: str | os.PathLike[str], # Where it was found, for the message
+    path: str | Path, # Where it was found, for the message
 ) -> None:
     "Fill a network with the weights of a file; raises `ValueError` for another network's."
     expected = twin(model).state_dict()
@@ -178,7 +178,7 @@ _HEADER = {'network': '|'.join(NETWORKS), 'widths': r'\[[1-9]\d{0,2}(, [1-9]\d{0
            'mean': str(MEAN), 'std': str(STD), 'sha256': '[0-9a-f]{64}'}
 
 def _check_header(
-    path: str | os.PathLike[str], # For the message
+    path: str | Path, # For the message
     header: dict[str, str],
 ) -> None:
     "Raise `ValueError` for weights that are of no network of the course."
@@ -193,7 +193,7 @@ def _check_header(
 
 # %% ../nbs/12_weights.ipynb #53e8ed91
 def load_network(
-    path: str | os.PathLike[str], # A safetensors file that `save_weights` has written
+    path: str | Path, # A safetensors file that `save_weights` has written
 ) -> nn.Module: # In evaluation mode
     "Build a weights file's network; raises `ValueError` if damaged or of no known network, `OSError` if unreadable."
     check_file(path)
@@ -214,12 +214,9 @@ def shipped_network() -> nn.Module: # In evaluation mode; the same one at each c
 @functools.cache
 def _read_once() -> nn.Module:
     "See `shipped_network`."
-    try:
+    with packaged('the weights'):
         found = [file for file in (files('mnist_s6')/'weights').iterdir() if file.name.endswith('.safetensors')]
         return load_network(str(found[0]))
-    except (IndexError, OSError, ValueError) as error:
-        raise RuntimeError(f'the weights inside mnist_s6 are damaged or missing ({error}). '
-                           'Reinstall it: pip install --force-reinstall mnist_s6') from None
 
 # %% ../nbs/12_weights.ipynb #c5d0a7e2
 def pretrained() -> nn.Module: # In evaluation mode; a copy of its own at each call
@@ -237,7 +234,7 @@ def is_shipped(
 
 # %% ../nbs/12_weights.ipynb #683b352a
 def export_onnx(
-    path: str | os.PathLike[str], # As in 'digits.onnx'
+    path: str | Path, # As in 'digits.onnx'
     model: nn.Module | None = None, # None is the network that comes with the course
 ) -> None:
     "Write a network to an ONNX file; raises `ImportError` without the package onnx, `OSError` if it can't be written."

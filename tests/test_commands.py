@@ -33,7 +33,8 @@ from test_predict import JPEG, ONE, PNG, encoded, png_of_zeros
 
 from mnist_s6 import weights
 from mnist_s6.commands import start, start_predict
-from mnist_s6.weights import load_network, pretrained
+from mnist_s6.model import S6Net
+from mnist_s6.weights import load_network, pretrained, save_weights
 
 ROOT = Path(__file__).resolve().parent.parent
 WEIGHTS = next((ROOT / "mnist_s6" / "weights").glob("*.safetensors"))
@@ -464,6 +465,16 @@ def test_a_pickle_is_never_opened(tmp_path: Path, run: Callable, zipped: bool) -
 
 
 
+def test_weights_that_give_no_numbers_are_told_for_each_file(tmp_path: Path, run: Callable) -> None:
+    """In a line, and the next file is read all the same."""
+    broken = S6Net()
+    torch.nn.init.constant_(broken.classifier.weight, float("nan"))
+    save_weights(broken, tmp_path / "nan.safetensors")
+    (tmp_path / "a.png").write_bytes(PNG)
+    status, _, errors = run("--weights", tmp_path / "nan.safetensors", tmp_path / "a.png", tmp_path / "a.png")
+    assert status == 1 and len(errors) == 2 and all("1 of 1 images get scores that are no numbers" in line for line in errors)
+
+
 def test_a_damaged_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Callable) -> None:
     (tmp_path / "weights").mkdir()
     monkeypatch.setattr(weights, "files", lambda _: tmp_path)
@@ -471,7 +482,7 @@ def test_a_damaged_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     for content in None, b"", WEIGHTS.read_bytes()[:-1]:
         if content is not None:
             (tmp_path / "weights" / WEIGHTS.name).write_bytes(content)
-        with pytest.raises(RuntimeError, match="the weights inside mnist_s6 are damaged or missing.*Reinstall it"):
+        with pytest.raises(RuntimeError, match="can't read the weights inside mnist_s6 .*Reinstall it"):
             pretrained()
         status, _, errors = run("a.png")
         assert status == 1 and len(errors) == 1 and "Reinstall it" in errors[0]

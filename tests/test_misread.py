@@ -58,6 +58,8 @@ def test_pairs_are_counted() -> None:
         for prediction in range(10):
             assert matrix[label, prediction] == ((labels == label) & (predictions == prediction)).sum()
     assert confusion_matrix(labels[:0], predictions[:0]).sum() == 0
+    many = torch.zeros(2**24 + 1, dtype=torch.uint8)  # more than float32 can count
+    assert confusion_matrix(many, many, classes=1).item() == len(many)
 
 
 @pytest.mark.parametrize(

@@ -315,8 +315,18 @@ def test_there_are_forty_hostile_inputs() -> None:
 def test_weights_that_give_no_numbers_are_named() -> None:
     model = S6Net()
     torch.nn.init.constant_(model.classifier.weight, float("nan"))
-    with pytest.raises(ValueError, match="not all of them numbers"):
+    with pytest.raises(FloatingPointError, match="1 of 1 images get scores that are no numbers"):
         predict(drawing(), model)
+
+
+def test_a_class_may_be_ruled_out() -> None:
+    """By a score of minus infinity."""
+
+    class Never(S6Net):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return super().forward(images).index_fill(1, torch.tensor(8), -torch.inf)
+
+    assert predict(drawing(), Never()).probabilities[8] == 0
 
 
 def test_a_model_that_is_none_is_named() -> None:

@@ -16,8 +16,9 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.distributed.run as run
+from mnist_s6 import scale
 from mnist_s6.commands import start_train
-from mnist_s6.datasets import MEAN, STD
+from mnist_s6.datasets import MEAN, STD, BatchedLoader
 from mnist_s6.model import FastNet
 from mnist_s6.scale import _SharedBatchNorm, _Sum
 from mnist_s6.small import TinyNet
@@ -28,6 +29,7 @@ from images import DATA, few_images, mnist
 from matplotlib.figure import Figure
 from safetensors.torch import load_file
 from torch import nn
+from torch.utils.data import Subset
 
 IMAGES = 203  # in batches of 100: the last has 3, fewer than 4 processes
 EPOCHS = 4
@@ -199,6 +201,27 @@ def test_each_image_once_an_epoch(count, tmp_path):
     seen = Counter(image.numpy().round(6).tobytes() for image in torch.cat(parts))
     images = (mnist(True).data[:IMAGES, None] / 255 - MEAN) / STD
     assert seen == Counter({image.numpy().round(6).tobytes(): 2 for image in images}) and len(seen) == IMAGES
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_each_image_is_made_by_one_process(count, monkeypatch):
+    """Of both loaders, whether augmented or not: what the processes make adds up to what one makes alone."""
+
+    def loaders() -> tuple[BatchedLoader, ...]:
+        some = Subset(mnist(True), range(23))  # in batches of 10: the last has 3, fewer than 4 processes
+        return BatchedLoader(some, 10, MILD, seed=1), BatchedLoader(some, 10)
+
+    monkeypatch.setattr(scale, "SharedNetwork", lambda model: model)  # the real one needs the others
+    made: list[list[torch.Tensor]] = [[], []]
+    for process in range(count):
+        monkeypatch.setattr(scale, "part", lambda process=process: (process, count))
+        _, shared = scale.distribute(nn.Identity(), *loaders())
+        for parts, loader in zip(made, shared, strict=True):
+            parts.append(torch.cat([images for images, _ in loader]))
+    for parts, alone in zip(made, loaders(), strict=True):
+        assert torch.allclose(torch.stack(parts).sum(0), torch.cat([images for images, _ in alone]))
+        makers = torch.stack(parts).flatten(2).any(2).sum(0)  # of each image
+        assert makers.tolist() == [1] * 23
 
 
 @pytest.mark.parametrize(("count", "victim"), [(2, 1), (2, 0), (4, 0)])

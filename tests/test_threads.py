@@ -3,7 +3,9 @@
 import copy
 import threading
 import warnings
+from collections import deque
 from functools import partial
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -71,6 +73,31 @@ def test_a_method_with_some_of_its_arguments_gets_its_twin() -> None:
     asked = twin(net)
     assert torch.equal(asked(x), 2 * x) and (net(x) == 0).any()
     assert asked.inner.args == (asked.drop,) and asked.plain(x).eq(2).all() and net.step.func.__self__ is net
+
+
+def test_named_tuples_and_deques_are_looked_into_and_closures_are_not() -> None:
+    """The room says so: a part that only a lambda knows keeps its mode."""
+
+    class Pair(NamedTuple):
+        """Two steps."""
+
+        first: nn.Module
+        second: object
+
+    class Kept(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.pair, self.queue = Pair(nn.Dropout(0.5), 3), deque([nn.Dropout(0.5)], maxlen=2)
+            self.plain, hidden = deque([1, 2]), nn.Dropout(0.5)
+            self.closed = lambda x: hidden(x)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.queue[0](self.pair.first(x))
+
+    net, x = Kept(), torch.ones(100)
+    asked = twin(net)
+    assert torch.equal(asked(x), x) and (net(x) == 0).any() and (asked.closed(x) == 0).any()
+    assert type(asked.pair) is Pair and asked.pair.second == 3 and asked.queue.maxlen == 2 and asked.plain is net.plain
 
 
 def test_a_twin_learns_what_the_network_learns() -> None:

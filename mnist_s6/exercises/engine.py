@@ -46,7 +46,7 @@ class Misfit(Result):
 class Page:
     "A hint or a solution; can be folded up in a notebook."
     title: str # As in `flip: hint 1 of 3`
-    text: str
+    text: str # In words
     code: str = '' # Shown above the text
 
     def __repr__(self) -> str: return '\n\n'.join(filter(None, [self.title, self.code, self.text]))
@@ -81,7 +81,9 @@ class Answers:
         self.mistakes: dict[str, object] = {}   # by their words
         self.kept: tuple[int | None, dict[str, list[Outcome]]] = None, {}
         self.any_order = False   # whether the names that come back may come in any order
-    def another(self, answer: Any) -> None: self.others.append(answer)   # decorates another right form
+    def another(self, answer: Any) -> None:
+        "Decorates another right form."
+        self.others.append(answer)
 
     def mistake(self, words: str) -> Callable[[Any], None]:
         "Decorates a wrong answer, and says in `words` what helps against it."
@@ -93,7 +95,9 @@ class Answers:
         return _as_function(answer)
 
     @property
-    def names(self) -> list[str]: return list(inspect.signature(self.read(self.answer)).parameters)   # of the arguments
+    def names(self) -> list[str]:
+        "Of the arguments."
+        return list(inspect.signature(self.read(self.answer)).parameters)
     def outcomes(self, answer: object, seed: int, draws: Sequence[int] = (2_718_281,)) -> list[Outcome]:
         "What an answer that can be read does with each of the inputs, and with these random numbers in turn."
         # nobody's `manual_seed` makes the first ones by chance, so it is seen that a seed was set
@@ -186,11 +190,18 @@ class Task(Answers):
         number = self.hints_seen = min(self.hints_seen + 1, len(self.hints))
         return Page(f'{self.name}: hint {number} of {len(self.hints)}', self.hints[number - 1])
 
-    def solution(self) -> Page: return Page(f'{self.name}: solution', self.why, self.source())
-    def source(self) -> str: return '\n\n'.join(_source(f, self.name) for f in (self.answer, *self.others[:1]))
+    def solution(self) -> Page:
+        "Why it is so, and the code."
+        return Page(f'{self.name}: solution', self.why, self.source())
+
+    def source(self) -> str:
+        "The right answer and another form of it, as they are written."
+        return '\n\n'.join(_source(f, self.name) for f in (self.answer, *self.others[:1]))
 
     @property
-    def title(self) -> str: return f'{self.name}({", ".join(self.names)})' if callable(self.answer) else self.name
+    def title(self) -> str:
+        "Its name, and what its function is given."
+        return f'{self.name}({", ".join(self.names)})' if callable(self.answer) else self.name
 
     def __repr__(self) -> str: return f'{self.title}: {self.task}\n\n{self.code}'.rstrip()
     def _repr_html_(self) -> str:
@@ -231,7 +242,9 @@ class Exercise(Task):
         note(self.name, result.passed)
         return result
 
-    def prove(self) -> None: prove(self)   # raises `AssertionError` if it is not as it should be
+    def prove(self) -> None:
+        "See the function `prove`."
+        prove(self)
 
 # %% ../../nbs/41_engine.ipynb #cf5f4166
 def prove(
@@ -303,6 +316,7 @@ class LineOrder(Exercise):
         return f'a line needs `{missing[1]}` before it is there' if missing else super().puzzled(problem, arguments)
 
     def ordered(self, letters: Iterable[str], indent: str = '') -> str:
+        "The lines that have these letters, in this order."
         return '\n'.join(indent + self.lines[letter] for letter in letters)
     def source(self) -> str: return self.ordered(self.answer)
 

@@ -135,6 +135,19 @@ def _begins(line: str, text: str) -> bool:
     words, start = (_squeezed(_in_digits(each), _SMALL).split() for each in (line, text))
     return len(''.join(start)) > 1 and words[:len(start)] == start
 
+# %% ../../nbs/68_readings.ipynb #5e1d7c31
+_TO_DO_WITHOUT = (
+    r'\b(?:(?:avoid|cancel|delet|disabl|discard|drop|exclud|forg[eo]t|ignor|lack|miss|omit|prevent|reject|remov|'
+    r'skip|stop)[deginpst]{0,4}|off|rid|(?:leav|left)[eing]* out)'
+    r'(?: (?:a|all|any|doing|letter|of|option|out|the|this|using))* ')
+_DONE_WITHOUT = (
+    r's?(?: (?:be|has|is|left|must|should|switched|taken|turned|was))* '
+    r'(?:avoided|away|disabled|dropped|excluded|forgotten|ignored|missing|off|omitted|out|removed|skipped)\b')
+
+def _refused(text: str, name: str) -> bool:
+    "Whether squeezed words want to do without what they name."
+    return bool(re.search(rf'{_TO_DO_WITHOUT}{name}|\b{name}{_DONE_WITHOUT}', text))
+
 # %% ../../nbs/68_readings.ipynb #3bd58c21
 def _choice(text: str, choices: Mapping[str, str], letters: Set = frozenset()) -> str:
     "The letter or the number of a line that a text names or repeats; empty if it doesn't."
@@ -150,7 +163,8 @@ def _choice(text: str, choices: Mapping[str, str], letters: Set = frozenset()) -
     found = [] if explicit else [label for label, line in choices.items() if _begins(line, text)]
     if len(found) == 1: return found[0]
     named = set(names.split()) & (set(choices) | letters) - {'a'}
-    return named.pop() if len(named) == 1 and not set(names.split()) & _CHANGING and 'and' not in names.split() else ''
+    turned = set(names.split()) & (_CHANGING | {'and'}) or any(_refused(names, rf'{label}\b') for label in named)
+    return named.pop() if len(named) == 1 and not turned else ''
 
 # %% ../../nbs/68_readings.ipynb #42b10009
 _SIGNS = {r'(below|under|less than|smaller than|<) *(zero|0)\b': 'negative',
@@ -171,7 +185,8 @@ def _word(text: str, known: Sequence[str]) -> str:
     inside = {bare[word] for word in known if bare[word] and re.search(rf'\b{bare[word]}s?\b', wanted)}
     inside = {name for name in inside if not any(name != other and name in other for other in inside)}
     extra = set(re.sub('|'.join(rf'\b{word}s?\b' for word in inside), ' ', wanted).split()) if inside else set()
-    alone = len(inside) == 1 and not extra & (_CHANGING | set(' '.join(bare.values()).split()))
+    turned = extra & (_CHANGING | set(' '.join(bare.values()).split()))
+    alone = len(inside) == 1 and not turned and not _refused(wanted, *inside)
     return next(word for word in known if bare[word] in inside) if alone else text
 
 # %% ../../nbs/68_readings.ipynb #42b10012

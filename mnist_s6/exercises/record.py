@@ -121,7 +121,9 @@ class Progress(Course):
         return done + (f'; next: {self.next.name}, in {self.next.lesson}' if self.next else '')
 
     @property
-    def all(self) -> 'Progress': return Progress(self.lines, whole=True)   # the same, with all rooms
+    def all(self) -> 'Progress':
+        "The same, with all rooms."
+        return Progress(self.lines, whole=True)
 
     def csv(self,
         path: str | Path | None = None, # Where to write it too; None writes nothing

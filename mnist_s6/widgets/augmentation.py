@@ -53,7 +53,7 @@ def _untransformed(dataset: Dataset, index: int) -> tuple: # A PIL image and its
 # %% ../../nbs/23_augmentation.ipynb #c48e3c3e
 class AugmentationSteps(NamedTuple):
     "One image on its way through the training transform, and more draws of the same image."
-    label: int
+    label: int # The digit that it shows
     stages: list # PIL images: original, after crop, resize, rotation; then tensors (1, 28, 28): 0 to 1, normalised
     cropped: bool # Whether the crop happened this time
     corner: tuple[int, int] # Row and column where the crop begins, when it happens

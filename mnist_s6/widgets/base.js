@@ -7,6 +7,11 @@ export class ValueError extends Error {
   name = "ValueError";
 }
 
+/** One that it would call a FloatingPointError. */
+export class FloatingPointError extends Error {
+  name = "FloatingPointError";
+}
+
 /** An element: h("p", { class: "s6-note", onclick: act }, "text", child); a child may be what has a `figure`. */
 export function h(tag, attributes = {}, ...children) {
   const svg = ["svg", "path", "line", "circle", "rect", "text", "polyline"].includes(tag);

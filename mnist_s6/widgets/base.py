@@ -30,7 +30,7 @@ from ..threads import Undrawn, twin
 # %% ../../nbs/21_explorer.ipynb #86eed256
 class Picture(NamedTuple):
     "A figure, and one sentence that tells what it shows."
-    figure: Figure
+    figure: Figure # As Matplotlib draws it
     text: str # With the numbers that the figure shows
 
     def png(self) -> bytes:
@@ -118,15 +118,16 @@ def tile(index: int, columns: int, height: int, width: int) -> tuple[int, int, i
 # %% ../../nbs/21_explorer.ipynb #8879728a
 _FILES = files('mnist_s6')/'widgets'
 _IMPORT = re.compile(r'^import \{[^{}]*\} from "\./([\w-]+\.js)";\n', re.MULTILINE)
+_COMMENT = re.compile(r'^ *(?://.*|/\*\*(?:[^*]|\*(?!/))*\*/)\n', re.MULTILINE)   # on lines of its own
 
 def modules(
     front: str, # A file in mnist_s6/widgets, as in 'drawing.js', or the text of an ES module
-) -> dict[str, str]: # The text of each file without its imports, those first that others need
+) -> dict[str, str]: # The text of each file without imports and comments, those first that others need
     "A front end and all that it imports; raises `ValueError` for an import of any other form."
     text = (_FILES/front).read_text(encoding='utf-8') if front.endswith('.js') else front
     found: dict[str, str] = {}
     for name in _IMPORT.findall(text): found |= modules(name)
-    rest = _IMPORT.sub('', text)
+    rest = _COMMENT.sub('', _IMPORT.sub('', text))
     if other := re.search(r'^import\b.*', rest, re.MULTILINE):
         raise ValueError(f'{other[0]!r} can not be joined; write import {{ name, name }} from "./file.js";')
     return {**found, front: rest}

@@ -188,11 +188,11 @@ class FilterExplorer(Explorer):
         title = f'image {self.image}' + (f', label {self.labels[self.image]}' if self.labels else '')
         place = self.depth, self.channel, self.row, self.column
         return filter_picture(self.model, self.tensors[self.image], *place, title)
-
     def answer_layers(self, image: int) -> dict[str, list]:
+        "The names of the layers that an image passes."
         return {'layers': _names(record_layers(self.model, self.tensors[image]))}
-
     def answer_place(self, image: int, depth: int, channel: int, row: int, column: int) -> dict[str, object]:
+        "All layers, one's maps before and after, and the calculation of one value."
         return _place(record_layers(self.model, self.tensors[image]), depth, channel, row, column)
 
 # %% ../../nbs/25_filters.ipynb #0f780e55

@@ -29,7 +29,9 @@ class Case(NamedTuple):
     doubt: Doubt | None # None where all five voters confirmed the label
 
     @property
-    def verdict(self) -> int | str: return self.doubt.verdict if self.doubt else self.label   # as of `Doubt`
+    def verdict(self) -> int | str: # As of `Doubt`
+        "What at least three of five voters said; the label, where all confirmed it."
+        return self.doubt.verdict if self.doubt else self.label
 
 # %% ../../nbs/65_judging.ipynb #2a5247a0
 def court_cases(

@@ -25,11 +25,11 @@ from .base import BLUE, ORANGE, SAVED, Explorer, Picture, mosaic, show
 # %% ../../nbs/36_live.ipynb #9706cee5
 class Snapshot(NamedTuple):
     "The kernels of a network's first convolution after an epoch, at most 64 of them."
-    epoch: int
+    epoch: int # How many have ended
     kernels: torch.Tensor # (k, H, W), a copy; k is 0 for a network without a convolution
     limit: float # The largest distance of a weight from 0
-    title: str
-    words: str
+    title: str # Above the kernels, with the range of their weights
+    words: str # The same, as a part of a sentence
 
 # %% ../../nbs/36_live.ipynb #a2108ffc
 def _kernels(name: str, weight: torch.Tensor, epoch: int) -> Snapshot: # (C', C, H, W), of a layer of that name

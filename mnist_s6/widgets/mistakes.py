@@ -146,7 +146,7 @@ class Look(NamedTuple):
     "One mistake, looked into."
     near: tuple[Neighbours, Neighbours] # Of its label, and of its prediction
     compared: DifferingMaps | None # Of the mistake and its nearest of the same digit; None if there are none
-    words: str
+    words: str # How it differs from its nearest
 
 # %% ../../nbs/29_mistakes.ipynb #65578ee5
 def look_into(
@@ -337,9 +337,11 @@ class MistakeExplorer(Explorer):
         return mistake_picture(self.book, max(0, min(self.mistake, count) - 1), label, prediction)
 
     def questions(self) -> list[tuple[str, dict]]:
+        "What a page without Python has to know."
         return [('mistake', {'place': place}) for place in range(min(KEPT, len(self.book.mistakes)))]
 
     def answer_mistake(self, place: int) -> dict[str, object]: # Kept, since a page asks beforehand
+        "One mistake, looked into."
         if place not in self.looks: self.looks[place] = _saved_look(self.book, place)
         return self.looks[place]
 

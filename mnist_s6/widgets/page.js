@@ -51,14 +51,14 @@ export function alive(explorer, place, name, { state, answers }) {
   const plain = value => ["number", "string", "boolean"].includes(typeof value) && String(value).length < 200;
   const facts = ["error", ...explorer.facts]; // no link sets them
   const isOurs = hash => hash.split("?")[0] === `#${name}`;
-  let [model, end] = [pageModel(state), null];
+  let [model, end, pressed] = [pageModel(state), null, false];
   /** Also when an explorer that is gone still saves: the address is that of the present one. */
   const keepAddress = () => {
     const other = Object.keys(state).filter(key => plain(model.get(key)) && model.get(key) !== state[key]);
     const query = new URLSearchParams(other.map(key => [key, JSON.stringify(model.get(key))]));
     const address = other.length ? `#${name}?${query}` : location.pathname + location.search;
     const anothers = location.hash && !isOurs(location.hash);
-    if (anothers && !place.contains(document.activeElement)) return; // the mouse only moves across
+    if (anothers && !pressed && !place.contains(document.activeElement)) return; // the mouse only moves across
     try {
       globalThis.history.replaceState(null, "", address); // an explorer may have a `history` of its own
     } catch (error) {
@@ -76,9 +76,10 @@ export function alive(explorer, place, name, { state, answers }) {
     end = explorer.render({ model, el: place });
     return model;
   };
+  addEventListener("pointerdown", ({ target }) => (pressed = place.contains(target))); // a picture takes no focus
   addEventListener("hashchange", ({ newURL }) => {
     const { hash } = new URL(newURL);
-    if (!isOurs(hash)) return;
+    if (!isOurs(hash)) return void (pressed = false);
     begin(hash);
     if (location.hash !== hash) keepAddress(); // the earlier state was put there since
   });

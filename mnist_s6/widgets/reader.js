@@ -1,6 +1,6 @@
 // What a network reads in an image: computed here if it is the course's own, else asked of Python.
 
-import { ValueError, floats } from "./base.js";
+import { FloatingPointError, floats } from "./base.js";
 import { forward, layersOf, normalised, readSafetensors, softmax } from "./network.js";
 
 /** What gives the probabilities of an image: the network's own file if there is one, else Python. */
@@ -12,8 +12,9 @@ export function reader(stage) {
   const network = layersOf(readSafetensors(file));
   return image => {
     const { scores } = forward(network, normalised(image));
-    if (scores.every(Number.isFinite)) return softmax(scores);
-    const words = `the network returned scores of shape (1, ${scores.length}): ${Array.from(scores).join(", ")}`;
-    throw new ValueError(`${words}; expected (1, classes), all finite`);
+    const shares = softmax(scores);
+    if (shares.every(Number.isFinite)) return shares;
+    const remedy = "Look for nan or inf in the images and the weights; a training that made it needs a smaller rate";
+    throw new FloatingPointError(`1 of 1 images get scores that are no numbers. ${remedy}`);
   };
 }

@@ -17,7 +17,7 @@ from ..stress import CORRUPTIONS, Stress, corrupt
 from ..unknown import check_pictures
 from ..util import wilson
 from .base import BLUE, ORANGE, Picture, show
-from .drawing import _draw_bars, _probabilities, _Reading
+from .drawing import ReadingExplorer, digit_probabilities, draw_bars
 
 # %% ../../nbs/67_stressing.ipynb #f1d718fc
 def _at_strength(
@@ -76,17 +76,17 @@ def stress_picture(
 ) -> Picture:
     "A digit under stress as a picture; raises what `corrupt` and `classify` raise."
     image = _at_strength(pixels, kind, strength, seed)
-    shares = _probabilities(model, image)
+    shares = digit_probabilities(model, image)
     figure = Figure(figsize=(9.6, 2.8), layout='constrained')
     widths = (1, 1.6, 1.4) if found else (1, 1.6)
     left, middle, *right = figure.subfigures(1, len(widths), squeeze=False, width_ratios=widths)[0]
     show(left.subplots(), image, f'{kind} at {strength}' if strength else 'untouched', vmin=0, vmax=1)
-    _draw_bars(middle, shares)
+    draw_bars(middle, shares)
     if found: _draw_curve(right[0].subplots(), found, kind, strength)
     return Picture(figure, _stress_words(shares, digit, kind, strength, found))
 
 # %% ../../nbs/67_stressing.ipynb #67820dd7
-class StressExplorer(_Reading):
+class StressExplorer(ReadingExplorer):
     "Digits under stress, one at a time."
     front = 'stressing.js'
     digit = traitlets.Int(6, min=0, max=9).tag(sync=True)

@@ -148,6 +148,19 @@ def test_whoever_follows_a_link_has_left(browser: Browser, tmp_path: Path) -> No
         assert page.evaluate("location.hash") == "#explorer?count=9"
 
 
+def test_a_press_on_a_map_is_kept_after_a_link(browser: Browser, tmp_path: Path) -> None:
+    """A map takes no focus; after the next link, moves of the mouse leave the address alone again."""
+    with opened(browser, tmp_path, Squares(count=1)) as page:
+        go = "hash => new Promise(done => { addEventListener('hashchange', done, { once: true }); location.hash = hash; })"
+        canvas = page.locator("canvas")
+        for place in (3, 6):
+            page.evaluate(go, f"#elsewhere-{place}")
+            canvas.dispatch_event("click", {"clientX": 0, "clientY": 0})
+            assert page.evaluate("location.hash") == f"#elsewhere-{place}"
+            canvas.click(position={"x": canvas.bounding_box()["width"] * (place - 0.5) / 9, "y": 4})
+            assert page.evaluate("location.hash") == f"#explorer?count={place}"
+
+
 @pytest.mark.parametrize("wanted", ["-5", "2.5", "1e+300", "1e999"])
 def test_what_no_slider_can_say_is_told(wanted: str, browser: Browser, tmp_path: Path) -> None:
     """Before anything is computed; a move of the slider mends it."""

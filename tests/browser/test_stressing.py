@@ -15,7 +15,7 @@ from mnist_s6.small import TinyNet
 from mnist_s6.stress import CORRUPTIONS, Stress, corrupt
 from mnist_s6.weights import pretrained
 from mnist_s6.widgets import StressExplorer, front_end, stress_explorer
-from mnist_s6.widgets.drawing import _probabilities
+from mnist_s6.widgets.drawing import digit_probabilities
 from mnist_s6.widgets.stressing import _at_strength, _read, _stress_words
 
 NOTEBOOK = "67_stressing"
@@ -66,7 +66,7 @@ def test_pictures_and_answers_are_pythons(browser: Browser, digits: tuple[torch.
     for case, picture, (pixels, shares) in zip(cases, ours, functions(code, cases=cases, network=explorer.network), strict=True):
         about = case["kind"], case["amount"], case["seed"]
         assert torch.allclose(torch.tensor(pixels), picture.flatten(), atol=1e-5), about
-        assert torch.allclose(torch.tensor(shares), _probabilities(explorer.model, picture), atol=1e-3), about
+        assert torch.allclose(torch.tensor(shares), digit_probabilities(explorer.model, picture), atol=1e-3), about
     functions.close()
 
 
