@@ -41,7 +41,7 @@ templates_path = [str(HERE / "templates")]
 html_css_files = ["explorers.css", "course.css"]
 html_js_files = [("course.js", {"defer": "defer"})]
 html_copy_source = html_show_sourcelink = False
-html_domain_indices = False
+html_domain_indices = html_use_index = False
 html_search_scorer = str(HERE / "scorer.js")
 html_theme_options = {
     "footer_icons": [{"name": "Source code", "url": settings["git_url"], "html": "source", "class": ""}],

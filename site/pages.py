@@ -11,10 +11,9 @@ from typing import Any
 from addresses import COLAB, read_settings
 from explorers import SAVED, place_of_output, smaller, write_front
 from PIL import Image
+from reading import Cell, for_reading, is_machinery, text_of
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
-
-Cell = dict[str, Any]
 
 OUTSIDE = re.compile(r"\]\(\.\./([^)\s#]+)(#[^)\s]*)?\)")  # [text](../a/file)
 CHAPTER = re.compile(r"^\*\*(.+)\*\*\s*$", re.MULTILINE)  # a bold line over a table of notebooks
@@ -26,11 +25,6 @@ RUN = """<p class="course-run">This page is a notebook, with what its cells gave
 <code>make lab</code>, or <a href="{colab}">open it in Colab</a>. <a href="{source}">Its source</a></p>"""
 ZIP = "mnist_s6-course.zip"  # the whole site, on the site
 REST = "More rooms"  # over notebooks without a number that no table of index.ipynb names
-
-
-def text_of(cell: Cell) -> str:
-    """A cell's source, which a file keeps as a list of lines or as one text."""
-    return "".join(cell["source"])
 
 
 def chapters(index: dict[str, Any], names: list[str]) -> dict[str, list[str]]:
@@ -68,13 +62,6 @@ def menu(index: dict[str, Any], folder: Path) -> str:
     return "\n".join(form.format(title, "\n".join(entries)) for title, entries in parts.items())
 
 
-def is_machinery(cell: Cell) -> bool:
-    """True of a code cell that concerns nbdev or Colab and not the reader."""
-    text = text_of(cell)
-    hidden = re.search(r"^#\|\s*(hide|default_exp)\b", text, re.MULTILINE)
-    return bool(hidden) or "'google.colab' in sys.modules" in text
-
-
 def in_words(cell: Cell) -> str:
     """What a cell's pictures show, for those who can't see them: their own words, or the titles in the code.
 
@@ -101,16 +88,6 @@ def alive(outputs: list[Cell], name: str, folder: Path) -> Iterator[Cell]:
         elif "image/png" in data:
             data["image/png"] = base64.b64encode(smaller(base64.b64decode("".join(data["image/png"])))).decode()
         yield output
-
-
-def for_reading(cell: Cell) -> Cell:
-    """A code cell without `#|` lines, and without its source if they say so."""
-    text = text_of(cell)
-    if re.search(r"^#\|\s*echo:\s*false", text, re.MULTILINE):
-        cell["metadata"].setdefault("tags", []).append("remove-input")
-    cell["metadata"]["mystnb"] = {"image": {"alt": in_words(cell)}}  # before its fig-alt goes
-    cell["source"] = re.sub(r"^#\|.*\n?", "", text, flags=re.MULTILINE).strip()
-    return cell
 
 
 def hold_links(text: str, root: Path, address: str) -> str:
@@ -152,11 +129,12 @@ def as_page(app: Sphinx, name: str, source: list[str]) -> None:
     root, nb = Path(app.config.course_root), json.loads(source[0])
     settings = read_settings(root)
     nb["metadata"]["language_info"] = {"name": "python", "pygments_lexer": "ipython3"}  # nbdev_clean drops it
-    cells = [cell for cell in nb["cells"] if cell["cell_type"] != "code" or not is_machinery(cell)]
+    cells = [cell for cell in nb["cells"] if not is_machinery(cell)]
     folder = Path(app.outdir, "_static/explorers")
     for cell in cells:
         if cell["cell_type"] == "code":
             cell["outputs"] = list(alive(cell["outputs"], f"{name}-{cell['id']}", folder))
+            cell["metadata"]["mystnb"] = {"image": {"alt": in_words(cell)}}  # before its fig-alt goes
             for_reading(cell)
         elif cell["cell_type"] == "markdown":
             cell["source"] = hold_links(text_of(cell), root, f"{settings['git_url']}/blob/{settings['branch']}")

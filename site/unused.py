@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 
-UNUSED = "base-stemmer.js", "english-stemmer.js", "basic.css", "skeleton.css", "debug.css", "file.png"
+UNUSED = "base-stemmer.js", "english-stemmer.js", "basic.css", "skeleton.css", "debug.css", "file.png", "../objects.inv"
 
 
 def drop(app: Sphinx, error: Exception | None) -> None:

@@ -49,7 +49,7 @@ def site_sources() -> str:
     for name in ("sphinx", "myst_nb", "furo", "docutils", "pygments"):
         digest.update(f"{name} {version(name)}".encode())
     paths = [path for folder in ("nbs", "site", "mnist_s6") for path in (ROOT / folder).rglob("*") if path.is_file()]
-    paths += [ROOT / name for name in ("settings.ini", "tools/build_site.py", "tools/addresses.py")]
+    paths += [ROOT / "settings.ini", *(ROOT / f"tools/{name}.py" for name in ("build_site", "addresses", "reading"))]
     for path in sorted(paths):
         place = path.relative_to(ROOT)
         if path.suffix not in {".pyc", ".xz"} and not any(part.startswith(".") for part in place.parts):

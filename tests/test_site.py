@@ -21,6 +21,7 @@ import build_site  # noqa: E402
 import explorers  # noqa: E402
 import library  # noqa: E402
 import pages  # noqa: E402
+import reading  # noqa: E402
 from helpers import built_site  # noqa: E402
 from sphinx.errors import ExtensionError  # noqa: E402
 
@@ -76,7 +77,7 @@ def test_the_menu_says_which_page_this_is(texts: dict[str, str]) -> None:
     """Where it names the page; the library's modules are named on the library's pages alone."""
     for page, text in texts.items():
         here = re.findall(r'<li class="toctree-l\d current (?:has-children )?current-page"><a class="current reference internal" href="(.*?)">', text)
-        assert here == ([] if page in ("index.html", "search.html", "genindex.html") else ["#"]), page
+        assert here == ([] if page in ("index.html", "search.html") else ["#"]), page
         assert text.count("current-page") == len(here) and ("toctree-l2" in text) == page.startswith("library/"), page
 
 
@@ -113,7 +114,7 @@ def test_a_page_shows_nothing_that_only_the_tools_need(name: str, texts: dict[st
 
 def test_formulas_need_no_script(texts: dict[str, str]) -> None:
     for name in NOTEBOOKS:
-        formulas = re.findall(r"\$\$(.+?)\$\$", "".join(map(pages.text_of, notebook(name)["cells"])), re.DOTALL)
+        formulas = re.findall(r"\$\$(.+?)\$\$", "".join(map(reading.text_of, notebook(name)["cells"])), re.DOTALL)
         assert texts[f"{name}.html"].count('<div class="course-formula"><math ') >= len(formulas)
     assert '<math' in texts["02_model.html"]
     assert not [page for page, text in texts.items() if re.search("mathjax@|MathJax.js|katex", text)]
@@ -131,7 +132,7 @@ def test_what_a_notebook_says_of_its_pictures_reaches_its_page(texts: dict[str, 
     for name in NOTEBOOKS:
         said = {words for _, attributes in tags(texts[f"{name}.html"]) if (words := attributes.get("alt"))}
         for cell in notebook(name)["cells"]:
-            written = re.findall(r"^#\|\s*fig-alt:\s*(.+)$", pages.text_of(cell), re.MULTILINE)
+            written = re.findall(r"^#\|\s*fig-alt:\s*(.+)$", reading.text_of(cell), re.MULTILINE)
             assert not written or "; ".join(written) in said, f"{name}: {written}"
 
 
@@ -256,22 +257,22 @@ def test_links_to_files_outside_nbs_go_to_the_repository() -> None:
 def test_a_picture_in_words(source: str, output: dict[str, str], words: str) -> None:
     out = {"output_type": "display_data", "metadata": {}, "data": {"image/png": "", **output}}
     cell = {"cell_type": "code", "metadata": {}, "source": source, "outputs": [out]}
-    assert pages.for_reading(cell)["metadata"]["mystnb"]["image"]["alt"] == words
+    assert pages.in_words(cell) == words
 
 
 def test_a_picture_without_words_stops_the_build() -> None:
     out = {"output_type": "display_data", "metadata": {}, "data": {"image/png": "", "text/plain": "<Figure size 1>"}}
     with pytest.raises(ExtensionError, match=r"(?s)fig-alt.*plot\(x\)"):
-        pages.for_reading({"cell_type": "code", "metadata": {}, "source": "plot(x)", "outputs": [out]})
+        pages.in_words({"cell_type": "code", "metadata": {}, "source": "plot(x)", "outputs": [out]})
 
 
 def test_a_cell_for_reading() -> None:
     cell = {"cell_type": "code", "metadata": {}, "source": "#| export\n#| echo: false\nx = 1\n", "outputs": []}
-    assert pages.for_reading(cell)["source"] == "x = 1"
-    assert cell["metadata"]["tags"] == ["remove-input"]
-    assert pages.is_machinery({"source": "#| hide\nx"})
-    assert pages.is_machinery({"source": "if 'google.colab' in sys.modules: x"})
-    assert not pages.is_machinery({"source": "#| export\nx"})
+    assert reading.for_reading(cell)["source"] == "x = 1"
+    assert cell["metadata"] == {"tags": ["remove-input"], "transient": {"remove_source": True}}  # for the site and README.md
+    for kind, source, expected in [("code", "#| hide\nx", True), ("code", "if 'google.colab' in sys.modules: x", True),
+                                   ("code", "#| export\nx", False), ("markdown", "#| hide\nx", False)]:  # fmt: skip
+        assert reading.is_machinery({"cell_type": kind, "source": source}) is expected
 
 
 def one(first: int,  # The first
@@ -296,6 +297,47 @@ def test_comments_beside_parameters_are_their_documentation() -> None:
     lines = ["Do `it` to a*b."]
     library.with_parameters(None, "function", "one", one, None, lines)
     assert lines == [r"Do ``it`` to a\*b.", "", ":param first: The first", ":returns: What comes out, as ``x``", ""]
+
+
+def test_icons_are_there_and_asked_for(texts: dict[str, str]) -> None:
+    """Our templates write the theme's icons in fewer letters, and only those that it shows."""
+    drawn, shown = [], set()
+    for page, text in texts.items():
+        drawn.append(set(re.findall(r'<symbol id="([^"]+)"', text)))
+        shown |= (asked := set(re.findall(r'<use href="#([^"]+)"', text)))
+        assert asked <= drawn[-1], page
+    assert len(shown) == 7 and all(it == shown for it in drawn)
+
+
+def test_what_all_pages_say_stands_in_a_file(texts: dict[str, str], site: Path) -> None:
+    """The style that the settings make, once; files have short names, and nothing is there that no page leads to."""
+    sheet = (site / "_static/course.css").read_text(encoding="utf-8")
+    for name in ("--color-brand-primary: #00588a", "--color-brand-primary: #7cc4f5", "--color-code-background: #f2f2f2"):
+        assert name in sheet and not [page for page, text in texts.items() if name in text]
+    assert not [path for path in site.rglob("*") if len(path.stem) > 60]
+    assert not (site / "objects.inv").exists() and not (site / "genindex.html").exists()
+
+
+def test_a_lighter_page_says_the_same() -> None:
+    """Spaces count in code; elsewhere a line may begin without them."""
+    page = '<head><style>\nb {}\n</style></head>\n\n  <p>a\n   <code><span class="pre">b</span></code></p>\n<pre>c\n\n    d</pre>\n  <pre>e\n  f</pre>'
+    assert build_site.lighter(page) == "<head></head>\n<p>a\n<code>b</code></p>\n<pre>c\n\n    d</pre>\n<pre>e\n  f</pre>"
+    name = "0123456789ab" + 52 * "c"
+    assert build_site.lighter(f'<img src="_images/{name}.png" alt="{name}">') == f'<img src="_images/0123456789ab.webp" alt="{name}">'
+
+
+def test_a_picture_loses_what_no_eye_sees() -> None:
+    """Lines stay as they are; of soft greys, nearly so, in far fewer bytes."""
+    lines = Image.new("RGB", (200, 100), "white")
+    lines.paste((0, 114, 178), (20, 20, 180, 22))
+    soft = Image.fromarray(np.random.default_rng(0).integers(0, 256, (8, 16)).astype(np.uint8)).resize((320, 160), Image.Resampling.BICUBIC)
+    for picture, most in ((lines, 0), (soft.convert("RGB"), 16)):
+        with Image.open(io.BytesIO(content := build_site.as_webp(picture))) as shown:
+            difference = ImageChops.difference(picture, shown.convert("RGB"))
+        assert max(high for _, high in difference.getextrema()) <= most
+    lossless = io.BytesIO()
+    soft.convert("RGB").save(lossless, "WEBP", lossless=True)
+    assert len(content) < 0.5 * len(lossless.getvalue())
 
 
 def test_plain_words_of_code_need_no_mark(site: Path) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import ast
+import io
 import os
 import re
 import shutil
@@ -19,6 +20,8 @@ ROOT = Path(__file__).resolve().parent.parent
 LIB = "mnist_s6"
 ZIP = "mnist_s6-course.zip"
 LIMIT = 4_000_000  # bytes of the zip
+LONG = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}(?=\.(?:css|png|webp)\b)")  # names that myst-nb makes of what a file holds
+STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 REFERENCE = """``{name}``
 {line}
 
@@ -98,19 +101,36 @@ def run_sphinx(out: Path, source: Path) -> None:
 
 
 def lighter(page: str) -> str:
-    """A page with its pictures as WebP, and without the marks of code's plain words, which look as if unmarked."""
-    page = re.sub(r'(_images/[^"/]+)\.png"', r'\1.webp"', page)
-    return re.sub(r'<span class="[npw]">([^<]*)</span>', r"\1", page)
+    """A page that looks the same, without indents, its own style, long names of files, and marks that have no look."""
+    parts = re.split(r"(<pre\b.*?</pre>)", STYLE.sub("", page, count=1), flags=re.DOTALL)
+    page = "".join(part if part.startswith("<pre") else re.sub(r"\n\s+", "\n", part) for part in parts)
+    page = re.sub(r'(_images/[^"/]+)\.png"', r'\1.webp"', LONG.sub(r"\1", page))
+    return re.sub(r'<span class="(?:[npw]|pre)">([^<]*)</span>', r"\1", page)
+
+
+def as_webp(picture: Image.Image) -> bytes:
+    """A picture as WebP without loss, or with one that no eye sees where that takes less, as for grey digits."""
+    ways = {"lossless": True, "quality": 100, "method": 4}, {"quality": 90, "method": 2}
+    files = [io.BytesIO() for _ in ways]
+    for file, way in zip(files, ways, strict=True):
+        picture.convert("RGBA").save(file, "WEBP", **way)
+    return min((file.getvalue() for file in files), key=len)
 
 
 def pack_pages(html: Path) -> None:
-    """Keep pictures as WebP, which loses nothing and takes a quarter less than PNG, and pages without needless marks."""
+    """Make pictures WebP, names short and pages light; the style that stands on all pages goes to a sheet."""
     for path in below(html / "_images", "*.png"):
         with Image.open(path) as picture:
-            picture.convert("RGBA").save(path.with_suffix(".webp"), lossless=True, quality=100, method=4)
+            path.with_suffix(".webp").write_bytes(as_webp(picture))
         path.unlink()
-    for path in below(html, "*.html"):
-        path.write_text(lighter(path.read_text(encoding="utf-8")), encoding="utf-8")
+    for path in below(html, "*"):
+        if path.name != LONG.sub(r"\1", path.name):
+            path.rename(path.with_name(LONG.sub(r"\1", path.name)))
+    pages = {path: path.read_text(encoding="utf-8") for path in below(html, "*.html")}
+    for path, page in pages.items():
+        path.write_text(lighter(page), encoding="utf-8")
+    with (html / "_static/course.css").open("a", encoding="utf-8") as sheet:
+        sheet.writelines(sorted({STYLE.search(page)[1] for page in pages.values()}))
 
 
 def build(out: Path) -> int:

@@ -11,7 +11,7 @@ import light_jsonschema  # noqa: F401  # before nbformat
 import nbformat
 from addresses import COLAB, read_settings
 from nbconvert import MarkdownExporter
-from nbformat import NotebookNode
+from reading import for_reading, is_machinery
 
 ROOT = Path(__file__).resolve().parent.parent
 FIGURES = "README_files"  # the folder of the figures that index.ipynb's cells drew
@@ -64,21 +64,6 @@ def add_site(text: str, settings: SectionProxy) -> str:
     """Lead to the web site, under the title and the sentence below it."""
     address = f"{settings['doc_host']}{settings['doc_baseurl']}/"
     return re.sub(r"\A(# .+\n+(?:>.*\n)+)", lambda match: match[1] + SITE.format(address=address), text)
-
-
-def for_reading(cell: NotebookNode) -> NotebookNode:
-    """The code cell as a reader wants it: without `#|` lines, and without source if `echo: false`."""
-    if re.search(r"^#\|\s*echo:\s*false", cell.source, flags=re.MULTILINE):
-        cell.metadata["transient"] = {"remove_source": True}
-    cell.source = re.sub(r"^#\|.*\n?", "", cell.source, flags=re.MULTILINE).strip()
-    return cell
-
-
-def is_machinery(cell: NotebookNode) -> bool:
-    """True of a code cell that concerns nbdev and not the reader."""
-    return cell.cell_type == "code" and bool(
-        re.search(r"^#\|\s*(hide|default_exp)\b", cell.source, flags=re.MULTILINE)
-    )
 
 
 def build_readme(root: Path) -> dict[str, bytes]:

@@ -159,7 +159,7 @@ def come_to_rest(page: Page) -> None:
         page.wait_for_timeout(100)
 
 
-@pytest.mark.parametrize("name", [*PAGES, *LIBRARY, "search", "genindex"])
+@pytest.mark.parametrize("name", [*PAGES, *LIBRARY, "search"])
 def test_a_page_fits_and_is_for_everyone(name: str, reader: Visitor) -> None:
     reader.wrong.clear()
     page = reader.open(name)
@@ -263,6 +263,21 @@ def test_a_link_to_an_explorer_s_state_leads_below_the_header(size: tuple[int, i
     page.wait_for_function("name => document.getElementById(name).getBoundingClientRect().top < 300", arg=name)
     come_to_rest(page)
     assert place.bounding_box()["y"] >= header["y"] + header["height"]
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE])
+def test_the_drawing_is_three_keys_away(size: tuple[int, int], visitor: Visitor) -> None:
+    """Past the menu with its hundred links: the first stop is seen, and leads there."""
+    visitor.size(*size)
+    page = visitor.open("index")
+    page.wait_for_selector("#front canvas")
+    page.keyboard.press("Tab")
+    skip = page.get_by_role("link", name="Skip to content")
+    expect(skip).to_be_focused()
+    expect(skip).to_be_in_viewport(ratio=1)
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.locator("#front canvas[role=application]")).to_be_focused()
 
 
 @pytest.mark.parametrize(("words", "rooms"), [
