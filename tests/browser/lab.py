@@ -62,8 +62,14 @@ HEAR = """element => {
     if (element.heard === undefined) element.addEventListener("keydown", () => { element.heard += 1; });
     element.heard = 0;
 }"""
-# How many of the notebook's cells hold code, attached to the page or not.
-CODE_CELLS = "() => jupyterapp.shell.currentWidget.content.widgets.filter(it => it.model.type === 'code').length"
+# The numbers of the notebook's code cells, null where a cell has not run, and the traceback of one that failed. They are
+# asked of JupyterLab itself: to look for them on a page so long, four times a second, would keep it busy.
+CELLS = """() => {
+    const cells = jupyterapp.shell.currentWidget.content.widgets.filter(it => it.model.type === "code");
+    const outputs = cells.flatMap(({ model }) => Array.from({ length: model.outputs.length }, (_, i) => model.outputs.get(i)));
+    const failed = outputs.find(it => it.type === "application/vnd.jupyter.error" || it.type === "error");
+    return { numbers: cells.map(it => it.model.executionCount), failed: failed && failed.toJSON().traceback.join("\\n") };
+}"""
 # Adds a cell below all others, and runs it.
 RUN = """async code => {
     const { content } = jupyterapp.shell.currentWidget;
@@ -240,7 +246,7 @@ class Notebook:
             page.add_style_tag(content=SPARING)
         page.evaluate(OPEN, f"{self.name}.ipynb")
         # The dot in the toolbar says idle too early, and Run All would be lost.
-        expect(page.get_by_text(IDLE)).to_be_visible(timeout=2 * PATIENCE)
+        page.locator("#jp-bottom-panel").get_by_text(IDLE).wait_for(timeout=2 * PATIENCE)
         page.evaluate(WATCH)
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_text("Run All Cells", exact=True).click()
@@ -259,15 +265,14 @@ class Notebook:
 
     def wait_until_run(self, minutes: float = 8) -> None:
         """Wait until every cell has its number; raises `AssertionError` with the traceback of a cell that failed."""
-        prompts = self.page.locator(".jp-CodeCell .jp-InputPrompt")
-        failed = self.page.locator('[data-mime-type="application/vnd.jupyter.error"]')
         end = time.monotonic() + 60 * minutes
-        while sum(bool(re.fullmatch(r"\[\d+\]:", it)) for it in prompts.all_text_contents()) < self.page.evaluate(CODE_CELLS):
-            if failed.count():
-                raise AssertionError(f"{self.name} has a cell that fails:\n{failed.first.text_content()}")
+        while None in (cells := self.page.evaluate(CELLS))["numbers"]:
             if time.monotonic() > end:
-                raise TimeoutError(f"{self.name} is not done after {minutes} min: {prompts.all_text_contents()}")
+                raise TimeoutError(f"{self.name} is not done after {minutes} min: {cells['numbers']}")
+            if cells["failed"]:
+                break
             self.page.wait_for_timeout(250)
+        assert not cells["failed"], f"{self.name} has a cell that fails:\n{cells['failed']}"
 
     def run(self, code: str) -> None:
         """Run a new cell below all others; raises `AssertionError` with its traceback if it fails."""
@@ -380,10 +385,17 @@ class ExplorerOnPage:
 
     def fits(self, pattern: str) -> re.Match:
         """Wait until the sentence fits the regular expression from end to end; returns the match."""
+        return self.waited_for(self.sentence, pattern)
+
+    def waited_for(self, element: Locator, pattern: str) -> re.Match:
+        """Wait until an element's text fits the regular expression; returns the match.
+
+        (Where an element is empty, Playwright's own `expect` describes the whole page in words at each try.)
+        """
         end = time.monotonic() + PATIENCE / 1000
-        while not (found := re.fullmatch(pattern, text := self.sentence.text_content() or "")):
+        while not (found := re.fullmatch(pattern, text := element.text_content() or "", re.DOTALL)):
             if time.monotonic() > end:
-                raise AssertionError(f"the sentence is\n{text!r} {self.error.text_content()}\nand not\n{pattern!r}")
+                raise AssertionError(f"there is\n{text!r}\nand not\n{pattern!r}; the error: {self.error.text_content()!r}")
             self.page.wait_for_timeout(50)
         return found
 
@@ -393,8 +405,7 @@ class ExplorerOnPage:
 
     def shows_error(self, message: str) -> None:
         """Wait until the widget shows an error that begins so; '' for none."""
-        expected = re.compile(f"^⚠ {re.escape(message)}") if message else ""
-        expect(self.error).to_have_text(expected, timeout=PATIENCE)
+        self.waited_for(self.error, rf"⚠ {re.escape(message)}.*" if message else "")
 
     def differs_from(self, sentence: str) -> str:
         """Wait until the sentence is another one; returns it."""
