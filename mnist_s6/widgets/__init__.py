@@ -5,16 +5,15 @@
 # %% auto #0
 __all__ = ['Answering', 'AugmentationExplorer', 'AugmentationSteps', 'BLUE', 'Calculation', 'Case', 'ConvolutionExplorer',
            'DescentExplorer', 'DifferingMaps', 'DrawingExplorer', 'Explorer', 'FilterExplorer', 'IntervalsExplorer',
-           'JudgingExplorer', 'LayerPass', 'LiveTraining', 'MistakeBook', 'MistakeExplorer', 'Neighbours', 'ORANGE',
-           'Picture', 'ReceptiveExplorer', 'ReplayExplorer', 'SIGNED', 'Snapshot', 'StressExplorer', 'alive_html',
-           'augmentation_explorer', 'augmentation_picture', 'augmentation_steps', 'calculate', 'convolution_explorer',
-           'convolution_picture', 'court_cases', 'descent_explorer', 'descent_path', 'descent_picture',
-           'differing_maps', 'draw_explorer', 'draw_picture', 'drawn_tests', 'filter_explorer', 'filter_picture',
-           'front_end', 'intervals_explorer', 'intervals_picture', 'judged_scores', 'judging_explorer',
-           'judging_picture', 'look_into', 'mistake_explorer', 'mistake_picture', 'modules', 'mosaic', 'nearest_images',
-           'network_bytes', 'output_html', 'parse_kernel', 'plain_batches', 'receptive_explorer', 'receptive_picture',
-           'record_layers', 'replay_explorer', 'replay_picture', 'saved_output', 'saved_state', 'sheet_bytes',
-           'sheet_image', 'snapshot', 'stress_explorer', 'stress_picture', 'training_picture']
+           'JudgingExplorer', 'LayerPass', 'LiveTraining', 'MistakeExplorer', 'ORANGE', 'Picture', 'ReceptiveExplorer',
+           'ReplayExplorer', 'SIGNED', 'Snapshot', 'StressExplorer', 'alive_html', 'augmentation_explorer',
+           'augmentation_picture', 'augmentation_steps', 'calculate', 'convolution_explorer', 'convolution_picture',
+           'court_cases', 'descent_explorer', 'descent_path', 'descent_picture', 'differing_maps', 'draw_explorer',
+           'draw_picture', 'drawn_tests', 'filter_explorer', 'filter_picture', 'front_end', 'intervals_explorer',
+           'intervals_picture', 'judged_scores', 'judging_explorer', 'judging_picture', 'look_into', 'mistake_explorer',
+           'mistake_picture', 'modules', 'mosaic', 'network_bytes', 'output_html', 'parse_kernel', 'receptive_explorer',
+           'receptive_picture', 'record_layers', 'replay_explorer', 'replay_picture', 'saved_output', 'saved_state',
+           'sheet_bytes', 'sheet_image', 'snapshot', 'stress_explorer', 'stress_picture', 'training_picture']
 
 # %% ../../nbs/20_widgets.ipynb #80c81c03
 from .augmentation import AugmentationExplorer, AugmentationSteps, augmentation_explorer
@@ -30,23 +29,20 @@ from .judging import Case, JudgingExplorer, court_cases, judged_scores, judging_
 from .judging import judging_picture
 from .layers import Calculation, DifferingMaps, LayerPass, calculate, differing_maps, record_layers
 from .live import LiveTraining, Snapshot, snapshot, training_picture
-from .mistakes import MistakeBook, MistakeExplorer, Neighbours, look_into, mistake_explorer
-from .mistakes import mistake_picture, nearest_images, plain_batches
+from .mistakes import MistakeExplorer, look_into, mistake_explorer, mistake_picture
 from .receptive import ReceptiveExplorer, receptive_explorer, receptive_picture
 from .replay import ReplayExplorer, replay_explorer, replay_picture
 from .stressing import StressExplorer, stress_explorer, stress_picture
 
 # %% ../../nbs/20_widgets.ipynb #2646bba3
-_all_ = ['Answering', 'AugmentationExplorer', 'AugmentationSteps', 'BLUE', 'Calculation', 'Case',
-         'ConvolutionExplorer', 'DescentExplorer', 'DifferingMaps', 'DrawingExplorer', 'Explorer', 'FilterExplorer',
-         'IntervalsExplorer', 'JudgingExplorer', 'LayerPass', 'LiveTraining', 'MistakeBook', 'MistakeExplorer',
-         'Neighbours', 'ORANGE', 'Picture', 'ReceptiveExplorer', 'ReplayExplorer', 'SIGNED', 'Snapshot',
-         'StressExplorer', 'alive_html', 'augmentation_explorer', 'augmentation_picture', 'augmentation_steps',
-         'calculate', 'convolution_explorer', 'convolution_picture', 'court_cases', 'descent_explorer',
-         'descent_path', 'descent_picture', 'differing_maps', 'draw_explorer', 'draw_picture', 'drawn_tests',
-         'filter_explorer', 'filter_picture', 'front_end', 'intervals_explorer', 'intervals_picture', 'judged_scores',
-         'judging_explorer', 'judging_picture', 'look_into', 'mistake_explorer', 'mistake_picture', 'modules',
-         'mosaic', 'nearest_images', 'network_bytes', 'output_html', 'parse_kernel', 'plain_batches',
-         'receptive_explorer', 'receptive_picture', 'record_layers', 'replay_explorer', 'replay_picture',
-         'saved_output', 'saved_state', 'sheet_bytes', 'sheet_image', 'snapshot', 'stress_explorer', 'stress_picture',
-         'training_picture']
+_all_ = ['Answering', 'AugmentationExplorer', 'AugmentationSteps', 'BLUE', 'Calculation', 'Case', 'ConvolutionExplorer',
+         'DescentExplorer', 'DifferingMaps', 'DrawingExplorer', 'Explorer', 'FilterExplorer', 'IntervalsExplorer',
+         'JudgingExplorer', 'LayerPass', 'LiveTraining', 'MistakeExplorer', 'ORANGE', 'Picture', 'ReceptiveExplorer',
+         'ReplayExplorer', 'SIGNED', 'Snapshot', 'StressExplorer', 'alive_html', 'augmentation_explorer',
+         'augmentation_picture', 'augmentation_steps', 'calculate', 'convolution_explorer', 'convolution_picture',
+         'court_cases', 'descent_explorer', 'descent_path', 'descent_picture', 'differing_maps', 'draw_explorer',
+         'draw_picture', 'drawn_tests', 'filter_explorer', 'filter_picture', 'front_end', 'intervals_explorer',
+         'intervals_picture', 'judged_scores', 'judging_explorer', 'judging_picture', 'look_into', 'mistake_explorer',
+         'mistake_picture', 'modules', 'mosaic', 'network_bytes', 'output_html', 'parse_kernel', 'receptive_explorer',
+         'receptive_picture', 'record_layers', 'replay_explorer', 'replay_picture', 'saved_output', 'saved_state',
+         'sheet_bytes', 'sheet_image', 'snapshot', 'stress_explorer', 'stress_picture', 'training_picture']

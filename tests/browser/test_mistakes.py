@@ -13,7 +13,8 @@ from torch import nn
 
 from mnist_s6.datasets import MEAN, STD
 from mnist_s6.model import FastNet
-from mnist_s6.widgets import MistakeBook, MistakeExplorer, alive_html, front_end, look_into, mistake_explorer, mistake_picture
+from mnist_s6.neighbours import MistakeBook
+from mnist_s6.widgets import MistakeExplorer, alive_html, front_end, look_into, mistake_explorer, mistake_picture
 from mnist_s6.widgets.mistakes import KEPT, PAGE_SIZE, _choice_words, _grey, _nothing_words, _packed
 
 NOTEBOOK = "29_mistakes"
