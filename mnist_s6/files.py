@@ -53,8 +53,8 @@ def packaged(
 ) -> Iterator[None]:
     "Raise a `RuntimeError` that says what to do where a file of the package is missing or damaged."
     try: yield
-    except (OSError, ValueError, LookupError, lzma.LZMAError) as error:
-        raise RuntimeError(f"can't read {what} inside mnist_s6 ({error}). "
+    except (OSError, ValueError, LookupError, TypeError, lzma.LZMAError) as error:
+        raise RuntimeError(f"can't read {what} inside mnist_s6 ({type(error).__name__}: {error}). "
                            'Reinstall it: pip install --force-reinstall mnist_s6') from None
 
 # %% ../nbs/10_files.ipynb #2f11ca48

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from .checks import check_batch, check_classes, check_number
@@ -78,8 +77,8 @@ def confusion_matrix(
     check_classes(predictions, classes, 'predictions')
     if len(labels) != len(predictions):
         raise ValueError(f'there are {len(labels)} labels and {len(predictions)} predictions; expected one for each')
-    rows, columns = (F.one_hot(digits.long(), classes).double() for digits in (labels, predictions))   # (n, classes)
-    return (rows.T @ columns).long()
+    pairs = labels.long()*classes + predictions.long()   # (n,)
+    return pairs.bincount(minlength=classes**2).view(classes, classes)
 
 # %% ../nbs/74_misread.ipynb #a3c39882
 def draw_confusion(

@@ -37,7 +37,7 @@ class Prediction:
 
     @property
     def refused(self) -> bool: # Always False without `refuse`
-        "Whether there is better no answer."
+        "Whether it is better to give no answer."
         return self.lowest is not None and self.probability < self.lowest
 
     @property
@@ -65,7 +65,7 @@ class Predictions(Sequence[Prediction]):
 
     @property
     def refused(self) -> torch.Tensor: # (N,), all False without `refuse`
-        "Whether there is better no answer, for each image."
+        "Whether it is better to give no answer, for each image."
         return self.probabilities.double().amax(1) < (0 if self.lowest is None else self.lowest)
 
     def __len__(self) -> int: return len(self.probabilities)   # images
@@ -94,8 +94,8 @@ def _as_usual(
     return greys if greys.dtype == torch.uint8 else greys.to(usual)
 
 # %% ../nbs/13_predict.ipynb #16558388
-def _check_ten(scores: torch.Tensor, n: int) -> None:
-    "Raise `ValueError` unless there are ten scores for each of n images, `FloatingPointError` if they are no numbers."
+def _check_ten_scores(scores: torch.Tensor, n: int) -> None:
+    "Raise `ValueError` unless there are ten scores for each of n images, and what `check_scores` raises."
     if scores.shape != (n, 10):
         raise ValueError(f'the model gave scores of shape {tuple(scores.shape)}; expected ({n}, 10)')
     check_scores(scores)
@@ -106,14 +106,14 @@ def _logits(
     model: nn.Module,
     many: bool, # Whether messages give the number of an image
 ) -> torch.Tensor: # (N, 10)
-    "Prepare grey images and ask the network; raises `ValueError` if one has no ink, and what `_check_ten` raises."
+    "Prepare grey images and ask the network; raises `ValueError` if one has no ink, and as `_check_ten_scores`."
     logits, greys = [], _as_usual(greys)
     with evaluating(model) as network:
         for start in range(0, len(greys), 500):
             prepared = prepare_images(greys[start:start + 500], start if many else None)
             logits.append(ask(network, prepared.sub_(MEAN).div_(STD)[:, None]).cpu())
     scores = torch.cat(logits) if logits else torch.zeros(0, 10)
-    _check_ten(scores, len(greys))
+    _check_ten_scores(scores, len(greys))
     return scores
 
 # %% ../nbs/13_predict.ipynb #b0e5137f
@@ -146,7 +146,7 @@ def predict(
     model: nn.Module | None = None, # Returns logits (N, 10), as from `load_network`; None is the course's own
     refuse: 'float | Refusal | None' = None, # Give no unsure answer, such as 0.01: about 1% of digits get none
 ) -> Prediction | Predictions: # One for one image, a sequence for many
-    "Tell which digits images show; raises `TypeError`, `ValueError`, `OSError`, or for nan `FloatingPointError`."
+    "Tell which digits images show; raises `TypeError`, `ValueError` or `OSError`, or what `check_scores` raises."
     if model is None: model = shipped_network()
     check_network(model)
     lowest = _lowest(refuse, model)

@@ -35,7 +35,7 @@ def digit_shares(
 @dataclass(frozen=True, eq=False)
 class Flight:
     "A recorded training of E epochs; row 0 of predictions and kernels is before the first."
-    name: str # Of the recording
+    name: str # What the recording is called
     about: str # What was trained how, in one sentence
     layers: tuple[str, ...] # Names of the L layers with weights
     labels: torch.Tensor # (n,) bytes

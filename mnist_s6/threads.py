@@ -63,14 +63,14 @@ def _with_twins(value: object, made: dict[int, nn.Module]) -> object:
     if isinstance(value, partial):
         function, given, named = (_with_twins(part, made) for part in (value.func, value.args, value.keywords))
         return partial(function, *given, **named)
-    named = isinstance(value, tuple) and hasattr(value, '_fields')   # a named tuple
-    if not (named or isinstance(value, dict) or type(value) in (list, tuple, deque)) or not value: return value
+    has_names = isinstance(value, tuple) and hasattr(value, '_make')   # a named tuple
+    if not (has_names or isinstance(value, dict) or type(value) in (list, tuple, deque)) or not value: return value
     items = value.copy().items() if isinstance(value, dict) else enumerate(list(value))
     changed = {key: new for key, old in items if (new := _with_twins(old, made)) is not old}
     if not changed: return value
     new = list(value) if isinstance(value, tuple) else value.copy()
     for key, part in changed.items(): new[key] = part
-    return type(value)._make(new) if named else tuple(new) if isinstance(value, tuple) else new
+    return type(value)._make(new) if has_names else tuple(new) if isinstance(value, tuple) else new
 
 # %% ../nbs/34_threads.ipynb #c3156e67
 class _Here(threading.local):

@@ -203,7 +203,7 @@ def fit_distance(
     return Distance(means, torch.linalg.inv(spread + floor).to(features.dtype))   # the floor: some features stay still
 
 # %% ../nbs/62_unknown.ipynb #01e3c584
-def _check_scores(known: torch.Tensor, unknown: torch.Tensor) -> None:
+def _check_both(known: torch.Tensor, unknown: torch.Tensor) -> None:
     "Raise `ValueError` for anything but scores (n,) and (m,)."
     for name, scores in ('known', known), ('unknown', unknown):
         if scores.ndim != 1 or not len(scores) or scores.isnan().any():
@@ -214,7 +214,7 @@ def auroc(
     unknown: torch.Tensor, # (m,) scores of other pictures, which should be higher
 ) -> float: # 0 to 1; 0.5 for a score that tells nothing
     "How often a picture of no digit has the higher score of two, a tie counting half; raises `ValueError`."
-    _check_scores(known, unknown)
+    _check_both(known, unknown)
     ordered = known.double().sort().values
     below = torch.searchsorted(ordered, unknown.double())                            # known scores that are lower
     not_above = torch.searchsorted(ordered, unknown.double(), right=True)            # … or equal
@@ -227,7 +227,7 @@ def let_through(
     shares: Iterable[float] = (0.01,), # Of the digits that are refused
 ) -> list[float]: # For each share, that of the other pictures which are answered all the same
     "What slips through where so many digits are refused; raises `ValueError`."
-    _check_scores(known, unknown)
+    _check_both(known, unknown)
     shares = [check_number('a share', share, 0, 1) for share in shares]
     limits = known.double().quantile(1 - torch.tensor(shares, dtype=torch.double))
     return [(unknown <= limit).double().mean().item() for limit in limits]

@@ -61,7 +61,7 @@ assert next(iter(slow_train))[0].shape == (128, 1, 28, 28)
 
 # Predicting.
 images, labels = test_loader.images[:, 0], test_loader.labels
-assert (predict(images).digits == labels).float().mean() > 0.99
+assert (predict(images[:2000]).digits == labels[:2000]).float().mean() > 0.99
 with tempfile.TemporaryDirectory() as folder:
     picture = Path(folder) / "seven.png"
     Image.fromarray(255 - images[0].numpy()).resize((200, 200)).save(picture)

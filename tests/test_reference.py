@@ -28,7 +28,7 @@ def undocumented(module: object) -> Iterator[str]:
     for name, thing in public(vars(module)):
         if not (inspect.isclass(thing) or inspect.isfunction(thing)) or thing.__module__ != module.__name__:
             continue
-        if not thing.__doc__:
+        if not thing.__doc__ or thing.__doc__.startswith(f"{name}("):  # which Python writes for a dataclass
             yield name
         if inspect.isclass(thing):
             members = (member for member, it in public(vars(thing)) if inspect.isfunction(it) or isinstance(it, (property, classmethod, staticmethod)))

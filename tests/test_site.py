@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import zipfile
+import zlib
 from html import unescape
 from pathlib import Path
 
@@ -315,6 +316,8 @@ def test_what_all_pages_say_stands_in_a_file(texts: dict[str, str], site: Path) 
     for name in ("--color-brand-primary: #00588a", "--color-brand-primary: #7cc4f5", "--color-code-background: #f2f2f2"):
         assert name in sheet and not [page for page, text in texts.items() if name in text]
     assert not [path for path in site.rglob("*") if len(path.stem) > 60]
+    version = f"course.css?v={zlib.crc32(sheet.encode()):08x}"  # of what is in it now
+    assert not [page for page, text in texts.items() if set(re.findall(r"course\.css\?v=\w+", text)) != {version}]
     assert not (site / "objects.inv").exists() and not (site / "genindex.html").exists()
 
 

@@ -11,6 +11,7 @@ import sys
 import textwrap
 import time
 import zipfile
+import zlib
 from pathlib import Path
 
 from addresses import below
@@ -20,8 +21,9 @@ ROOT = Path(__file__).resolve().parent.parent
 LIB = "mnist_s6"
 ZIP = "mnist_s6-course.zip"
 LIMIT = 4_000_000  # bytes of the zip
-LONG = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}(?=\.(?:css|png|webp)\b)")  # names that myst-nb makes of what a file holds
-STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
+LONG = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}(?=\.(?:css|png|webp)\b)")  # file names that are hashes of the contents
+STYLE = re.compile(r"<style>(.*?)</style>(?=.*</head>)", re.DOTALL)  # which the settings make, the same on all pages
+VERBATIM = re.compile(r"(<pre\b.*?</pre>|<textarea\b.*?</textarea>|<script\b.*?</script>)", re.DOTALL)
 REFERENCE = """``{name}``
 {line}
 
@@ -101,9 +103,9 @@ def run_sphinx(out: Path, source: Path) -> None:
 
 
 def lighter(page: str) -> str:
-    """A page that looks the same, without indents, its own style, long names of files, and marks that have no look."""
-    parts = re.split(r"(<pre\b.*?</pre>)", STYLE.sub("", page, count=1), flags=re.DOTALL)
-    page = "".join(part if part.startswith("<pre") else re.sub(r"\n\s+", "\n", part) for part in parts)
+    """The same page in fewer bytes: no indents, no style of its own, short names of files, no marks without a look."""
+    parts = VERBATIM.split(STYLE.sub("", page, count=1))
+    page = "".join(part if VERBATIM.match(part) else re.sub(r"\n\s+", "\n", part) for part in parts)
     page = re.sub(r'(_images/[^"/]+)\.png"', r'\1.webp"', LONG.sub(r"\1", page))
     return re.sub(r'<span class="(?:[npw]|pre)">([^<]*)</span>', r"\1", page)
 
@@ -127,10 +129,12 @@ def pack_pages(html: Path) -> None:
         if path.name != LONG.sub(r"\1", path.name):
             path.rename(path.with_name(LONG.sub(r"\1", path.name)))
     pages = {path: path.read_text(encoding="utf-8") for path in below(html, "*.html")}
+    (style,) = {tuple(STYLE.findall(page)) for page in pages.values()}
+    sheet = html / "_static/course.css"
+    sheet.write_text(sheet.read_text(encoding="utf-8") + "".join(style), encoding="utf-8")
+    version = f"course.css?v={zlib.crc32(sheet.read_bytes()):08x}"  # else a browser might keep the sheet of another day
     for path, page in pages.items():
-        path.write_text(lighter(page), encoding="utf-8")
-    with (html / "_static/course.css").open("a", encoding="utf-8") as sheet:
-        sheet.writelines(sorted({STYLE.search(page)[1] for page in pages.values()}))
+        path.write_text(re.sub(r"course\.css\?v=\w+", version, lighter(page)), encoding="utf-8")
 
 
 def build(out: Path) -> int:

@@ -46,7 +46,7 @@ class Misfit(Result):
 class Page:
     "A hint or a solution; can be folded up in a notebook."
     title: str # As in `flip: hint 1 of 3`
-    text: str # In words
+    text: str # What it says
     code: str = '' # Shown above the text
 
     def __repr__(self) -> str: return '\n\n'.join(filter(None, [self.title, self.code, self.text]))
@@ -82,7 +82,7 @@ class Answers:
         self.kept: tuple[int | None, dict[str, list[Outcome]]] = None, {}
         self.any_order = False   # whether the names that come back may come in any order
     def another(self, answer: Any) -> None:
-        "Decorates another right form."
+        "Add another right form; to be used as a decorator."
         self.others.append(answer)
 
     def mistake(self, words: str) -> Callable[[Any], None]:
@@ -96,7 +96,7 @@ class Answers:
 
     @property
     def names(self) -> list[str]:
-        "Of the arguments."
+        "The names of the arguments."
         return list(inspect.signature(self.read(self.answer)).parameters)
     def outcomes(self, answer: object, seed: int, draws: Sequence[int] = (2_718_281,)) -> list[Outcome]:
         "What an answer that can be read does with each of the inputs, and with these random numbers in turn."
@@ -191,7 +191,7 @@ class Task(Answers):
         return Page(f'{self.name}: hint {number} of {len(self.hints)}', self.hints[number - 1])
 
     def solution(self) -> Page:
-        "Why it is so, and the code."
+        "The right code, and why it is right."
         return Page(f'{self.name}: solution', self.why, self.source())
 
     def source(self) -> str:
@@ -243,7 +243,7 @@ class Exercise(Task):
         return result
 
     def prove(self) -> None:
-        "See the function `prove`."
+        "Raise `AssertionError` if the exercise is not as it should be: see the function `prove`."
         prove(self)
 
 # %% ../../nbs/41_engine.ipynb #cf5f4166

@@ -136,17 +136,20 @@ def _begins(line: str, text: str) -> bool:
     return len(''.join(start)) > 1 and words[:len(start)] == start
 
 # %% ../../nbs/68_readings.ipynb #5e1d7c31
-_TO_DO_WITHOUT = (
-    r'\b(?:(?:avoid|cancel|delet|disabl|discard|drop|exclud|forg[eo]t|ignor|lack|miss|omit|prevent|reject|remov|'
-    r'skip|stop)[deginpst]{0,4}|off|rid|(?:leav|left)[eing]* out)'
-    r'(?: (?:a|all|any|doing|letter|of|option|out|the|this|using))* ')
-_DONE_WITHOUT = (
-    r's?(?: (?:be|has|is|left|must|should|switched|taken|turned|was))* '
-    r'(?:avoided|away|disabled|dropped|excluded|forgotten|ignored|missing|off|omitted|out|removed|skipped)\b')
+_VERBS = (r'(?:(?:avoid|cancel|delet|disabl|discard|drop|exclud|forg[eo]t|ignor|omit|prevent|reject|remov|skip|stop)'
+          r'(?:e|es|s|ing|ping|ting)?|get(?:ting)? rid of)')
+_PARTED = r'(?:leav|switch|tak|turn)(?:e|ing)?'   # off, out or away
+_BETWEEN = r'(?: (?:about|all|answer|any|choice|data|doing|letter|option|the|this|using|your))* '
+_DONE = (r's?(?: (?:are|be|been|can|could|gets|has|is|left|may|must|needs|should|switched|taken|to|turned|was|will))*'
+         r' (?:avoided|disabled|excluded|forgotten|ignored|missing|omitted|removed|skipped|(?<=be )dropped|'
+         r'(?<=is )dropped|(?<=left )out|(?<=switched )off|(?<=taken )away|(?<=turned )off)\b(?! to\b)')
 
-def _refused(text: str, name: str) -> bool:
-    "Whether squeezed words want to do without what they name."
-    return bool(re.search(rf'{_TO_DO_WITHOUT}{name}|\b{name}{_DONE_WITHOUT}', text))
+def _refused(text: str, name: str) -> bool: # `name` is a pattern
+    "Whether a text wants to do without what it names; nothing is read across a comma or another mark."
+    words = ' '.join(re.findall(r'[^\W_]+|[^\w\s]', text.lower()))
+    before = rf'\b(?:{_VERBS}|{_PARTED} (?:off|out)){_BETWEEN}{name}'
+    around = rf'\b{_PARTED}{_BETWEEN}{name} (?:off|out|away)\b'
+    return bool(re.search(rf'{before}|{around}|\b{name}{_DONE}', words))
 
 # %% ../../nbs/68_readings.ipynb #3bd58c21
 def _choice(text: str, choices: Mapping[str, str], letters: Set = frozenset()) -> str:
@@ -163,7 +166,7 @@ def _choice(text: str, choices: Mapping[str, str], letters: Set = frozenset()) -
     found = [] if explicit else [label for label, line in choices.items() if _begins(line, text)]
     if len(found) == 1: return found[0]
     named = set(names.split()) & (set(choices) | letters) - {'a'}
-    turned = set(names.split()) & (_CHANGING | {'and'}) or any(_refused(names, rf'{label}\b') for label in named)
+    turned = set(names.split()) & (_CHANGING | {'and'}) or any(_refused(text, rf'{label}\b') for label in named)
     return named.pop() if len(named) == 1 and not turned else ''
 
 # %% ../../nbs/68_readings.ipynb #42b10009
@@ -186,7 +189,8 @@ def _word(text: str, known: Sequence[str]) -> str:
     inside = {name for name in inside if not any(name != other and name in other for other in inside)}
     extra = set(re.sub('|'.join(rf'\b{word}s?\b' for word in inside), ' ', wanted).split()) if inside else set()
     turned = extra & (_CHANGING | set(' '.join(bare.values()).split()))
-    alone = len(inside) == 1 and not turned and not _refused(wanted, *inside)
+    names = [name.replace(' ', ' (?:a )?') for name in inside]   # 'too high a rate'
+    alone = len(inside) == 1 and not turned and not _refused(said, *names)
     return next(word for word in known if bare[word] in inside) if alone else text
 
 # %% ../../nbs/68_readings.ipynb #42b10012

@@ -55,7 +55,7 @@ class Step(NamedTuple):
     output: torch.Tensor # (rows, columns), what all places give in the end
     place: int # 1 is the first
     row: int # Of the place in the output
-    column: int # Likewise
+    column: int # Of the same place
     window: torch.Tensor # Shaped as the kernel
     products: list[float] # Row by row
 

@@ -26,7 +26,7 @@ def digit_probabilities(
     model: nn.Module, # Takes (1, 1, 28, 28), normalised, and returns logits
     image: torch.Tensor, # (28, 28), 0 to 1
 ) -> torch.Tensor: # (classes,)
-    "What a network reads in a prepared image; raises `ValueError` for other scores, and what `classify` raises."
+    "What a network reads in a prepared image; raises `ValueError` for scores of another shape, and as `classify`."
     logits, _ = classify(model, [((image[None, None] - MEAN)/STD, torch.zeros(1))])
     if logits.ndim != 2 or len(logits) != 1:
         raise ValueError(f'the network returned scores of shape {tuple(logits.shape)}; expected (1, classes)')

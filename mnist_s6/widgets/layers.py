@@ -23,7 +23,7 @@ from .base import number_words
 class LayerPass(NamedTuple):
     "What one layer did with one image, copied at that moment."
     name: str # Where it is in the network, as in `features.0.0`
-    layer: nn.Module # The layer itself
+    layer: nn.Module # What computed it
     inputs: torch.Tensor # (C, H, W), double, on the CPU
     maps: torch.Tensor # (C', H', W'), double, on the CPU
     path: tuple[nn.Module, ...] | None # From the image to this layer; None if it can't be followed

@@ -68,7 +68,7 @@ CELLS = """() => {
     const cells = jupyterapp.shell.currentWidget.content.widgets.filter(it => it.model.type === "code");
     const outputs = cells.flatMap(({ model }) => Array.from({ length: model.outputs.length }, (_, i) => model.outputs.get(i)));
     const failed = outputs.find(it => it.type === "application/vnd.jupyter.error" || it.type === "error");
-    return { numbers: cells.map(it => it.model.executionCount), failed: failed && failed.toJSON().traceback.join("\\n") };
+    return { numbers: cells.map(it => it.model.executionCount), failed: failed && [failed.toJSON().ename, ...failed.toJSON().traceback].join("\\n") };
 }"""
 # Adds a cell below all others, and runs it.
 RUN = """async code => {
@@ -393,7 +393,7 @@ class ExplorerOnPage:
         (Where an element is empty, Playwright's own `expect` describes the whole page in words at each try.)
         """
         end = time.monotonic() + PATIENCE / 1000
-        while not (found := re.fullmatch(pattern, text := element.text_content() or "", re.DOTALL)):
+        while not (found := re.fullmatch(pattern, text := element.text_content() or "")):
             if time.monotonic() > end:
                 raise AssertionError(f"there is\n{text!r}\nand not\n{pattern!r}; the error: {self.error.text_content()!r}")
             self.page.wait_for_timeout(50)
@@ -405,7 +405,7 @@ class ExplorerOnPage:
 
     def shows_error(self, message: str) -> None:
         """Wait until the widget shows an error that begins so; '' for none."""
-        self.waited_for(self.error, rf"⚠ {re.escape(message)}.*" if message else "")
+        self.waited_for(self.error, rf"(?s)⚠ {re.escape(message)}.*" if message else "")
 
     def differs_from(self, sentence: str) -> str:
         """Wait until the sentence is another one; returns it."""
