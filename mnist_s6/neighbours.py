@@ -68,7 +68,7 @@ def _grey_batches(loader: Iterable) -> list[tuple[torch.Tensor, torch.Tensor]]:
     return batches
 
 # %% ../nbs/77_neighbours.ipynb #0d8778af
-def _alike(name: str, digit: int | None, digits: torch.Tensor, classes: int) -> torch.Tensor: # (n,) Of truth values
+def _is_digit(name: str, digit: int | None, digits: torch.Tensor, classes: int) -> torch.Tensor: # (n,) Of truth values
     "Which of the digits (n,) are this one, None for any; raises `ValueError` for no digit."
     if digit is not None and digit not in range(classes):
         raise ValueError(f'{name} is {digit!r}; expected a digit from 0 to {classes - 1}, or None for any')
@@ -106,8 +106,8 @@ class MistakeBook:
     def chosen(self, label: int | None = None, prediction: int | None = None) -> torch.Tensor: # (k,)
         "The places of mistakes with this label and prediction, None for any; raises `ValueError` for no digit."
         found, classes = self.mistakes, len(self.matrix)
-        labels = _alike('label', label, found.labels, classes)
-        return (labels & _alike('prediction', prediction, found.predictions, classes)).nonzero()[:, 0]
+        labels = _is_digit('label', label, found.labels, classes)
+        return (labels & _is_digit('prediction', prediction, found.predictions, classes)).nonzero()[:, 0]
 
     def nearest(self, place: int, digit: int) -> Neighbours: # `place` in `mistakes`
         "Up to 5 training images of `digit` that the network reads correctly, out of the 50 nearest to a mistake."
