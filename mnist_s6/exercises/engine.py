@@ -11,6 +11,7 @@ import ast, html, inspect, re, textwrap
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from .attempts import Outcome, TimeUp, error_in_words, is_stub, run, undisturbed, within_time
@@ -94,7 +95,7 @@ class Answers:
         "The function that an answer stands for, or what is wrong with it."
         return _as_function(answer)
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
         "The names of the arguments."
         return list(inspect.signature(self.read(self.answer)).parameters)
@@ -129,6 +130,7 @@ def _known_mistake(answers: Answers, known: Mapping[str, list[Outcome]], found: 
     stopped = all(outcome.error for outcome in found)   # then it is the error that tells what was done
     for tolerance in 1e-6, answers.tolerance:
         def same(wrong: Outcome, outcome: Outcome) -> bool:
+            if wrong is outcome: return True   # the mistake itself
             if stopped: return repr(wrong.error) == repr(outcome.error)
             if wrong.error or outcome.error: return bool(wrong.error) == bool(outcome.error)
             return not outcome_difference(wrong, outcome, answers.names, min(tolerance, answers.tolerance))
