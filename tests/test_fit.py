@@ -193,7 +193,7 @@ def test_what_is_no_network_is_not_trained(given: object) -> None:
 def test_other_precisions_are_trained(precision: torch.dtype) -> None:
     torch.manual_seed(0)
     net = S6Net().to(precision)
-    train, test = few_images(2000, 500)(50, None, seed=0, validation=False, batched=True, augmentation=None, share=1.0)
+    train, test = few_images(1000, 200)(25, None, seed=0, validation=False, batched=True, augmentation=None, share=1.0)
     history = fit(net, train, test, epochs=1)
     assert {p.dtype for p in net.parameters()} == {precision}
     assert history.test_accuracy[-1] > 0.7, history
