@@ -151,8 +151,12 @@ def test_a_share_of_an_epoch_is_drawn_anew() -> None:
 
 def test_the_images_and_labels_behind_a_dataset(train_set: MNIST) -> None:
     whole, some = BatchedLoader(train_set, 2), BatchedLoader(Subset(train_set, [5, 7]), 2)
-    for places in (5, 7), torch.tensor([5, 7]), range(5, 8, 2):
-        assert torch.equal(BatchedLoader(Subset(train_set, places), 2).images, some.images)
+    for places in (5, 7), torch.tensor([5, 7]), range(5, 8, 2), [5, 7 - len(train_set)]:
+        same = BatchedLoader(Subset(train_set, places), 2)
+        assert torch.equal(same.images, some.images) and torch.equal(same.labels, some.labels)
+    for beyond in len(train_set), -len(train_set) - 1:
+        with pytest.raises(IndexError, match="out of range"):
+            BatchedLoader(Subset(train_set, [beyond]), 2)
     assert torch.equal(whole.images, train_set.data[:, None]) and torch.equal(whole.labels, train_set.targets)
     assert torch.equal(some.images, train_set.data[[5, 7], None])
     assert torch.equal(some.labels, train_set.targets[[5, 7]])

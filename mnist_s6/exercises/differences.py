@@ -80,6 +80,16 @@ def _mode_difference(right: nn.Module, found: nn.Module) -> str:
                  for name, part in right.named_modules()
                  if name in parts and parts[name].training != part.training), '')
 
+# %% ../../nbs/42_differences.ipynb #82284f18
+_PLAIN = int, float, bool
+
+def _plain_difference(right: float, found: float, tolerance: float) -> str:
+    "See `difference`, for two plain numbers: the same words as for tensors, and much sooner."
+    right, found = _as_float(right), _as_float(found)
+    both_nan = right != right and found != found
+    same = both_nan or math.isclose(found, right, rel_tol=0, abs_tol=tolerance*(1 + abs(right)))
+    return '' if same else f'it is {show(found)}, and should be {show(right)}'
+
 # %% ../../nbs/42_differences.ipynb #21e4919a
 def difference(
     right: object, # What it should be
@@ -133,16 +143,6 @@ def _number_difference(right: torch.Tensor, numbers: torch.Tensor | None, found:
     place = (~close).nonzero()[0].tolist()
     where = f'at {place} ' if place else ''
     return f'{where}it is {show(numbers[tuple(place)].item())}, and should be {show(right[tuple(place)].item())}'
-
-# %% ../../nbs/42_differences.ipynb #82284f18
-_PLAIN = int, float, bool
-
-def _plain_difference(right: float, found: float, tolerance: float) -> str:
-    "See `difference`, for two plain numbers: the same words as for tensors, and much sooner."
-    right, found = _as_float(right), _as_float(found)
-    both_nan = right != right and found != found
-    same = both_nan or math.isclose(found, right, rel_tol=0, abs_tol=tolerance*(1 + abs(right)))
-    return '' if same else f'it is {show(found)}, and should be {show(right)}'
 
 # %% ../../nbs/42_differences.ipynb #42a10001
 def _tensors(value: object, name: str = '') -> dict[str, torch.Tensor]:

@@ -123,7 +123,7 @@ def _draw_numbers(
     if window: frame(axes, window, width=3)
     limit = values.nan_to_num().abs().max().clamp(min=1e-9).item()
     axes.imshow(values.numpy(), cmap=SIGNED if signed else 'gray', vmin=-limit*signed, vmax=limit)
-    axes.set_title(title, fontsize=9)
+    axes.set_title(title, fontsize=9, y=1)
     axes.set(xticks=[], yticks=[])
     if values.numel() > 81: return
     for row, line in enumerate(values.tolist()):
