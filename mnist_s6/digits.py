@@ -11,7 +11,6 @@ __all__ = ['WHITE', 'MAX_PIXELS', 'FORMATS', 'ink_box', 'centre_of_mass', 'check
 import io, math, os, sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
@@ -175,23 +174,17 @@ def _to_grey(pixels: torch.Tensor) -> torch.Tensor: # (..., H, W, C) → (..., H
     return grey if channels == 3 else grey*alpha + 1 - alpha
 
 # %% ../nbs/11_digits.ipynb #4602f42f
-@lru_cache(maxsize=None)
-def _place_weights(precision: torch.dtype) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]: # (28,), (2, 28), (2, 28)
-    "Ones; what tells the last and the first row with ink; how far each row lies from 13 and 15. Made once, for speed."
-    places = torch.arange(28, dtype=precision, device='cpu')   # as the images, whatever PyTorch's default is just now
-    return torch.ones_like(places), torch.stack([4**places, 4**(27 - places)]), torch.stack([places - 13, 15 - places])
-
 def is_prepared(
     images: torch.Tensor, # (N, 28, 28), 0 to 1
 ) -> torch.Tensor: # (N,), True where an image is as MNIST's are
     "Which images need no preparing: the ink's longest side is 19 or 20, its centre of mass between 13 and 15."
-    ones, powers, distances = _place_weights(images.dtype)
-    sums = torch.cat([images @ ones, images.sum(1)]).T          # (28, 2N): each row's ink, each column's
-    last, first = torch.frexp(powers @ sums.sign()).exponent    # (2N,) each: 2·last + 1, 2·(27 − first) + 1
-    longest = (last + first).view(2, -1).amax(0)                # (N,), 2·(last − first + 1) + 54; 0 without ink
-    balance = distances @ sums                                  # (2, 2N), ≥ 0 if 13·ink ≤ Σ place·ink ≤ 15·ink
-    placed = (longest >= 2*19 + 54) & (longest <= 2*20 + 54) & (balance.view(4, -1).amin(0) >= 0)
-    return placed & (images.flatten(1).amax(1) > 0.5)
+    sums = torch.stack([images.sum(2), images.sum(1)]).numpy()      # (2, N, 28): each row's ink, each column's
+    inked = sums > 0
+    first, last = inked.argmax(2), 27 - inked[..., ::-1].argmax(2)   # (2, N) each; 0 and 27 without ink
+    longest = (last - first + 1).max(0)                             # (N,)
+    from_14 = abs(sums @ np.arange(-14, 14, dtype=sums.dtype))      # (2, N): the centre's distance from 14, times ink
+    placed = (longest >= 19) & (longest <= 20) & (from_14 <= sums.sum(2)).all(0)
+    return torch.from_numpy(placed) & (images.flatten(1).amax(1) > 0.5)
 
 # %% ../nbs/11_digits.ipynb #88b5851d
 def prepare_image(

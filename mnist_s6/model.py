@@ -39,7 +39,7 @@ def device_of(
     model: nn.Module,
 ) -> torch.device: # The CPU if it has no parameters
     "Where a model's parameters are."
-    return next(model.parameters(), torch.zeros(())).device
+    return next((parameter.device for parameter in model.parameters()), torch.device('cpu'))
 
 # %% ../nbs/02_model.ipynb #20a9ae38
 def ask(

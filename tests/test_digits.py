@@ -470,7 +470,6 @@ def test_who_asks_first_decides_no_device_for_others() -> None:
     """What is made once, for speed, is on the CPU, whatever PyTorch's default device was at that moment."""
     images = torch.zeros(2, 28, 28)
     images[0, 4:24, 13:15] = 1
-    digits._place_weights.cache_clear()
     with torch.device("meta"):
         assert digits.is_prepared(images).tolist() == [True, False]
     assert digits.is_prepared(images).tolist() == [True, False]
