@@ -69,7 +69,7 @@ def check_scores(
     scores: 'torch.Tensor', # (N, classes)
 ) -> None:
     "Raise `FloatingPointError` if softmax would not make probabilities of them."
-    if math.isfinite(scores.sum()): return   # as nearly always, and then each is finite
+    if math.isfinite(scores.sum().item()): return   # as nearly always, and then each is finite
     sums = scores[..., None].flatten(1).double().logsumexp(1)   # (N,)
     if bad := (~sums.isfinite()).sum().item():
         raise FloatingPointError(f'{bad:,} of {len(sums):,} images get scores that are no numbers. Look for nan or '

@@ -116,8 +116,8 @@ def _tensors(dataset: 'MNIST | Subset') -> tuple[torch.Tensor, torch.Tensor]: # 
     if isinstance(dataset, Subset):
         images, labels = _tensors(dataset.dataset)
         places = torch.as_tensor(dataset.indices, dtype=torch.long)   # a tuple would be read as one place
-        places = places + len(images)*(places < 0)   # −1 is the last one
-        return images.index_select(0, places), labels[places]   # much faster than images[places]
+        labels = labels[places]   # says what is wrong with a place that isn't there
+        return images.index_select(0, places + len(images)*(places < 0)), labels   # −1 is the last one
     images, labels = getattr(dataset, 'data', None), getattr(dataset, 'targets', None)
     grey = isinstance(images, torch.Tensor) and images.dtype == torch.uint8 and images.ndim == 3 and len(images)
     if not grey or not isinstance(labels, torch.Tensor) or len(labels) != len(images):

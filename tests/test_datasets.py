@@ -155,7 +155,7 @@ def test_the_images_and_labels_behind_a_dataset(train_set: MNIST) -> None:
         same = BatchedLoader(Subset(train_set, places), 2)
         assert torch.equal(same.images, some.images) and torch.equal(same.labels, some.labels)
     for beyond in len(train_set), -len(train_set) - 1:
-        with pytest.raises(IndexError, match="out of range"):
+        with pytest.raises(IndexError, match=f"index {beyond} is out of bounds"):
             BatchedLoader(Subset(train_set, [beyond]), 2)
     assert torch.equal(whole.images, train_set.data[:, None]) and torch.equal(whole.labels, train_set.targets)
     assert torch.equal(some.images, train_set.data[[5, 7], None])

@@ -466,13 +466,27 @@ def test_large_bytes_are_shrunk_like_floats() -> None:
         assert shrunk(image).shape == shrunk(image / 255).shape and max(shrunk(image).shape) == 560
 
 
-def test_who_asks_first_decides_no_device_for_others() -> None:
-    """What is made once, for speed, is on the CPU, whatever PyTorch's default device was at that moment."""
+def test_images_are_looked_at_where_they_are() -> None:
+    """Whatever PyTorch's default device is, and also while notes are taken for learning."""
     images = torch.zeros(2, 28, 28)
     images[0, 4:24, 13:15] = 1
     with torch.device("meta"):
         assert digits.is_prepared(images).tolist() == [True, False]
-    assert digits.is_prepared(images).tolist() == [True, False]
+    assert digits.is_prepared(images.requires_grad_()).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("precision", [torch.float, torch.double])
+@pytest.mark.parametrize("middle", [13, 15])
+def test_a_centre_on_the_limit_is_in_place(middle: int, precision: torch.dtype) -> None:
+    """Rounding decides nothing, so that an image alone is taken as among others."""
+    half = torch.randint(1, 256, (500, 10, 5), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    images = torch.zeros(500, 28, 28, dtype=torch.uint8)
+    images[:, middle - 9 : middle + 10, 12:17] = torch.cat([half, half[:, :-1].flip(1)], 1)  # 19 rows, as bright above as below
+    images[:, middle - 9 : middle + 10, 14] = 255
+    images[..., 15:17] = images[..., 12:14].flip(2)
+    pixels = images.to(precision) / 255
+    assert is_prepared(pixels).all() and all(is_prepared(image[None]).item() for image in pixels)
+    assert not is_prepared(pixels.roll(1 if middle == 15 else -1, 1)).any()
 
 
 @pytest.mark.parametrize("turned", [0, 8])

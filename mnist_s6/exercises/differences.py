@@ -84,10 +84,10 @@ def _mode_difference(right: nn.Module, found: nn.Module) -> str:
 _PLAIN = int, float, bool
 
 def _plain_difference(right: float, found: float, tolerance: float) -> str:
-    "See `difference`, for two plain numbers: the same words as for tensors, and much sooner."
+    "See `difference`, for two plain numbers: the same words as for tensors, and much faster."
     right, found = _as_float(right), _as_float(found)
     both_nan = right != right and found != found
-    same = both_nan or math.isclose(found, right, rel_tol=0, abs_tol=tolerance*(1 + abs(right)))
+    same = both_nan or math.isclose(found, right, rel_tol=0, abs_tol=tolerance + tolerance*abs(right))
     return '' if same else f'it is {show(found)}, and should be {show(right)}'
 
 # %% ../../nbs/42_differences.ipynb #21e4919a
@@ -136,9 +136,9 @@ def _number_difference(right: torch.Tensor, numbers: torch.Tensor | None, found:
     if numbers.shape != right.shape and not numbers.ndim: return f'it is one number, and should be {what}'
     if numbers.shape != right.shape:
         return f'its shape is {tuple(numbers.shape)}, and it should be {tuple(right.shape) if right.ndim else what}'
-    numbers, right = numbers.double(), right.double()
-    if torch.equal(numbers, right): return ''   # most often, and at once
-    close = torch.isclose(numbers, right, rtol=tolerance, atol=tolerance, equal_nan=True)
+    pair = numbers.double(), right.double()
+    if torch.equal(*pair): return ''   # most often, and at once
+    close = torch.isclose(*pair, rtol=tolerance, atol=tolerance, equal_nan=True)
     if close.all(): return ''
     place = (~close).nonzero()[0].tolist()
     where = f'at {place} ' if place else ''

@@ -93,7 +93,7 @@ def show(
     scale = {'cmap': 'gray'} if limit is None else {'cmap': SIGNED, 'vmin': -limit, 'vmax': limit}
     if isinstance(image, torch.Tensor): image = image.float().numpy()
     if image is not None: axes.imshow(image, **scale, **look)
-    axes.set_title(title, fontsize=fontsize, y=1)   # else Matplotlib looks for a free place, longer than it draws
+    axes.set_title(title, fontsize=fontsize, y=1)   # else Matplotlib looks for a free place, which takes long
     axes.axis('off')
 
 # %% ../../nbs/21_explorer.ipynb #5b1e7f34
