@@ -81,8 +81,6 @@ def _mode_difference(right: nn.Module, found: nn.Module) -> str:
                  if name in parts and parts[name].training != part.training), '')
 
 # %% ../../nbs/42_differences.ipynb #82284f18
-_PLAIN = int, float, bool
-
 def _plain_difference(right: float, found: float, tolerance: float) -> str:
     "See `difference`, for two plain numbers: the same words as for tensors, and much faster."
     right, found = _as_float(right), _as_float(found)
@@ -106,7 +104,7 @@ def difference(
         return next((f'{key}: {problem}' for key in right
                      if (problem := difference(right[key], found.get(key), tolerance))), '')
     if isinstance(right, (list, tuple)): return _part_difference(right, found, tolerance)
-    if type(right) in _PLAIN and type(found) in _PLAIN: return _plain_difference(right, found, tolerance)
+    if {type(right), type(found)} <= {int, float, bool}: return _plain_difference(right, found, tolerance)
     if (right := as_numbers(right)) is None: return ''
     return _number_difference(right, as_numbers(found), found, tolerance)
 
