@@ -22,7 +22,6 @@ nb_ipywidgets_js = {}
 nb_merge_streams = True
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 4
-suppress_warnings = ["mystnb.lexer"]  # a cell that begins with % is no plain Python
 
 # The library, from its docstrings and the comments beside its parameters.
 autodoc_default_options = {"members": True, "member-order": "bysource"}

@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import io
 import json
 from html import escape
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any
 from mnist_s6.weights import pretrained
 from mnist_s6.widgets.base import SAVED, modules, saved_state
 from mnist_s6.widgets.drawing import draw_explorer
-from PIL import Image
 
 PLACE = """<div class="course-explorer" id="{name}" data-front="{front}" data-parts="{parts}">
 <img loading="lazy" src="_images/{picture}" alt="{text}"><p>{text}</p></div>"""
@@ -59,20 +57,10 @@ def write_parts(folder: Path, name: str, saved: dict[str, Any]) -> tuple[str, st
     return front, " ".join(parts)
 
 
-def smaller(png: bytes) -> bytes:
-    """The same picture in at most 128 colours, if nothing shines through it and that takes fewer bytes."""
-    buffer = io.BytesIO()
-    with Image.open(io.BytesIO(png)) as image:
-        if image.convert("RGBA").getextrema()[3][0] < 255:
-            return png
-        image.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
-    return min(png, buffer.getvalue(), key=len)
-
-
 def place_of_output(folder: Path, name: str, data: dict[str, Any]) -> str:
     """The place of an explorer that a cell has shown, with its still until it is alive; writes its files."""
     front, parts = write_parts(folder, name, data[SAVED])
-    still = smaller(base64.b64decode("".join(data["image/png"])))
+    still = base64.b64decode("".join(data["image/png"]))
     picture = folder.parent.parent / "_images" / f"{digest(still)}.png"
     picture.parent.mkdir(exist_ok=True)
     picture.write_bytes(still)

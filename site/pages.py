@@ -1,6 +1,5 @@
 """A notebook as a reader of the site wants it: links that hold, no lines for nbdev, pictures in words."""
 
-import base64
 import json
 import re
 from collections.abc import Iterator
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from addresses import COLAB, read_settings
-from explorers import SAVED, place_of_output, smaller, write_front
+from explorers import SAVED, place_of_output, write_front
 from PIL import Image
 from reading import Cell, for_reading, is_machinery, text_of
 from sphinx.application import Sphinx
@@ -85,8 +84,6 @@ def alive(outputs: list[Cell], name: str, folder: Path) -> Iterator[Cell]:
         data = output.get("data", {})
         if SAVED in data:
             output["data"] = {"text/html": place_of_output(folder, f"{name}-{number}" if number else name, data)}
-        elif "image/png" in data:
-            data["image/png"] = base64.b64encode(smaller(base64.b64decode("".join(data["image/png"])))).decode()
         yield output
 
 
@@ -128,7 +125,7 @@ def as_page(app: Sphinx, name: str, source: list[str]) -> None:
         return
     root, nb = Path(app.config.course_root), json.loads(source[0])
     settings = read_settings(root)
-    nb["metadata"]["language_info"] = {"name": "python", "pygments_lexer": "ipython3"}  # nbdev_clean drops it
+    nb["metadata"]["language_info"] = {"name": "python", "pygments_lexer": "python"}  # nbdev_clean drops it
     cells = [cell for cell in nb["cells"] if not is_machinery(cell)]
     folder = Path(app.outdir, "_static/explorers")
     for cell in cells:
