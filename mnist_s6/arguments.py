@@ -56,7 +56,7 @@ def _add_predict_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--digits', choices=('one', 'many'), default='one',
                         help='whether an image shows one digit (as if not said) or a line of them, as a house number')
     parser.add_argument('--json', action='store_true', help='one JSON object a line, in place of the table')
-    parser.add_argument('--weights', metavar='FILE',
+    parser.add_argument('--weights', metavar='FILE', type=os.path.expanduser,   # --weights=~/a, which no shell expands
                         help="a safetensors file that save_weights has written; the package's own without it")
     parser.add_argument('--refuse', type=float, metavar='SHARE',
                         help="give no unsure answer; costs such a share of digits, as 0.01 (only the package's own)")
@@ -81,9 +81,10 @@ def _add_train_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('recipe', nargs='?', default='fast', help='one of those below (default: fast)')
     parser.add_argument('--epochs', type=int, help="how many (default: the recipe's)")
     parser.add_argument('--seed', type=int, default=0, help='of weights, order and augmentation (default: 0)')
-    parser.add_argument('--output', metavar='FOLDER', help='where to write (default: mnist_s6_ and the recipe)')
+    parser.add_argument('--output', metavar='FOLDER', type=os.path.expanduser,
+                        help='where to write (default: mnist_s6_ and the recipe)')
     parser.add_argument('--resume', action='store_true', help="go on from the folder's checkpoint")
-    parser.add_argument('--data', metavar='FOLDER',
+    parser.add_argument('--data', metavar='FOLDER', type=os.path.expanduser,
                         help="where MNIST is, or is unpacked to (default: the user's cache folder)")
 
 # %% ../nbs/75_arguments.ipynb #15c00016

@@ -34,6 +34,8 @@ def plot_images(
 ) -> 'Figure': # A matplotlib figure, not shown yet
     "Draw images in a grid with one grey scale; raises `ValueError` where shapes or titles don't fit."
     from matplotlib.figure import Figure
+    if isinstance(images, (list, tuple)): images = torch.stack([torch.as_tensor(image) for image in images])
+    if isinstance(titles, torch.Tensor): titles = titles.tolist()
     images = torch.as_tensor(images).detach().cpu().float().numpy()
     if images.ndim == 4 and images.shape[1] == 1: images = images[:, 0]
     if images.ndim != 3 or not len(images) or len(titles) not in (0, len(images)):
@@ -172,7 +174,7 @@ def stratified_split(
     held_out: int, # How many to set aside
 ) -> tuple[torch.Tensor, torch.Tensor]: # Indices kept (n - held_out,) and held out (held_out,), each ascending
     "Set aside `held_out` images with each label in its proportion, always the same; raises `ValueError` for too many."
-    held_out = check_number('held_out', held_out, 0, len(labels), whole=True)
+    labels, held_out = torch.as_tensor(labels), check_number('held_out', held_out, 0, len(labels), whole=True)
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))   # 0 to n − 1, shuffled
     order = order[labels[order].argsort(stable=True)]   # sorted by label, shuffled within one
     chosen = torch.zeros(len(labels), dtype=torch.bool)

@@ -192,7 +192,7 @@ def prepare_image(
     grey: torch.Tensor, # (H, W), 0 to 1, dark on light or light on dark
 ) -> torch.Tensor: # (28, 28), white on black, 0 to 1
     "Prepare a picture as MNIST was, unless it is; raises `ValueError` without ink, and what `prepare_steps` raises."
-    grey = grey_image(shrunk(grey))
+    grey = grey_image(shrunk(as_pixels(grey)))
     if grey.shape == (28, 28) and is_prepared(grey[None]).item(): return grey
     return prepare_digit(ink_on_black(grey))
 
@@ -201,7 +201,8 @@ def prepare_image(
 def _naming(name: str) -> Iterator[None]: # As in 'image 3: '
     "Begin what is said to be wrong with an image with its name."
     try: yield
-    except (TypeError, ValueError) as error: raise type(error)(f'{name}{error}') from None
+    except TypeError as error: raise TypeError(f'{name}{error}') from None
+    except ValueError as error: raise ValueError(f'{name}{error}') from None
 
 # %% ../nbs/11_digits.ipynb #d6d5864e
 def prepare_images(
@@ -296,7 +297,8 @@ def grey_pictures(
 ) -> tuple[torch.Tensor | list[torch.Tensor], bool]: # (N, H, W), or N of (H, W); and whether they are many
     "The grey images of what was given; raises `TypeError`, `ValueError` or `OSError` if it is none."
     if isinstance(images, (str, os.PathLike)): return _open_image(images, os.fspath(images))[None], False
-    if isinstance(images, io.BufferedIOBase): return _open_image(images, 'the file')[None], False
+    if hasattr(images, 'read') and not isinstance(images, io.TextIOBase):   # an open file, or what passes for one
+        return _open_image(images, 'the file')[None], False
     if isinstance(images, (np.ndarray, torch.Tensor)): return _grey_images(images)
     if 'PIL.Image' in sys.modules and isinstance(images, sys.modules['PIL.Image'].Image):
         with _reading(None): return _picture_pixels(images)[None], False

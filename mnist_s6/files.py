@@ -90,6 +90,7 @@ def write_atomically(
         target = Path(os.path.realpath(path))   # where a link leads: the link stays
         if target.exists() and not (target.is_file() or target.is_dir()): raise OSError(22, 'a pipe or device is there')
         before = target.stat().st_mode & 0o777 if target.is_file() else None   # who may do what with it
+        if before is not None and not os.access(target, os.W_OK): raise PermissionError(13, 'it is write-protected')
         temporary = target.with_name(f'.{target.name[:50]}.{os.urandom(8).hex()}.tmp')
         file = open(temporary, 'xb', opener=lambda name, how: os.open(name, how, 0o666 if before is None else before))
         try:
@@ -150,7 +151,7 @@ def unpack_data(
     root: str | Path | None = None, # The folder that torchvision's `MNIST` is given; None is `data_folder()`
 ) -> Path: # `root/MNIST/raw`, with the four files, each checked
     "Unpack the MNIST files where torchvision looks; raises `OSError` where it can't be written."
-    raw = Path(data_folder() if root is None else root)/'MNIST'/'raw'
+    raw = Path(data_folder() if root is None else root).expanduser()/'MNIST'/'raw'   # ~ as torchvision takes it
     for name, digest in MNIST_FILES.items():
         path = raw/name
         if path.is_file() and _sha256(path) == digest: continue

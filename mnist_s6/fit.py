@@ -81,6 +81,8 @@ def _keeping(training: 'Training', epochs: int) -> Iterator[None]:
 def _check_given(model: nn.Module, train_loader: Iterable, test_loader: Iterable, schedule: OneCycle) -> None:
     "Raise `ValueError` or `TypeError` for what can't be trained, or evaluated."
     check_network(model)
+    if next(model.parameters(), None) is None:
+        raise ValueError('the network has no parameters, so there is nothing to learn; expected at least one')
     if any(parameter.dtype == torch.float16 for parameter in model.parameters()):
         raise ValueError('the network is in half precision (torch.float16), in which small steps vanish. '
                          'Train model.float(), and make it model.half() afterwards')

@@ -49,7 +49,7 @@ def _line_ink(
     "The ink of a line, also what one digit alone would be too pale for; raises `ValueError` if there is none."
     missing, start, floor = above_paper(grey)
     line = strongest_ink(missing, start, floor)
-    most = missing[line == 1].min().item()
+    most = missing[line >= line.max()].min().item()
     unit = _usual_height(_components(line)[1].values())
     for level in floor, 0.3*most, 0.6*most:   # at the higher ones, pale lines don't hold digits together
         labels = connected_components(missing > max(level, floor))
@@ -314,8 +314,9 @@ def read_number(
     model: nn.Module | None = None, # Returns logits (N, 10), as from `load_network`; None is the course's own
 ) -> Number:
     "Read the digits of a line; raises `ValueError` without ink or for several lines, and what `predict` raises."
-    greys, many = grey_pictures(picture)
-    if many: raise ValueError(f'there are {len(greys)} pictures; expected one. Call read_number for each of them')
+    greys, _ = grey_pictures(picture)
+    if len(greys) != 1:
+        raise ValueError(f'there are {len(greys)} pictures; expected one. Call read_number for each of them')
     page, part = _look(greys[0])
     marks, ignored = _marks(page)
     if not marks: raise ValueError(f'no digit is in the line, only what is ignored: {len(ignored)} frames, lines, '

@@ -114,6 +114,13 @@ def _answers(model: nn.Module, loader: Iterable) -> tuple[torch.Tensor, torch.Te
     check_classes(labels, name='the labels of the images that the Recorder asks about')
     return logits.argmax(1).byte(), labels.byte()
 
+# %% ../nbs/33_recorder.ipynb #33a00004
+def _in_order(labels: torch.Tensor, before: torch.Tensor | None) -> torch.Tensor: # (n,)
+    "The labels; raises `ValueError` if they aren't those of the epoch before."
+    if before is None or torch.equal(labels, before): return labels
+    raise ValueError('the labels come in another order than in the epoch before; expected the same images each time, '
+                     'in a fixed order. Pass a loader that does not shuffle')
+
 # %% ../nbs/33_recorder.ipynb #8627fdaf
 class Recorder:
     "A callback for `fit` that records; a training that it hears of for the first time begins a new recording."
@@ -124,15 +131,16 @@ class Recorder:
         self.name, self.about, self.loader, self.history = name, about, loader, History()
         self.predictions = list[torch.Tensor]()
     def _begin(self, training: Training, weights: dict[str, torch.Tensor]) -> None:
-        self.history, self.layers = training.history, tuple(weights)
+        self.history, self.layers, self.labels = training.history, tuple(weights), None
         self.predictions, self.kernels, self.slopes, self.curves = (list[torch.Tensor]() for _ in range(4))
         self._steps = _listen(training.optimizer, weights.values())   # of an epoch
 
     def __call__(self, training: Training) -> None:
-        "Record the training as it is now; raises `ValueError` for no images, or if they aren't of ten digits."
+        "Record the training as it is now; raises `ValueError` for no images, other than ten digits, or another order."
         model = inside(training.model)
         if training.history is not self.history: self._begin(training, _weights(model))
-        predictions, self.labels = _answers(model, self.loader)
+        predictions, labels = _answers(model, self.loader)
+        self.labels = _in_order(labels, self.labels)
         self.predictions.append(predictions)
         self.kernels.append(_kernels(model))
         if self._steps:

@@ -170,7 +170,8 @@ def train_epoch(
     "Train for one epoch; raises `FloatingPointError` if the loss isn't finite, `ValueError` or `TypeError` on misfits."
     device, sums, seen = device_of(model), torch.zeros(2, device=device_of(model)), 0
     buffers = list(model.buffers())
-    model.train()
+    label_smoothing = check_number('label_smoothing', label_smoothing, 0, 0.999999)
+    model.train(); optimizer.zero_grad()   # slopes from before are none of this epoch's
     for step, batch in enumerate(loader):
         (images, labels), asked = check_batch(batch), step % _asking_every(device) == 0
         with as_before(buffers if asked else ()):   # a batch that is refused leaves no trace

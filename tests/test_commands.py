@@ -32,6 +32,7 @@ from PIL import Image
 from test_predict import JPEG, ONE, PNG, encoded, png_of_zeros
 
 from mnist_s6 import weights
+from mnist_s6.arguments import command_parser
 from mnist_s6.commands import start, start_predict
 from mnist_s6.model import S6Net
 from mnist_s6.weights import load_network, pretrained, save_weights
@@ -264,6 +265,15 @@ def end(process: subprocess.Popen) -> tuple[str, int]:
         return process.communicate(timeout=60)[1], process.returncode
     finally:
         process.kill()  # of no effect on one that has ended
+
+
+def test_the_home_folder_has_a_short_name_after_an_equals_sign(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no shell puts its full name."""
+    monkeypatch.setenv("HOME", "/home/somebody")
+    monkeypatch.setenv("USERPROFILE", "/home/somebody")
+    train = command_parser().parse_args(["train", "--output=~/run", "--data=~/mnist"])
+    predict = command_parser().parse_args(["predict", "--weights=~/w", "a.png"])
+    assert [train.output, train.data, predict.weights] == [f"/home/somebody/{name}" for name in ("run", "mnist", "w")]
 
 
 def test_a_reader_that_leaves_is_answered_quietly(tmp_path: Path) -> None:

@@ -71,6 +71,13 @@ def test_pictures_that_cannot_be_drawn(shape: tuple[int, ...], titles: tuple[str
 # Transforms
 
 
+def test_pictures_may_be_a_list_and_titles_labels() -> None:
+    images = [torch.zeros(28, 28), torch.ones(28, 28)]
+    figure = plot_images(images, torch.tensor([7, 2]))
+    assert [axes.get_title() for axes in figure.axes] == ["7", "2"]
+    assert stratified_split([1, 2, 3], 1)[1].tolist() == stratified_split(torch.tensor([1, 2, 3]), 1)[1].tolist()
+
+
 def test_the_steps_and_their_settings() -> None:
     names = [type(step).__name__ for step in plain_transforms().transforms]
     assert names == ["ToTensor", "Normalize"]

@@ -4,6 +4,7 @@ import io
 import math
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -203,6 +204,15 @@ def test_large_images_are_shrunk_first() -> None:
     assert ink_on_black(large).shape == (560, 280)
 
 
+@pytest.mark.parametrize("kind", [torch.half, torch.double, torch.uint16, np.float32])
+def test_large_images_may_be_of_any_kind_but_not_of_any_range(kind: object) -> None:
+    large = F.interpolate(PIXELS[:1, None], (600, 600))[0, 0]
+    given = large.numpy() if kind is np.float32 else (65535 * large).to(kind) if kind is torch.uint16 else large.to(kind)
+    assert (prepare_image(given) - prepare_image(large)).abs().max() < 0.01
+    with pytest.raises(ValueError, match="image has values from 0 to 255; expected 0 .black. to 1"):
+        prepare_image(255 * large)
+
+
 def test_ink_spreads_as_by_a_square() -> None:
     ink = torch.rand(30, 20, generator=torch.Generator().manual_seed(0)) > 0.95
     assert torch.equal(grown_ink(ink, 2), F.max_pool2d(ink[None, None].float(), 5, 1, 2)[0, 0])
@@ -259,6 +269,16 @@ def test_an_open_file_is_one_picture(tmp_path: Path) -> None:
         predict(io.BytesIO(b"no image"))
     with pytest.raises(TypeError, match="images is of type StringIO; expected a path, an open file of bytes, a Pillow image"):
         predict(io.StringIO("no image"))
+
+
+def test_files_of_any_kind_may_be_open(tmp_path: Path) -> None:
+    """Without a buffer, for a while only, as web servers keep what is sent to them, or with nothing but `read` and the like."""
+    (tmp_path / "a.png").write_bytes(PNG)
+    with open(tmp_path / "a.png", "rb", buffering=0) as bare, tempfile.NamedTemporaryFile() as named, tempfile.SpooledTemporaryFile() as kept:
+        for file in named, kept:
+            file.write(PNG)
+            file.seek(0)
+        assert predict(bare) == predict(named) == predict(kept) == predict(io.BytesIO(PNG))
 
 
 def test_what_is_no_file_and_no_image(tmp_path: Path) -> None:

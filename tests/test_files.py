@@ -13,7 +13,7 @@ from platformdirs.macos import MacOS
 from platformdirs.unix import Unix
 from platformdirs.windows import Windows
 
-from mnist_s6 import files
+from mnist_s6 import datasets, files
 from mnist_s6.files import cache_folder, course_folder, data_folder, one_writes, read_idx, unpack_data, write_atomically, writing
 
 TOY = bytes([0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3]) + bytes(range(12))
@@ -241,6 +241,25 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
         write_atomically(link, data)
         assert link.is_symlink() and there.read_bytes() == data and not there.is_symlink()
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["large", "note.txt", "note.txt"]
+
+
+def test_what_is_write_protected_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rename needs no right to the file itself, so it is asked for; root has it always, and so is not asked here."""
+    note = tmp_path / "note.txt"
+    write_atomically(note, b"first")
+    note.chmod(0o444)
+    monkeypatch.setattr(os, "access", lambda path, how: not (Path(path) == note and how == os.W_OK))
+    with pytest.raises(PermissionError, match="can't write the file .it is write-protected.. Pass a path"):
+        write_atomically(note, b"second")
+    assert note.read_bytes() == b"first" and list(tmp_path.iterdir()) == [note]
+
+
+def test_the_home_folder_has_a_short_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """~ in a root, as torchvision understands it."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert unpack_data("~/mnist") == tmp_path / "mnist/MNIST/raw"
+    assert len(datasets.load_data(1000, "~/mnist", batched=True)[1].labels) == 10_000
 
 
 def test_what_is_no_file_is_never_replaced(tmp_path: Path) -> None:

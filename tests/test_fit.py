@@ -200,6 +200,11 @@ def test_other_precisions_are_trained(precision: torch.dtype) -> None:
     assert evaluate(net.half(), test).accuracy == pytest.approx(history.test_accuracy[-1], abs=0.02)
 
 
+def test_a_network_that_has_nothing_to_learn_with_is_not_trained() -> None:
+    with pytest.raises(ValueError, match="the network has no parameters, so there is nothing to learn"):
+        fit(nn.Flatten(), batches(), batches(), epochs=1)
+
+
 def test_half_precision_is_not_trained() -> None:
     net = S6Net().half()
     with pytest.raises(ValueError, match=r"the network is in half precision .* Train model.float\(\)"):

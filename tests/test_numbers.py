@@ -242,6 +242,19 @@ def test_what_is_no_number_is_refused() -> None:
         read_number(mess)
 
 
+def test_one_picture_may_be_a_list_or_a_batch_of_one() -> None:
+    """As ToTensor gives it."""
+    one = digits_of("1")
+    assert read_number([one]).digits == read_number(one[None]).digits == read_number(one).digits
+
+
+def test_the_strongest_ink_need_not_be_exactly_1() -> None:
+    """By rounding it was 0.99999988 here; there is no digit in this one, but that is not what was said."""
+    torch.manual_seed(220)
+    with pytest.raises(ValueError, match="number of pieces of ink"):
+        read_number(F.interpolate(torch.rand(1, 1, 42, 1), (300, 9), mode="bilinear")[0, 0])
+
+
 @pytest.mark.parametrize("style", [Style(gap=(-0.12, -0.04)), Style(gap=(-0.12, -0.04), pen=(0.05, 0.06))])
 def test_touching_digits_are_rarely_guessed(style: Style) -> None:
     """Of 40 pairs that overlap, at most a fifth comes back as a number other than the one that was written."""

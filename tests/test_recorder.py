@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save
 from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
 from mnist_s6.datasets import load_data
 from mnist_s6.fit import Training, fit
@@ -167,6 +168,14 @@ def test_only_digits_are_recorded(few: list) -> None:
         recorder.flight()
     with pytest.raises(ValueError, match="the labels of the images that the Recorder asks about are from 10 to 10; expected 0 to 9"):
         fit(S6Net(), few, few, 1, callbacks=[Recorder("mine", [(few[0][0], torch.full((8,), 10))])])
+
+
+def test_a_loader_that_shuffles_is_refused(few: list) -> None:
+    """An answer belongs to an image by its place."""
+    images, labels = (torch.cat(parts) for parts in zip(*few, strict=True))
+    shuffled = DataLoader(TensorDataset(images, labels), 8, shuffle=True)
+    with pytest.raises(ValueError, match="the labels come in another order than in the epoch before; .* a loader that does not shuffle"):
+        fit(S6Net(), few, few, 3, callbacks=[Recorder("few", shuffled)])
 
 
 def test_shares_are_recall_and_precision() -> None:

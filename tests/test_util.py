@@ -108,6 +108,28 @@ def test_an_epoch_without_images_is_an_error() -> None:
             train_epoch(net, nothing, optimizer)
 
 
+def test_slopes_from_before_are_none_of_this_epoch() -> None:
+    """Whoever looked at a network with `backward` has left some, and so has a training that was stopped."""
+    ends = []
+    for looked in (False, True):
+        torch.manual_seed(0)
+        net = small_net()
+        state = copy.deepcopy(net.state_dict())
+        if looked:
+            (1e3 * net(batches()[0][0])[0, 1]).backward()
+            net.load_state_dict(state)
+        train_epoch(net, batches(), torch.optim.SGD(net.parameters(), lr=0.1))
+        ends.append(torch.cat([p.detach().flatten() for p in net.parameters()]))
+    assert torch.equal(*ends)
+
+
+@pytest.mark.parametrize("smoothing", [-0.1, 1, 2, math.nan])
+def test_a_share_of_a_target_is_below_one(smoothing: float) -> None:
+    net = small_net()
+    with pytest.raises(ValueError, match="label_smoothing is .*; expected a number from 0 to"):
+        train_epoch(net, batches(), torch.optim.SGD(net.parameters(), lr=0.1), label_smoothing=smoothing)
+
+
 def test_a_loss_that_is_no_number_ends_the_training() -> None:
     net = small_net()
     optimizer = torch.optim.SGD(net.parameters(), lr=math.inf)

@@ -331,7 +331,7 @@ larger_batches = Prediction('05_choices', 'larger_batches', 'The same rate and a
     why='There are ten times fewer steps. They are better aimed, but each goes no further.')
 
 # %% ../../nbs/52_choices.ipynb #c222c222
-for right in 'Higher', 'larger', 'greater', 'worse': larger_batches.another(right)
+for right in 'Higher', 'larger', 'greater', 'bigger', 'worse': larger_batches.another(right)
 larger_batches.mistake('Its slopes are better, indeed. But how many steps are made with them?')('lower')
 larger_batches.mistake('The network sees as many images, indeed. But how many steps does it make?')('the same')
 larger_batches.mistake("One of the three, please: 'lower', 'the same' or 'higher'.")('smaller')

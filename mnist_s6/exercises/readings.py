@@ -7,7 +7,7 @@ __all__ = ['readings', 'letters_in']
 
 # %% ../../nbs/68_readings.ipynb #bf92359b
 import ast, math, operator, re
-from collections.abc import Collection, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -122,8 +122,10 @@ def _one_number_in(text: str, asked: Set) -> list[float]:
 # %% ../../nbs/68_readings.ipynb #c0f0a103
 _AROUND_LETTERS = frozenset('answer choice curve is it letter my network number option run s the training'.split())
 _AROUND_WORDS = frozenset(
-    'a an be before data has have in is it just learning loss mode of only s than the to was will'.split())
-_SMALL = frozenset('a about an and as be image images is it its just of on one ones that the to will'.split())
+    'a an applied be because before data due far has have in is it just learning loss mode much of only s taken than '
+    'that the there to used was were which will'.split())
+_SMALL = frozenset('a about an and approximately as be image images is it its just left of on one ones roughly that '
+                   'the to will'.split())
 
 # %% ../../nbs/68_readings.ipynb #031d6a29
 def _squeezed(text: str, without: Set = frozenset()) -> str:
@@ -137,19 +139,24 @@ def _begins(line: str, text: str) -> bool:
 
 # %% ../../nbs/68_readings.ipynb #5e1d7c31
 _VERBS = (r'(?:(?:avoid|cancel|delet|disabl|discard|drop|exclud|forg[eo]t|ignor|omit|prevent|reject|remov|skip|stop)'
-          r'(?:e|es|s|ing|ping|ting)?|get(?:ting)? rid of)')
+          r'(?:e|es|s|ing|ping|ting)?|doubt|get(?:ting)? rid of)')
 _PARTED = r'(?:leav|switch|tak|turn)(?:e|ing)?'   # off, out or away
 _BETWEEN = r'(?: (?:about|all|answer|any|choice|data|doing|letter|option|the|this|using|your))* '
 _DONE = (r's?(?: (?:are|be|been|can|could|gets|has|is|left|may|must|needs|should|switched|taken|to|turned|was|will))*'
          r' (?:avoided|disabled|excluded|forgotten|ignored|missing|omitted|removed|skipped|(?<=be )dropped|'
          r'(?<=is )dropped|(?<=left )out|(?<=switched )off|(?<=taken )away|(?<=turned )off)\b(?! to\b)')
+_LIGHT = ('= all answer are be been can certainly choice clearly could course definitely do does everything good '
+          'guess helps i is it its just looks make makes mode of one only probably quite really seems simply so '
+          'still sure surely that the things think this to totally very was were which will would').split()
+_WRONG = 'false|incorrect|(?:(?<=is )|(?<=mode ))off$|pointless|untrue|useless|wrong'
 
-def _refused(text: str, name: str) -> bool: # `name` is a pattern
+def _refused(text: str, name: str, wrong: str = _WRONG) -> bool: # `name` and `wrong` are patterns
     "Whether a text wants to do without what it names; nothing is read across a comma or another mark."
     words = ' '.join(re.findall(r'[^\W_]+|[^\w\s]', text.lower()))
     before = rf'\b(?:{_VERBS}|{_PARTED} (?:off|out)){_BETWEEN}{name}'
     around = rf'\b{_PARTED}{_BETWEEN}{name} (?:off|out|away)\b'
-    return bool(re.search(rf'{before}|{around}|\b{name}{_DONE}', words))
+    called_wrong = rf'\b{name}(?: (?:{"|".join(_LIGHT)}))*(?: an?)? (?:{wrong})\b'
+    return bool(re.search(rf'{before}|{around}|\b{name}{_DONE}|{called_wrong}', words))
 
 # %% ../../nbs/68_readings.ipynb #3bd58c21
 def _choice(text: str, choices: Mapping[str, str], letters: Set = frozenset()) -> str:
@@ -160,12 +167,12 @@ def _choice(text: str, choices: Mapping[str, str], letters: Set = frozenset()) -
         if names and names in (_squeezed(line), f'{label} {_squeezed(line)}'): return label
     if len(left) == 1 and left.isalpha(): return left
     label, _, rest = names.partition(' ')
-    explicit = re.match(r'\W*\w\W*[).:,-]', text) and label in choices
+    explicit = re.match(r'\W*\w\W*[).:,;/-]', text) and label in {*choices, *letters}
     if explicit or (label in choices and label.isalpha() and label != 'a'):
-        if _begins(choices[label], rest): return label
+        if _begins(choices.get(label, ''), rest): return label
     found = [] if explicit else [label for label, line in choices.items() if _begins(line, text)]
     if len(found) == 1: return found[0]
-    named = set(names.split()) & (set(choices) | letters) - {'a'}
+    named = set(names.split()) & (set(choices) | letters) - ({'a'} if not explicit else set())
     turned = set(names.split()) & (_CHANGING | {'and'}) or any(_refused(text, rf'{label}\b') for label in named)
     return named.pop() if len(named) == 1 and not turned else ''
 
@@ -175,6 +182,12 @@ _SIGNS = {r'(below|under|less than|smaller than|<) *(zero|0)\b': 'negative',
           r'(?<![\w.,-])0(?!\w|[.,]\d)': 'zero'}
 
 # %% ../../nbs/68_readings.ipynb #00ea20e5
+_WORSE = rf'{_WRONG}|bad|fails?|harm(?:s|ful)?|hurts?|little|worse|worst'
+
+def _forms(name: str) -> str:
+    "A pattern for some words, with a verb in place of a noun such as 'augmentation'."
+    return re.sub('ation$', '(?:ation|at(?:e|ed|ing)|ed|ing)?', name) + 's?'
+
 def _word(text: str, known: Sequence[str]) -> str:
     "The one of some known words that a text means, or the beginning of which it is; else the text."
     said = text.lower()
@@ -185,13 +198,38 @@ def _word(text: str, known: Sequence[str]) -> str:
     found = [word for word in known if bare[word].replace(' ', '') == one or sorted(bare[word].split()) == any_order]
     found = found or [word for word in known if len(one) > 2 and bare[word].replace(' ', '').startswith(one)]
     if found: return found[0] if len({bare[word] for word in found}) == 1 else text
-    inside = {bare[word] for word in known if bare[word] and re.search(rf'\b{bare[word]}s?\b', wanted)}
+    inside = {bare[word] for word in known if bare[word] and re.search(rf'\b{_forms(bare[word])}\b', wanted)}
     inside = {name for name in inside if not any(name != other and name in other for other in inside)}
-    extra = set(re.sub('|'.join(rf'\b{word}s?\b' for word in inside), ' ', wanted).split()) if inside else set()
-    turned = extra & (_CHANGING | set(' '.join(bare.values()).split()))
-    names = [name.replace(' ', ' (?:a )?') for name in inside]   # 'too high a rate'
-    alone = len(inside) == 1 and not turned and not _refused(said, *names)
+    extra = set(re.sub('|'.join(rf'\b{_forms(word)}\b' for word in inside), ' ', wanted).split()) if inside else set()
+    kept = set() if 'more than' in said else {'more', 'most'}   # as in 'it helps most'
+    turned = extra & (_CHANGING - kept | set(' '.join(bare.values()).split()))
+    names = [_forms(name).replace(' ', ' (?:a )?') for name in inside]   # 'too high a rate'
+    alone = len(inside) == 1 and not turned and not _refused(said, names[0], _WORSE)
     return next(word for word in known if bare[word] in inside) if alone else text
+
+# %% ../../nbs/68_readings.ipynb #68c1a0e2
+_REASON = re.compile(r'\b(?:because|due to|since|so|whereas|while)\b|, +(?:as|for)\b', re.I)
+_CLAUSE = re.compile(rf'[,;:.!?](?=\s|$)|\b(?:and|but)(?= +not\b)|{_REASON.pattern}', re.I)
+_TAKEN_BACK = re.compile(   # as in 'c? I think not'
+    rf'[,;:.!?] +(?:(?:{"|".join(_LIGHT)}) +)*(?:barely|hardly|impossible|less|never|no|nope|not|unlikely|{_WRONG})'
+    r'(?: +(?:at all|be|it|really|so|sure|think|this))*\s*(?:[,;:.!?]|$)|'
+    r'\bnot +(?:(?:just|only|simply) +)?(?:because|due)\b', re.I)
+_OPEN = re.compile(r'\b(?:either|except|or|unless)\b|\b(?:and|but)\b(?! +not\b)|[,;:.!?] *(?:never|no|nope)\b', re.I)
+
+def _one_clause(text: str, read: Callable[[str], str]) -> str:
+    "What one clause of a text says; empty if there are two, or if another clause may take it back."
+    said = {clause: read(clause) for clause in _CLAUSE.split(text)}
+    found = [clause for clause in said if said[clause]]
+    if len({said[clause] for clause in found}) != 1 or re.match(r'\W*(?:never|no|nope) *[,;:.!?]', text): return ''
+    if _OPEN.search(text[text.index(found[0]):]): return ''
+    rest = _squeezed(' '.join(clause for clause in said if not said[clause]))
+    name = said[found[0]]
+    return '' if re.search(rf'\b{_squeezed(name, _AROUND_WORDS)}\b', rest) else name
+
+def _in_part(text: str, read: Callable[[str], str]) -> str:
+    "What `read` finds in a text, up to its reason, or in one of its clauses; empty if nothing or taken back."
+    if _TAKEN_BACK.search(text): return ''
+    return read(text) or _one_clause(_REASON.split(text)[0], read) or _one_clause(text, read)
 
 # %% ../../nbs/68_readings.ipynb #42b10012
 def _line_number(text: str, labels: Set) -> str:
@@ -214,6 +252,20 @@ def _single(value: Any) -> object:
     parts = value.flatten().tolist() if isinstance(value, (np.ndarray, torch.Tensor)) else value
     return parts[0] if len(parts) == 1 else value
 
+# %% ../../nbs/68_readings.ipynb #68c1a0e5
+def _shape_in(text: str) -> tuple[float, ...]: # Empty if there is none
+    "The whole numbers of a shape."
+    words = r'(?:[\d\W]|x|by|and|it|its|the|rows?|columns?|shape|torch|size|is)*'
+    if not re.fullmatch(words, text.lower()) or re.search(r'\d *[/+%^]', text): return ()
+    found = tuple(map(float, re.findall(r'(?:(?<!\d)(?<!\d )-)?\d+(?:\.\d+)?|\.\d+', text)))
+    return found if all(number % 1 == 0 for number in found) else ()
+
+def _text_meant(text: str, letter: bool, choices: Mapping[str, str], known: Sequence[str]) -> str:
+    "The letter or the known word that a text means; empty if it means none."
+    chosen = _choice(text, choices, {word for word in known if len(word) == 1}) if letter else ''
+    word = _word(text, [word for word in known if not letter or len(_squeezed(word)) > 1])
+    return chosen or (word if word in known else '')
+
 # %% ../../nbs/68_readings.ipynb #c0f0a104
 def readings(
     answer: object, # A learner's
@@ -230,13 +282,15 @@ def readings(
     if isinstance(right, str) and type(answer) in (int, float) and answer == 0: answer = '0'
     if not isinstance(answer, str) or len(answer) > 500: return [answer]
     answer = _NOT.sub(' not ', answer)
-    if isinstance(right, tuple):
-        only = re.fullmatch(r'(?:\d+|\W|x|by|and|rows?|columns?|shape|torch|size|is)*', answer.lower())
-        return [tuple(map(float, re.findall(r'\d+', answer)))] if only else [_word(answer, known)]
-    if isinstance(right, str) and len(right) > 1: return [_word(answer, known), *_numbers_in(_in_digits(answer))]
-    chosen = _choice(answer, choices, {word for word in known if len(word) == 1})
-    if isinstance(right, str): return [chosen or _word(answer, [word for word in known if len(word) > 1])]
-    return _numbers_meant(answer, chosen, choices, task) or [_word(answer, known)]
+    if isinstance(right, tuple) and (shape := _shape_in(answer)): return [shape]
+    if not isinstance(right, (str, tuple)):
+        for text in (answer, _REASON.split(answer)[0]):
+            if found := _numbers_meant(text, _choice(text, choices), choices, task): return found
+    letter = isinstance(right, str) and len(right) == 1
+    fault = re.search(r'\b(?:cause|wrong)\b', task)   # then 'wrong' doesn't turn what is named
+    said = re.sub(rf'\b(?!false)(?:{_WORSE})\b', ' ', answer, flags=re.I) if fault else answer
+    meant = _in_part(said, lambda text: _text_meant(text, letter, choices, known)) or answer
+    return [meant, *(_numbers_in(_in_digits(answer)) if isinstance(right, str) and not letter else [])]
 
 # %% ../../nbs/68_readings.ipynb #c0f0a106
 def letters_in(
