@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 
-from .checks import check_number
+from .checks import check_number, check_tensor
 
 # %% ../nbs/19_augment.ipynb #87eed510
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def sampling_grid(
 ) -> torch.Tensor: # (N, size, size, 2): x and y of the old place of each new pixel
     "What `F.affine_grid` gives for square images, by one matrix product."
     if pixels is None: pixels = pixel_table(size, matrices.device, matrices.dtype)
-    return (matrices.reshape(-1, 3) @ pixels).view(-1, 2, size, size).permute(0, 2, 3, 1)
+    return (matrices.reshape(-1, 3) @ pixels.to(matrices.dtype)).view(-1, 2, size, size).permute(0, 2, 3, 1)
 
 # %% ../nbs/19_augment.ipynb #32744dd9
 class Draws(NamedTuple):
@@ -147,7 +147,11 @@ def augment_batch(
     crop_size: int = 22, # Pixels that the centre crop keeps on each side
     pixels: torch.Tensor | None = None, # `pixel_table(H)`, if it's at hand
 ) -> torch.Tensor: # (N, 1, H, H)
-    "Change, as it was drawn for each image, its strokes and then, in one bilinear pass, its shape and place."
+    "Change each image as it was drawn: its strokes, then its shape and place at once; raises `TypeError` for bytes."
+    check_tensor('images', images)
+    if not images.is_floating_point():
+        raise TypeError(f'images are of type {images.dtype}; expected floats, such as images/255')
+    draws = Draws(draws.cropped, *(drawn if drawn is None else drawn.to(images.dtype) for drawn in draws[1:]))
     size = images.shape[-1]
     if draws.strokes is not None: images = change_strokes(images, draws.strokes)
     places = sampling_grid(augmenting_matrices(draws, size, crop_size), size, pixels)   # (N, H, H, 2)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F
 
-from .checks import check_number
+from .checks import check_number, check_tensor
 from .truth import Interval, wilson
 from .util import count_correct
 
@@ -56,14 +56,16 @@ class Reliability:
 
 # %% ../nbs/35_calibration.ipynb #0d561fbf
 def _check_correct(confidences: torch.Tensor, correct: torch.Tensor) -> None: # (n,) each
-    "Raise `ValueError` for anything but right or wrong for each image."
+    "Raise `ValueError` or `TypeError` for anything but right or wrong for each image."
+    check_tensor('correct', correct)
     if correct.shape != confidences.shape or ((correct != 0) & (correct != 1)).any():
         raise ValueError(f'correct has shape {tuple(correct.shape)}, or other numbers than 0 and 1; expected '
                          f'{tuple(confidences.shape)}, true where the answer is right, such as answers == labels')
 
 # %% ../nbs/35_calibration.ipynb #fdb5f29b
 def _check_confidences(confidences: torch.Tensor) -> None: # (n,)
-    "Raise `ValueError` for anything but probabilities."
+    "Raise `ValueError` or `TypeError` for anything but probabilities."
+    check_tensor('confidences', confidences)
     if confidences.ndim != 1 or not len(confidences) or not ((0 <= confidences) & (confidences <= 1)).all():
         raise ValueError(f'confidences have shape {tuple(confidences.shape)}, or are not all from 0 to 1; '
                          'expected (n,) probabilities, such as logits.softmax(1).amax(1)')
@@ -83,7 +85,7 @@ def reliability(
     numbers = _bin_numbers(confidences, bins)
     _check_correct(confidences, correct)
     counts = numbers.bincount(minlength=bins)
-    sums = [numbers.bincount(values.double(), bins) for values in (confidences, correct)]
+    sums = [numbers.bincount(values.detach().double(), bins) for values in (confidences, correct)]
     return Reliability(counts, *(total/counts.clamp(min=1) for total in sums))
 
 # %% ../nbs/35_calibration.ipynb #274a7d1f
@@ -100,10 +102,11 @@ def calibration_band(
     chances, generator = confidences.float(), torch.Generator().manual_seed(seed)
     errors = []
     for some in torch.arange(check_number('trials', trials, 10, 100_000, whole=True)).split(100):
-        surplus = (torch.rand(len(some), len(chances), generator=generator) < chances).float() - chances
+        drawn = torch.rand(len(some), len(chances), generator=generator, dtype=torch.float)   # (100, n)
+        surplus = (drawn < chances).float() - chances
         errors.append((surplus@member).abs().sum(1)/len(chances))   # (100,)
     tail = (1 - check_number('level', level, 0.01, 0.9999))/2
-    return Interval(*torch.cat(errors).quantile(torch.tensor([tail, 1 - tail])).tolist())
+    return Interval(*torch.cat(errors).quantile(torch.tensor([tail, 1 - tail], dtype=torch.float)).tolist())
 
 # %% ../nbs/35_calibration.ipynb #0320640b
 def fit_temperature(
@@ -129,10 +132,10 @@ def refusing(
     confidences: torch.Tensor, # (n,) the largest probability for each image, 0 to 1
     correct: torch.Tensor, # (n,) whether the answer is right
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]: # (n,) each: threshold, share answered, share wrong of those
-    "How much is answered, and how much of that is wrong, above each threshold of confidence; raises `ValueError`."
+    "How much is answered, and wrong, above each threshold of confidence; raises `ValueError` or `TypeError`."
     _check_confidences(confidences)
     _check_correct(confidences, correct)
-    thresholds, order = confidences.sort(descending=True, stable=True)
+    thresholds, order = confidences.detach().sort(descending=True, stable=True)
     answered = torch.arange(1, len(order) + 1)
     wrong = (~correct.bool())[order].cumsum(0)
     return thresholds, answered/len(order), wrong/answered

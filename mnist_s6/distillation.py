@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import Subset
 
-from .checks import check_classes, check_number, check_probabilities
+from .checks import check_classes, check_number, check_probabilities, check_several
 from .datasets import BatchedLoader
 from .files import MNIST_FILES, packaged
 from .util import classify
@@ -29,8 +29,8 @@ def ask_teachers(
     teachers: Sequence[nn.Module], # Each returns logits (N, 10)
     loader: Iterable[tuple[torch.Tensor, torch.Tensor]], # Batches of images and labels, not augmented
 ) -> torch.Tensor: # (n, 10), in the loader's order; each row sums to 1
-    "The mean of the teachers' probabilities for each image; raises `ValueError` without teachers or images."
-    check_number('the number of teachers', len(teachers), 1, 1000)
+    "The mean of the teachers' probabilities, image by image; raises `ValueError` or `TypeError` if there are none."
+    teachers = check_several('teachers', teachers, 1, 1000)
     batches = list(loader)   # the same for all
     said = [classify(teacher, batches)[0].double().softmax(1) for teacher in teachers]   # (n, 10) each
     return torch.stack(said).mean(0).float()

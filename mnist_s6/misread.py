@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from .checks import check_batch, check_classes, check_number
+from .checks import check_batch, check_classes, check_number, check_tensor
 from .datasets import plot_images
 from .util import classify
 
@@ -87,7 +87,8 @@ def draw_confusion(
     title: str = '', # Above it
     fontsize: float = 7, # Of the counts, in points
 ) -> None:
-    "Draw a confusion matrix with its counts; only mistakes are shaded."
+    "Draw a confusion matrix with its counts, and shade only the mistakes; raises `TypeError` if it is no tensor."
+    check_tensor('matrix', matrix)
     mistakes = matrix - matrix.diag().diag()
     axes.imshow(mistakes.numpy(), cmap='Oranges', vmin=0, vmax=max(1, 1.5*mistakes.max().item()))
     for row, column in matrix.nonzero().tolist():

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from .checks import check_number
+from .checks import check_number, check_several
 from .threads import twin
 
 # %% ../nbs/02_model.ipynb #56acca98
@@ -81,7 +81,7 @@ class S6Net(nn.Module):
         widths: tuple[int, int, int, int] = (16, 24, 24, 32), # Channels after each convolution
     ) -> None:
         super().__init__()
-        check_number('number of widths', len(widths), 4, 4, whole=True)
+        widths = check_several('widths', widths, 4, 4)
         first, second, third, fourth = (check_number('width', width, 1, 999, whole=True) for width in widths)
         self.features = nn.Sequential(                   # (N,  1, 28, 28)
             conv_block(1, first, 5, pool=True),          # (N, 16, 12, 12), each value sees 6×6 pixels
@@ -213,7 +213,7 @@ def _listen(model: nn.Module, input_shape: tuple[int, ...]) -> list[tuple[str, n
     try:
         with torch.no_grad(): ask(heard, torch.zeros(1, *input_shape))
     except (RuntimeError, ValueError) as error:
-        last = f'after {ran[-1][0]}' if ran else 'in its first layer'
+        last = f'after layer {ran[-1][0]!r}' if ran else 'in its first layer'
         raise ValueError(f'the network stopped {last} on an input of shape {tuple(input_shape)}: {error}. '
                          'Pass another input_shape, or mend the layer that does not fit the one before it') from error
     return ran
@@ -255,7 +255,7 @@ def model_summary(
     input_shape: tuple[int, ...] = (1, 28, 28), # Of one image, without the batch dimension
 ) -> ModelSummary: # A row per layer, in the order they ran; the receptive field assumes one after the other
     "What each layer puts out, costs and sees; raises `ValueError` or `TypeError` where it can't take such an image."
-    ran = _listen(model, input_shape)
+    ran = _listen(model, check_several('sizes in input_shape', input_shape, 0, 10))
     layers = [layer for _, layer, _ in ran]
     rows = tuple(_row(name, layers[:i + 1], output) for i, (name, _, output) in enumerate(ran))
     return ModelSummary(rows, sum(p.numel() for p in model.parameters()))
@@ -268,7 +268,7 @@ class FastNet(nn.Module):
         widths: tuple[int, int, int] = (8, 32, 32), # Channels after each convolution
     ) -> None:
         super().__init__()
-        check_number('number of widths', len(widths), 3, 3, whole=True)
+        widths = check_several('widths', widths, 3, 3)
         first, second, third = (check_number('width', width, 1, 999, whole=True) for width in widths)
         self.features = nn.Sequential(                   # (N,  1, 24, 24)
             conv_block(1, first, 5, pool=True),          # (N,  8, 10, 10), each value sees 6×6 pixels

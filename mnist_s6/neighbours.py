@@ -6,8 +6,8 @@
 __all__ = ['nearest_images', 'plain_batches', 'Neighbours', 'MistakeBook']
 
 # %% ../nbs/77_neighbours.ipynb #24918686
-import copy
-from collections.abc import Iterable
+import copy, math, operator
+from collections.abc import Iterable, Sized
 from typing import NamedTuple
 
 import torch
@@ -15,6 +15,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.data import DataLoader, Subset
 
+from .checks import check_number, check_tensor
 from .datasets import BatchedLoader
 from .misread import confusion_matrix, find_misclassified
 from .util import classify
@@ -25,12 +26,15 @@ def nearest_images(
     images: torch.Tensor, # (n, 1, H, W)
     count: int = 50, # How many; all of them if there are fewer
 ) -> torch.Tensor: # (count,) places in `images`, the nearest first
-    "The images that differ least from `image`, pixel by pixel; raises `ValueError` for another size."
+    "The images that differ least from `image`, pixel by pixel; raises `ValueError` or `TypeError` on misfits."
+    for name, given in ('image', image), ('images', images): check_tensor(name, given)
+    count = check_number('count', count, 1, math.inf, whole=True)
     if image.shape != images.shape[1:]:
         raise ValueError(f'image has shape {tuple(image.shape)}, images {tuple(images.shape)}; '
                          'expected (1, H, W) and (n, 1, H, W)')
-    flat = images.flatten(1)   # (n, H·W)
-    return (flat.square().sum(1) - 2*(flat @ image.flatten())).topk(min(count, len(images)), largest=False).indices
+    precision = torch.promote_types(torch.promote_types(image.dtype, images.dtype), torch.float)   # float or double
+    flat, point = images.flatten(1).to(precision), image.flatten().to(precision)   # (n, H·W) and (H·W,)
+    return (flat.square().sum(1) - 2*(flat @ point)).topk(min(count, len(images)), largest=False).indices
 
 # %% ../nbs/77_neighbours.ipynb #e37a0463
 def plain_batches(
@@ -74,6 +78,10 @@ def _is_digit(name: str, digit: int | None, digits: torch.Tensor, classes: int) 
         raise ValueError(f'{name} is {digit!r}; expected a digit from 0 to {classes - 1}, or None for any')
     return torch.ones_like(digits, dtype=torch.bool) if digit is None else digits == digit
 
+def _place(name: str, place: int, things: Sized) -> int: # Also of a tensor that holds one whole number
+    "A place in things, from 0; raises `ValueError` or `TypeError` if there is none such."
+    return check_number(name, operator.index(place), 0, len(things) - 1)
+
 # %% ../nbs/77_neighbours.ipynb #29a00002
 class _CopiesNumbers(TorchFunctionMode):
     "Lets `copy.deepcopy` copy tensors that were calculated from weights, without what they were calculated from."
@@ -110,9 +118,9 @@ class MistakeBook:
         return (labels & _is_digit('prediction', prediction, found.predictions, classes)).nonzero()[:, 0]
 
     def nearest(self, place: int, digit: int) -> Neighbours: # `place` in `mistakes`
-        "Up to 5 training images of `digit` that the network reads correctly, out of the 50 nearest to a mistake."
-        indices, images = self.shelves[digit]
-        near = nearest_images(self.mistakes.images[place], images)
+        "Up to 5 of the 50 images of `digit` nearest to a mistake, read correctly; raises `ValueError` or `TypeError`."
+        indices, images = self.shelves[_place('digit', digit, self.shelves)]
+        near = nearest_images(self.mistakes.images[_place('place', place, self.mistakes)], images)
         if not len(near): return Neighbours(indices, images)
         kept = near[classify(self.model, [(images[near], near)])[0].argmax(1) == digit][:5]
         return Neighbours(indices[kept], images[kept])

@@ -78,7 +78,7 @@ class Predictions(Sequence[Prediction]):
     @overload
     def __getitem__(self, index: slice) -> 'Predictions': ...
     def __getitem__(self, index: int | slice) -> 'Prediction | Predictions': # A `TypeError` for a list or a mask
-        if isinstance(index, slice): return Predictions(self.probabilities[index], self.lowest)
+        if isinstance(index, slice): return Predictions(self.probabilities[[*range(len(self))[index]]], self.lowest)
         return next(iter(Predictions(self.probabilities[operator.index(index)][None], self.lowest)))
 
 # %% ../nbs/13_predict.ipynb #94a2226b

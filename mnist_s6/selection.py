@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import torch
 import torch.nn.functional as F
 
-from .checks import check_number
+from .checks import check_number, check_tensor
 from .datasets import BatchedLoader, batches_of
 
 # %% ../nbs/69_selection.ipynb #4e3156c6
@@ -23,6 +23,7 @@ def choose_images(
     generator: torch.Generator | None = None, # A source of random numbers on the CPU; None is the global one
 ) -> torch.Tensor: # (count,) Places, shuffled
     "Choose by rank of the latest loss (Loshchilov and Hutter 2015); raises `ValueError` or `TypeError`."
+    check_tensor('losses', losses)
     def shuffled(n: int) -> torch.Tensor: return torch.randperm(n, generator=generator).to(losses.device)
     n, unseen = len(losses), int(losses.isinf().sum())
     few = round(check_number('hard', hard, 0, 1)*check_number('count', count, 1, n, whole=True))

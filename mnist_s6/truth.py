@@ -20,7 +20,7 @@ from torch import nn
 
 from .checks import check_batch, check_classes, check_number
 from .files import one_writes, write_atomically
-from .model import check_network
+from .model import ask, check_network, evaluating
 from .threads import twin
 from .util import Interval, classify, count_correct, wilson, z_value
 from .weights import weights_digest
@@ -72,7 +72,7 @@ def compare(
     "Which of two networks reads more of the same images; raises what `classify` and `check_classes` raise."
     batches = list(loader)   # the same for both
     (logits_a, labels), (logits_b, _) = classify(net_a, batches), classify(net_b, batches)
-    check_classes(labels, logits_a.shape[1])
+    for logits in logits_a, logits_b: check_classes(labels, logits.shape[1])
     a, b = (logits.argmax(1) == labels.long() for logits in (logits_a, logits_b))   # (n,) each
     return Comparison(int((a & ~b).sum()), int((b & ~a).sum()), len(labels))
 
@@ -185,7 +185,7 @@ def _in_words(hypothesis: str) -> str:
 # %% ../nbs/07_truth.ipynb #c4831293
 def network_digest(model: nn.Module) -> str: # 64 hexadecimal digits
     "Which weights a network has, on whatever device: their SHA-256; raises `TypeError` if it is none."
-    check_network(model)
+    check_network(model)   # `twin` is a copy that computes as the network does
     return weights_digest({name: tensor.detach().cpu().contiguous()
                            for name, tensor in twin(model).state_dict().items()})
 
@@ -222,11 +222,12 @@ def _announce(path: Path, words: str, network: str) -> Opening: # Without a resu
     return opening
 
 # %% ../nbs/07_truth.ipynb #d796dca5
-def _checked(loader: Iterable) -> list[tuple[torch.Tensor, torch.Tensor]]: # All batches of images and labels
-    "What a loader gives; raises `ValueError` or `TypeError` for odd batches, odd labels, or none."
+def _checked(loader: Iterable, model: nn.Module) -> list[tuple[torch.Tensor, torch.Tensor]]: # Images and labels
+    "All batches; raises `ValueError` or `TypeError` for odd ones, odd labels, none, or too few scores."
     batches = [check_batch(batch) for batch in loader]
-    for _, labels in batches: check_classes(labels)
     check_number('the number of test images', sum(len(labels) for _, labels in batches), 1, math.inf)
+    with evaluating(model) as network: scores = ask(network, torch.zeros_like(batches[0][0][:1]))   # (1, classes)
+    for _, labels in batches: check_classes(labels, scores.shape[-1])
     return batches
 
 # %% ../nbs/07_truth.ipynb #47648ee4
@@ -252,7 +253,7 @@ class SealedTest:
         hypothesis: str, # What you expect, in a sentence of at least four words
     ) -> Opening: # With the result; it is in the ledger
         "Evaluate on the test images, and write it down; raises `ValueError`, `OSError`, and what `classify` raises."
-        network, words, batches = network_digest(model), _in_words(hypothesis), _checked(self.loader)
+        network, words, batches = network_digest(model), _in_words(hypothesis), _checked(self.loader, model)
         announced = _announce(self.path, words, network)
         logits, labels = classify(model, batches)
         opening = replace(announced, correct=count_correct(logits, labels), images=len(labels))

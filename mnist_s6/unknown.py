@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .checks import check_classes, check_number
+from .checks import check_classes, check_number, check_several, check_tensor
 from .digits import check_range, prepare_digit
 from .files import packaged
 from .model import check_network
@@ -109,7 +109,8 @@ def _overlaid(images: torch.Tensor, labels: torch.Tensor, n: int, generator: tor
 def check_pictures(
     images: torch.Tensor, # (N, 28, 28), 0 to 1
 ) -> None:
-    "Raise `ValueError` for anything but floats (N, 28, 28) from 0 to 1."
+    "Raise `ValueError` or `TypeError` for anything but floats (N, 28, 28) from 0 to 1."
+    check_tensor('images', images)
     if images.ndim != 3 or images.shape[1:] != (28, 28) or not images.is_floating_point():
         raise ValueError(f'images have shape {tuple(images.shape)} and are of type {images.dtype}; '
                          'expected floats (N, 28, 28). Divide bytes by 255')
@@ -189,7 +190,8 @@ def fit_distance(
     features: torch.Tensor, # (N, D), of training images
     labels: torch.Tensor, # (N,)
 ) -> Distance:
-    "Learn where the classes are, and how they spread; raises `ValueError` for a class without images."
+    "Learn where the classes are, and how they spread; raises `ValueError` or `TypeError` for a class without images."
+    for name, given in ('features', features), ('labels', labels): check_tensor(name, given)
     check_classes(labels, int(labels.max()) + 1 if len(labels) else 1)
     labels = labels.long()   # bytes would be taken for a mask
     counts = labels.bincount()
@@ -204,8 +206,9 @@ def fit_distance(
 
 # %% ../nbs/62_unknown.ipynb #01e3c584
 def _check_both(known: torch.Tensor, unknown: torch.Tensor) -> None:
-    "Raise `ValueError` for anything but scores (n,) and (m,)."
+    "Raise `ValueError` or `TypeError` for anything but scores (n,) and (m,)."
     for name, scores in ('known', known), ('unknown', unknown):
+        check_tensor(name, scores)
         if scores.ndim != 1 or not len(scores) or scores.isnan().any():
             raise ValueError(f'{name} has shape {tuple(scores.shape)}, or holds not-a-number; expected scores (n,)')
 
@@ -213,7 +216,7 @@ def auroc(
     known: torch.Tensor, # (n,) scores of digits
     unknown: torch.Tensor, # (m,) scores of other pictures, which should be higher
 ) -> float: # 0 to 1; 0.5 for a score that tells nothing
-    "How often a picture of no digit has the higher score of two, a tie counting half; raises `ValueError`."
+    "How often a picture of no digit has the higher score, a tie counting half; raises `ValueError` or `TypeError`."
     _check_both(known, unknown)
     ordered = known.double().sort().values
     below = torch.searchsorted(ordered, unknown.double())                            # known scores that are lower
@@ -226,9 +229,9 @@ def let_through(
     unknown: torch.Tensor, # (m,) scores of other pictures
     shares: Iterable[float] = (0.01,), # Of the digits that are refused
 ) -> list[float]: # For each share, that of the other pictures which are answered all the same
-    "What slips through where so many digits are refused; raises `ValueError`."
+    "What slips through where so many digits are refused; raises `ValueError` or `TypeError`."
     _check_both(known, unknown)
-    shares = [check_number('a share', share, 0, 1) for share in shares]
+    shares = [check_number('a share', share, 0, 1) for share in check_several('shares', shares, 1, 10**6)]
     limits = known.double().quantile(1 - torch.tensor(shares, dtype=torch.double))
     return [(unknown <= limit).double().mean().item() for limit in limits]
 

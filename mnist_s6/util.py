@@ -271,7 +271,7 @@ def _plot_scores(axes: 'Axes', name: str, values: list[float], form: str, images
     axes.plot(range(1, len(values) + 1), values, marker='o', markersize=3)
     axes.set(title=title, xlabel='epoch', ylabel=name.split()[-1])
     axes.label_outer()
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     axes.grid(alpha=0.3)
 
 # %% ../nbs/39_fit.ipynb #86db3457

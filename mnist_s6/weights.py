@@ -64,8 +64,10 @@ def save_weights(
     path: str | Path, # As in 'weights.safetensors'
     about: dict[str, object] | None = None, # More to write down, such as recipe and seed
 ) -> None:
-    "Write weights, and whose they are, to a safetensors file; raises `OSError`, or `ValueError` for a name in `about`."
+    "Write weights, and whose they are, to a file; raises `OSError`, or `ValueError` or `TypeError` for odd facts."
     check_network(model)
+    if not isinstance(about or {}, dict) or not all(isinstance(name, str) for name in about or {}):
+        raise TypeError(f"about is {about!r:.80}; expected a dict whose names are texts, such as {{'seed': 0}}")
     model = twin(model)   # without wrappers, such as that of torch.compile
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
     widths = [layer.out_channels for layer in model.modules() if isinstance(layer, nn.Conv2d)]
@@ -200,8 +202,9 @@ def load_network(
     check_number(f'size of {path}, in bytes,', os.path.getsize(path), 0, 100_000_000)
     found, header = _read_weights(path)
     _check_header(path, header)
-    with Undrawn(): model = NETWORKS[header['network']](tuple(json.loads(header['widths'])))
-    _fill(model.to(_precision(found)), found, path)
+    with torch.inference_mode(False), Undrawn():   # as whoever asks without learning may train it later
+        model = NETWORKS[header['network']](tuple(json.loads(header['widths']))).to(_precision(found))
+    _fill(model, found, path)
     return model.eval()
 
 # %% ../nbs/12_weights.ipynb #2b48e82c
@@ -209,7 +212,7 @@ _ONE_LOADS = threading.Lock() # Of the threads
 
 def shipped_network() -> nn.Module: # In evaluation mode; the same one at each call
     "What `pretrained` copies: to be asked, and nobody's to change; raises `RuntimeError` if the package is damaged."
-    with _ONE_LOADS, torch.inference_mode(False), torch.device('cpu'): return _read_once()
+    with _ONE_LOADS, torch.device('cpu'): return _read_once()
 
 @functools.cache
 def _read_once() -> nn.Module:
@@ -226,7 +229,8 @@ def pretrained() -> nn.Module: # In evaluation mode; a copy of its own at each c
 def is_shipped(
     model: nn.Module, # May be in a wrapper, and on any device
 ) -> bool:
-    "Whether a network is the one that comes with the course, with all of its weights."
+    "Whether a network is the course's own, with all of its weights; raises `TypeError` if it is no network."
+    check_network(model)
     shipped, model = shipped_network(), twin(model)   # without wrappers
     own, found = shipped.state_dict(), model.state_dict()
     return type(model) is type(shipped) and not _misfits(found, own) and all(

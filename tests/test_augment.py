@@ -135,3 +135,24 @@ def test_redrawn_images_are_as_bright_as_they_were() -> None:
     images *= torch.linspace(0.2, 1, 20).view(-1, 1, 1, 1)
     changed = change_strokes(images, torch.linspace(-1, 1, 20))
     torch.testing.assert_close(changed.amax((1, 2, 3)), images.amax((1, 2, 3)))
+
+
+@pytest.mark.parametrize("pixels", [None, pixel_table(28)])
+@pytest.mark.parametrize("drawn", [torch.float, torch.double])
+def test_images_keep_their_precision(drawn: torch.dtype, pixels: torch.Tensor | None) -> None:
+    """Doubles come out as floats do, whatever the draws are."""
+    images = torch.rand(8, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    draws = draw_augmentation(8, EVERYTHING, torch.Generator().manual_seed(0))
+    expected, draws = augment_batch(images, draws), Draws(draws.cropped, *(it.to(drawn) for it in draws[1:]))
+    for precision in torch.float, torch.double:
+        found = augment_batch(images.to(precision), draws, 22, pixels)
+        assert found.dtype == precision
+        torch.testing.assert_close(found.float(), expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("images, words", [
+    (torch.zeros(1, 1, 28, 28, dtype=torch.uint8), "images are of type torch.uint8; expected floats"),
+    (torch.zeros(1, 1, 28, 28).numpy(), "images came as a ndarray; expected a tensor")])
+def test_images_that_cannot_be_changed(images: object, words: str) -> None:
+    with pytest.raises(TypeError, match=words):
+        augment_batch(images, Draws(torch.ones(1).bool(), torch.zeros(1)))

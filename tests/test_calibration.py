@@ -172,3 +172,31 @@ def test_a_seed_of_the_band_is_checked():
     assert calibration_band(confidences, trials=10, seed=np.int64(3)) == calibration_band(confidences, trials=10, seed=3)
     with pytest.raises(ValueError, match="seed is -1"):
         calibration_band(confidences, trials=10, seed=-1)
+
+
+@pytest.mark.parametrize("made", [lambda values: values.numpy(), lambda values: values.tolist()])
+def test_what_is_no_tensor_is_told(made):
+    """Of NumPy, and a list: each function said that it lacked another method."""
+    sure, right = torch.tensor([0.9, 0.8]), torch.tensor([True, False])
+    for use in lambda it: reliability(it, right), calibration_band, lambda it: refusing(it, right):
+        with pytest.raises(TypeError, match=r"confidences came as a (ndarray|list); expected a tensor, such as torch.as_tensor\(confidences\)"):
+            use(made(sure))
+    for use in reliability, refusing:
+        with pytest.raises(TypeError, match="correct came as a"):
+            use(sure, made(right))
+
+
+def test_a_band_in_any_default_precision(request):
+    """The same one, also where PyTorch's default is double."""
+    sure = calibrated(50)[0].softmax(1).amax(1)
+    usual = calibration_band(sure, trials=20)
+    request.addfinalizer(lambda default=torch.get_default_dtype(): torch.set_default_dtype(default))
+    torch.set_default_dtype(torch.double)
+    assert calibration_band(sure, trials=20) == usual
+
+
+def test_confidences_may_have_slopes():
+    """What is found has none, and can be drawn."""
+    sure = torch.tensor([0.9, 0.6, 0.3], requires_grad=True)
+    right = torch.tensor([True, False, True])
+    assert reliability(sure, right).plot().axes and not refusing(sure, right)[0].requires_grad

@@ -106,6 +106,8 @@ def test_teachers_are_asked_as_they_are() -> None:
     assert torch.equal(ask_teachers(teachers, batches), said) and teachers[0].training
     with pytest.raises(ValueError, match="the number of images in the loader is 0"):
         ask_teachers(teachers, [])
+    with pytest.raises(TypeError, match="teachers came as FastNet"):
+        ask_teachers(teachers[0], batches)
 
 
 # Which image gets which row

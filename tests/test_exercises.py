@@ -307,8 +307,8 @@ def test_generous():
 def test_words_for_others():
     """A wrong answer that nobody foresaw is shown the smallest input, and what differs."""
     assert wrong(exercises.flip.check(lambda x: x + 1)).startswith("with images = [[[[1, 2]]]]: at [0, 0, 0, 1] it is 3, and")
-    assert "shape is (1,), and it should be one number" in wrong(exercises.accuracy.check(lambda s, y: [1.0]))
-    assert "in line 1 of it" in wrong(exercises.output_size.check(lambda *_: 1 / 0))
+    assert "your result has the shape (1,), and should be one number" in wrong(exercises.accuracy.check(lambda s, y: [1.0]))
+    assert "in line 1 of your function" in wrong(exercises.output_size.check(lambda *_: 1 / 0))
     assert "`return`" in wrong(exercises.flip.check(lambda x: print(x)))
     assert "put list(…)" in wrong(exercises.batch_indices.check(lambda o, n: (o[i : i + n] for i in range(0, len(o), n))))
     changed = wrong(exercises.convolve.check(lambda i, k: (F.conv2d(i[None, None], k[None, None])[0, 0], i.zero_())[0]))
@@ -350,7 +350,7 @@ def test_hints_and_pages():
 def test_prediction(own_record):
     """The first guess is kept and compared; a stub is no guess."""
     assert exercises.add_bytes.check(...).message == NOT_ATTEMPTED and read_record() == {}
-    assert "First you said 260, and it is 4" in wrong(exercises.add_bytes.check(260))
+    assert "First you said 260, and the answer is 4" in wrong(exercises.add_bytes.check(260))
     result = exercises.add_bytes.check(4)
     assert result.passed and "First you said 260" in result.message
     assert read_record()["add_bytes"].guess == "260"
@@ -389,7 +389,7 @@ for _ in range(2000):
     nested = [nested]
 crowd += [crowd] * 12
 ODD_GUESSES = {"holds itself": endless, "in a tuple": (endless, 1), "many of itself": crowd, "deep": nested, "large": 2**20_000, "below 0": -(10**5000),
-               "among others": [1, 2**20_000], "digits": "9" * 5000, "powers": "9**9**9", "sparse": torch.eye(2).to_sparse(),
+               "among others": [1, 2**20_000], "digits": "9" * 5000, "digits and a letter": "9" * 60 + "q", "powers": "9**9**9", "sparse": torch.eye(2).to_sparse(),
                "without numbers": torch.zeros(2, device="meta"), "hostile": Hostile()}  # fmt: skip
 
 
@@ -480,33 +480,46 @@ SPECIAL = {
     "step_too_far": (["w = -2", "1 - 3", "minus two", "-2.0"], ["2", "1 + 3"]),
     "last_batch": (["x = 104", "104 images", "1000 - 7*128", "104 in the last batch"], ["7 batches", "8 batches", "104 of 128"]),
     "same_size": (["p = 2", "p=2", "2px", "2 px", "padding=2", "two", "2 on each side", "no. 2"], ["no more than 2", "more than 2", "no 2", "dont say 2", "(1,1)", (2, 2), "2.5", "p = 1"]),
-    "add_bytes": (["4", "four", "260 - 256"], ["error", "an error", "OverflowError", "250 + 10", "it raises an error"]),
-    "black_pixel": (["negative number", "a negative number", "below zero", "it is negative", "less than 0", "below 0", "< 0", "a number below zero"],
-                    ["zero", "positive number", "not negative", "no negative", "non-negative", "above zero", "negative or zero", -0.4242, -0.42, 0, "-0.42"]),
-    "depends_on_others": (["training", "in training mode", "Train"], ["evaluation", "both", "not in training mode", "no training mode", "training or evaluation", "neither"]),
-    "zero_start": (["only the last bias", "last_bias", "2.bias", "the bias of the last layer", "Only the last bias has moved"],
+    "add_bytes": (["4", "four", "260 - 256", "4, because it overflows"], ["error", "an error", "OverflowError", "250 + 10", "it raises an error"]),
+    "black_pixel": (["negative number", "a negative number", "below zero", "it is negative", "less than 0", "below 0", "< 0", "a number below zero",
+                     "negative, because 0 - 0.13 is below zero", "negative, not zero"],
+                    ["zero", "positive number", "not negative", "no negative", "non-negative", "above zero", "negative or zero", -0.4242, -0.42, 0, "-0.42", "negative = False", "zero, not negative"]),
+    "depends_on_others": (["training", "in training mode", "Train", "training = True", "only in training mode, not in evaluation mode", "training mode, but not evaluation mode"],
+                         ["training = False", "training mode off", "training is off", "training: no", "training? I think not", "evaluation, not training", "evaluation", "both", "not in training mode", "no training mode", "training or evaluation", "neither"]),
+    "zero_start": (["only the last bias", "last_bias", "2.bias", "the bias of the last layer", "Only the last bias has moved", "last bias, because all others have slope 0"],
                    ["last", "bias", "last layer", "no last bias", "all but the last bias", "the last layer has moved"]),
     "best_cure": (["data augmentation", "augment", "augmentations", "1. Augmentation", "augmentation, of course", "to avoid overfitting, augmentation",
                    "augmentation stops overfitting", "turns out to be augmentation", "to avoid it, augmentation", "What stops it is augmentation",
-                   "you are better off using augmentation", "what pays off is augmentation"],
+                   "you are better off using augmentation", "what pays off is augmentation",
+                   "augment the images", "augmenting", "to augment", "augmented images", "augmentation helps most", "augmentation, not dropout", "dropout or decay? augmentation",
+                   "augmentation, since dropout is useless", "augmentation because it can't overfit", "augmentation, the others are useless", "augmentation, it never fails"],
                   ["decay", "augmentation and dropout", "Weight-decay", "early stopping", "not augmentation", "dropout, not augmentation", "no augmentation", "never augmentation",
                    "without augmentation", "un-augmentation", "it isn't augmentation", "dont use augmentation", "it cannot be augmentation",
                    "augmentation won’t do", "anything rather than augmentation", "instead of augmentation", "!= augmentation", "w/o augmentation",
                    "avoid augmentation", "avoiding augmentations", "remove the augmentation", "stop augmentation", "skip all augmentation", "drop augmentation",
                    "leave out augmentation", "leave augmentation out", "augmentation can be omitted", "take augmentation away", "forget about augmentation", "turn off augmentation", "augmentation turned off", "get rid of augmentation",
-                   "augmentation should be avoided", "the augmentation is missing", "omitting augmentation", "I forgot the augmentation", "disable augmentation"]),
-    "larger_batches": (["Higher!", "it will be higher than before", "much higher", "worse", "much worse off", "higher; updates are skipped"], ["same", "not higher", "no higher", "no larger than before", "barely higher", "higher or lower", "hardly higher"]),
-    "half_the_maps": (["about a quarter", "c) about a quarter", "a quarter", "quarter", "c, a quarter", "c: about a quarter", "1/4", "a fourth", "c, dropped to a quarter", "ignore a, b and d: c"],
-                      ["a quarter or a half", "about", "not c", "b or c", "a half", "a) about a quarter", "a tenth"]),
+                   "augmentation should be avoided", "the augmentation is missing", "omitting augmentation", "I forgot the augmentation", "disable augmentation",
+                   "augmentation is useless", "augmentation makes it worse", "augmentation hurts", "augmentation helps little", "augmentation is wrong", "augmentation is not it", "augmentation = False",
+                   "augmentation? Useless.", "augmentation, that is wrong", "augmentation? I think not", "augmentation, or dropout", "augmentation, dropout", "not because of augmentation",
+                   "dropout, since augmentation is useless", "stop augmenting", "I doubt augmentation", "no, augmentation", "more than augmentation"]),
+    "larger_batches": (["Higher!", "it will be higher than before", "much higher", "worse", "much worse off", "bigger", "higher, because there are fewer steps", "higher, not lower", "higher; updates are skipped"], ["same", "not higher", "no higher", "no larger than before", "barely higher", "higher or lower", "hardly higher"]),
+    "half_the_maps": (["about a quarter", "c) about a quarter", "a quarter", "a quarter is left", "quarter", "c, a quarter", "c: about a quarter", "1/4", "a fourth", "c, dropped to a quarter", "ignore a, b and d: c", "roughly a quarter", "c, since half times half is a quarter", "c: half of half"],
+                      ["a quarter or a half", "a quarter less", "b and c", "about", "c is wrong", "not a quarter", "not c", "b or c", "a half", "a) about a quarter", "a tenth"]),
     "without_augmentation": (["better on the training images and worse on new ones", "better on training images, worse on new images", "I think c"],
                              ["better", "better on the training images", "worse on both", "b and c"]),
     "read_a_letter": (["one of the ten digits", "c"], ["a digit", "nothing", "an error", "K", "the letter K", "no c", "isnt c", "avoid c", "skip option c"]),
-    "room_1": (["I would look at b", "b, of course", "the slopes of the second step", "the slopes"], ["a or b", "a", "I would look at c", "a larger network"]),
-    "too_high": (["c is too high", "green", "run c", "the green one", "c is off the chart", "c is out of control"], ["b is too low", "a", "red"]),
-    "which_flight": (["twice softmax", "softmax twice!", "a softmax twice"], ["not shuffled", "shuffled", "the rate is too high", "not softmax twice", "no softmax twice", "stop shuffling"]),
+    "room_1": (["I would look at b", "b, of course", "the slopes of the second step", "the slopes"], ["b is useless", "a or b", "a", "I would look at c", "a larger network"]),
+    "too_high": (["c is too high", "green", "run c", "the green one", "c is off the chart", "c is out of control",
+                  "c, because its rate is too high", "the rate is too high in c", "it is c since the loss rises", "c, because the loss does not fall", "c is too high, it never falls",
+                  "c is bad", "c, not a", "c and not a", "c, its rate is wrong", "c, the others are wrong"],
+                 ["c is wrong", "c is not it", "c = False", "c: wrong", "c, that is wrong", "I doubt c", "c? no", "c, a", "c; a", "c, or e", "c, e or d", "a, because c is too low", "e, not c", "b is too low", "a", "red"]),
+    "which_flight": (["twice softmax", "softmax twice!", "a softmax twice", "softmax is applied twice", "softmax twice is wrong", "softmax twice, not by heart"],
+                     ["softmax twice = False", "not shuffled", "shuffled", "the rate is too high", "not softmax twice", "no softmax twice", "stop shuffling"]),
     "no_slopes": (["the rate is too high", "too high rate", "too high a rate", "learning rate too high", "too high a learning rate", "too high a rate stopped it",
-                   "the slopes are missing: too high a rate", "too high a rate, all ReLUs switched off"], ["not too high a rate", "by heart"]),
-    "read_shape": (["torch.Size([10, 28])", "10 rows, 28 columns"], [torch.zeros(10, 28), {10, 28}, "10x14", "28x10", 280]),
+                   "the slopes are missing: too high a rate", "too high a rate, all ReLUs switched off",
+                   "because the rate was too high", "a rate that is too high", "the rate is far too high", "the slopes vanished because the rate was too high", "too high a rate hurts the ReLUs"],
+                  ["the rate is far from too high", "not because the rate was too high", "by heart, since the rate is not too high", "not too high a rate", "by heart"]),
+    "read_shape": (["torch.Size([10, 28])", "10 rows, 28 columns", "10 by 28", "(10, 28).", "10-28", "it is (10, 28)", "10.0, 28.0"], ["10.28", "0.10, 28", "10/28", "10 + 28", "-10, 28", "not (10, 28)", torch.zeros(10, 28), {10, 28}, "10x14", "28x10", 280]),
     "broadcast_shape": (["3x4", "(3,4)"], ["error", "an error", "it fails with an error"]),
     "order_of_means": (["d, c and a", "1d 2c 3a", "1. d 2. c 3. a", "1) d\n2) c\n3) a"], [{"d", "c", "a"}, "acd", "dc", "the order is dca", "2d 1c 3a", "12"]),
 }  # fmt: skip
@@ -641,7 +654,7 @@ def test_left_as_it_was():
     assert "`grad`" in wrong(evaluate.judged(lambda model, loader: [evaluating(model, loader), model.zero_grad()][0]))
     assert "`requires_grad` stays" in wrong(evaluate.judged(lambda model, loader: evaluating(model.requires_grad_(False), loader)))
     assert "`torch.manual_seed(3)`" in wrong(evaluate.judged(lambda *both: [evaluating(*both), torch.manual_seed(3)][0]))
-    assert "it is" in wrong(evaluate.judged(lambda model, loader: evaluating(model, list(loader)[:3])))
+    assert "your result is" in wrong(evaluate.judged(lambda model, loader: evaluating(model, list(loader)[:3])))
     wrong(exercises.train_one_epoch.judged(lambda model, loader, step: exercises.train_one_epoch.answer(model, list(loader)[:3], step)))
 
     def takes_notes(parameters, gradients, lr):
@@ -727,7 +740,26 @@ def for_good(shares, level):
     return next((i for i in range(len(good)) if all(good[i:])), -1)
 
 
+def first_alone(of, bare=False):
+    """A `return` inside of the loop: after the first thing, or with it alone."""
+    def answer(first, *others):
+        for part in first:
+            found = of(part, *others)
+            return found if bare else [found]
+    return answer
+
+
 SAID = {
+    "nearest": [(lambda x, m: ((x[:, None] - m) ** 2).sum(2).min(dim=1), "a pair: take one of its parts, `.values` or `.indices`"),
+                (first_alone(lambda x, m: ((x - m) ** 2).sum(1).argmin()), "only the first of 3 comes back: is the `return`"),
+                (first_alone(lambda x, m: ((x - m) ** 2).sum(1).argmin(), bare=True), "only the first of 3 comes back")],
+    "brightness": [(lambda x: x.flatten(1).median(1), "a pair"), (first_alone(torch.mean), "only the first of 4"), (first_alone(torch.mean, bare=True), "only the first of 4")],
+    "batch_indices": [(lambda order, n: [order[:n]], "only the first of 2")],
+    "slope": [(lambda f, at, step: 6.5, "with function = 5 − 2·x, at = 1, step = 0.25: your result is 6.5, and should be -2")],
+    "read_shape": [(torch.zeros(10, 28), "you gave the numbers themselves: write their shape, a tuple such as (2, 3)"), ((10, 14, 1), "you said (10, 14, 1): that is not it"),
+                   ((28, 28), "you said (28, 28): the first number is not it"), ("10x27", "you said (10, 27): the second number is not it")],
+    "broadcast_shape": [(torch.zeros(3, 4), "you gave the numbers themselves")],
+    "step_too_far": [(-3, "you said −3: that is not it")],
     "evaluate": [(lambda m, n: evaluating(m, n) * len(n.dataset) / (len(n) * n.batch_size), "batches times batch size")],
     "sgd_step": [(set_in_list, "the list or the parameters")],
     "softmax": [(lambda s: (s - s.min(1, True).values).exp() / (s - s.min(1, True).values).exp().sum(1, True), "That is not enough")],
@@ -737,7 +769,7 @@ SAID = {
                         (lambda layers: 7 if layers else undefined, "with layers = [(3, 1)]")],
     "train_one_epoch": [(stays_in_eval, "call `train()`"), (lambda *three: stays_in_eval(*three, put_back=True), "in training mode, in which it learned")],
     "first_loss": [(0.105, "for a probability of 0.9"), (0.1, "That is the probability"), ("0.11", "for a probability of 0.9")],
-    "same_size": [((2, 2), "it is (2, 2): write one number, such as"), ("(1,1)", "it is '(1,1)': write one number, without")],
+    "same_size": [((2, 2), "you said (2, 2): write one number, such as"), ("(1,1)", "you said '(1,1)': write one number, without")],
     "last_batch": [("7 batches", "whole batches")],
     "add_bytes": [("an error", "No error")],
     "black_pixel": [(-0.4242, "one of the three words"), ("-0.42", "one of the three words"), ("0", "The mean becomes 0"), (0, "The mean becomes 0")],
@@ -752,7 +784,7 @@ SAID = {
                      (lambda m: len(lists_with(m, callable)), "should be a list or a tuple")],
     "split": [(lambda order, n: (order[: len(order) - n], [0] * n), "at [1][0] it is 0")],
     "half_as_wide": [(40_000, "*times*")],
-    "when_the_nines": [("never", "It does learn")],
+    "when_the_nines": [(said, "It does learn") for said in ("never", "Never!", "never, they stay hard", "never, because it forgets them")],
     "find_the_leak": [((6, 7), "write one number, such as")],
     "wilson": [(lambda c, n: [max(0, c / n - 1.96 * (c / n * (1 - c / n) / n) ** 0.5), min(1, c / n + 1.96 * (c / n * (1 - c / n) / n) ** 0.5)], "cut off"),
                (lambda c, n: [sum(exercises.wilson.answer(c, n)) / 2, (exercises.wilson.answer(c, n)[1] - exercises.wilson.answer(c, n)[0]) / 2], "two ends")],
@@ -785,6 +817,59 @@ def unmoved_by(note, early=True, same=torch.equal):
         return [name for name, parameter in model.named_parameters() if same(parameter, before[name])]
 
     return answer
+
+
+def pooled_back(image, slope, by="equal", times=True):
+    """The slopes of each block, at all of its largest numbers, at the last of them, or at the first."""
+    result = torch.zeros_like(image)
+    for r in range(slope.shape[0]):
+        for c in range(slope.shape[1]):
+            block = image[2 * r : 2 * r + 2, 2 * c : 2 * c + 2]
+            places = (block == block.max()).nonzero().tolist()
+            for i, j in {"equal": places, "last": places[-1:], "first": places[:1]}[by]:
+                result[2 * r + i, 2 * c + j] = slope[r, c] if times else 1
+    return result
+
+
+def pooled_back_by(forward):
+    def answer(image, slope):
+        image = image.clone().requires_grad_()
+        return torch.autograd.grad(forward(image), image, slope)[0]
+    return answer
+
+
+def keeps_a_view(function, x, h, copy=lambda x: x):
+    """`old = x[i]` is a view, and changes along."""
+    x, slopes = copy(x), torch.zeros_like(x)
+    for i in range(len(x)):
+        old = x[i]
+        x[i] = old + h
+        ahead = function(x)
+        x[i] = old - h
+        slopes[i] = (ahead - function(x)) / (2 * h)
+        x[i] = old
+    return slopes
+
+
+def back_by_square(kernel, slope, size=len):
+    k = size(kernel)
+    image = torch.zeros(len(slope) + k - 1, slope.shape[1] + k - 1)
+    for i in range(slope.shape[0]):
+        for j in range(slope.shape[1]):
+            image[i : i + k, j : j + k] += slope[i, j] * kernel
+    return image
+
+
+def norm_back(x, slope, eps, mean=1, last=1):
+    deviation = (x.var(unbiased=False) + eps).sqrt()
+    normalised = (x - x.mean()) / deviation
+    return (slope - mean * slope.mean() - last * normalised * (slope * normalised).mean()) / deviation
+
+
+def two_layers_counting(x, w1, w2, y):
+    hidden = (x @ w1).relu()
+    slopes = ((hidden @ w2).softmax(1) - F.one_hot(y)) / len(y)
+    return x.T @ ((slopes @ w2.T) * (hidden > 0)), hidden.T @ slopes
 
 
 def column_runs(ink, start_anew=False, falsy=False, falsy_both=False):
@@ -1106,6 +1191,25 @@ SLIPS = [
     ("evaluate", evaluates_the_first, "`return` is inside"),
     ("unmoved", unmoved_by(lambda p: p.mean(), same=lambda p, old: p.mean() == old), "keep their sum"),
     ("order_of_training", "efd", "No weight moves"),
+    ("max_pool_gradient", pooled_back, "`==` finds all of them"), ("max_pool_gradient", lambda x, s: pooled_back(x, s, "last"), "Yours is the last"),
+    ("max_pool_gradient", pooled_back_by(exercises.max_pool.answer), "you share the slope"),
+    ("max_pool_gradient", pooled_back_by(lambda x: x.reshape(len(x) // 2, 2, -1, 2).amax((1, 3))), "you share the slope"),
+    ("max_pool_gradient", lambda x, s: pooled_back(x, s, times=False), "You put 1 where"),
+    ("max_pool_gradient", lambda x, s: pooled_back(x, s, "first", times=False), "but 1 in each"),
+    ("numerical_gradient", keeps_a_view, "It is a view"), ("numerical_gradient", lambda f, x, h: keeps_a_view(f, x, h, torch.clone), "It is a view"),
+    ("cross_entropy_gradient", lambda s, y: (s.softmax(1) - F.one_hot(y)) / len(y), "how many classes there are"),
+    ("two_layer_gradients", two_layers_counting, "how many classes there are"),
+    ("slope", lambda f, at, step: ((at + step) ** 2 - at**2) / step, "Did you call `loss_of`?"),
+    ("linear", lambda x, w, b: (x @ w + b).softmax(1), "with a softmax"),
+    ("normalise", lambda x, mean, std: (x - 0.1307) / 0.3081, "the numbers of MNIST"),
+    ("accuracy", lambda s, y: (s == y).float().mean(), "all scores with the labels"),
+    ("batch_norm_gradient", lambda x, slope, eps: norm_back(x, slope, 0), "And `eps`?"),
+    ("batch_norm_gradient", lambda *three: norm_back(*three, mean=-1), "you added it"),
+    ("batch_norm_gradient", lambda *three: norm_back(*three, last=-1), "sign of the last part"),
+    ("batch_norm_gradient", lambda *three: norm_back(*three, -1, -1), "you added them"),
+    ("convolve_gradient", back_by_square, "the height of the kernel for its width"),
+    ("convolve_gradient", lambda k, s: back_by_square(k, s, lambda k: k.shape[1]), "the width of the kernel for its height"),
+    ("read_shape", (28, 10), "Turned around"), ("read_shape", "100x28", "what is the `:10` for"), ("scores_shape", (784, 784), "The two 784 meet"),
 ]  # fmt: skip
 
 
@@ -1139,7 +1243,7 @@ def test_words_are_true():
     assert "Long" in wrong(exercises.softmax.check(lambda scores: torch.ones(2, 2, dtype=torch.long).softmax(0)))
     assert "make an object of it" in wrong(exercises.softmax.check(torch.nn.Softmax))
     assert "complex64" in wrong(exercises.softmax.check(lambda scores: scores.softmax(1).to(torch.complex64)))
-    assert "it is one number, and should be" in wrong(exercises.flip.check(lambda images: images.sum()))
+    assert "your result is one number, and should be" in wrong(exercises.flip.check(lambda images: images.sum()))
     assert "`mean` before it is there" in wrong(exercises.order_of_means.check("acd"))
 
     def fails_later(images):

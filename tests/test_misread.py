@@ -1,4 +1,4 @@
-"""Edge cases of what is misread: nothing, one pass, titles, pairs that are none, and the picture of them."""
+"""Edge cases of what is misread: nothing, one pass, titles, pairs that are none, the picture of them, and their neighbours."""
 
 import re
 
@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from mnist_s6.misread import Mistakes, confusion_matrix, draw_confusion, find_misclassified, plot_confusion
+from mnist_s6.neighbours import MistakeBook, nearest_images
 
 EYE = (torch.eye(3), torch.arange(3))  # three images that `nn.Identity` gets right
 
@@ -85,10 +86,12 @@ def test_what_are_no_classes_is_told(labels: torch.Tensor, error: type[Exception
 
 @pytest.mark.parametrize("given", [[0, 1], (0, 1), np.array([0, 1]), b"01", None])
 def test_what_is_no_tensor_is_told(given: object) -> None:
-    with pytest.raises(TypeError, match=rf"labels are a {type(given).__name__}; expected a tensor, such as torch.as_tensor\(labels\)"):
+    with pytest.raises(TypeError, match=rf"labels came as a {type(given).__name__}; expected a tensor, such as torch.as_tensor\(labels\)"):
         confusion_matrix(given, torch.tensor([0, 1]))
-    with pytest.raises(TypeError, match="predictions are a"):
+    with pytest.raises(TypeError, match="predictions came as a"):
         confusion_matrix(torch.tensor([0, 1]), given)
+    with pytest.raises(TypeError, match="matrix came as a"):
+        plot_confusion(given)
 
 
 def test_the_picture_shows_counts_and_names_its_axes() -> None:
@@ -122,3 +125,38 @@ def test_batches_that_are_none_are_told() -> None:
     batch = np.zeros((2, 1, 28, 28), np.float32), np.array([1, 2])
     with pytest.raises(TypeError, match=r"a batch is \(ndarray, ndarray\); expected two tensors"):
         find_misclassified(nn.Flatten(), [batch])
+
+
+# ------------------------------------------------------------- neighbours
+
+
+@pytest.mark.parametrize("given", [torch.uint8, torch.half, torch.float, torch.double])
+@pytest.mark.parametrize("kept", [torch.uint8, torch.half, torch.float, torch.double])
+def test_images_of_any_type_are_near(given: torch.dtype, kept: torch.dtype) -> None:
+    """Bytes began again at 0, half precision ended at 65,504, and two types were a RuntimeError."""
+    images = torch.randint(256, (20, 1, 28, 28), generator=torch.Generator().manual_seed(0))
+    near = nearest_images(images[3].to(given), images.to(kept), 4)
+    assert near[0] == 3 and near.tolist() == (images - images[3]).square().sum((1, 2, 3)).argsort()[:4].tolist()
+
+
+IMAGES = torch.rand(4, 1, 2, 2)
+
+
+@pytest.mark.parametrize("ask, error, words", [
+    (lambda: nearest_images(IMAGES[0], IMAGES, -1), ValueError, "count is -1; expected a whole number from 1"),
+    (lambda: nearest_images(IMAGES[0], IMAGES, 2.5), TypeError, "count is 2.5"), (lambda: nearest_images(IMAGES[0], IMAGES, "a"), TypeError, "count is 'a'"),
+    (lambda: nearest_images(IMAGES[0].numpy(), IMAGES), TypeError, "image came as a ndarray"), (lambda: nearest_images(IMAGES[0], [IMAGES]), TypeError, "images came as a list"),
+    (lambda: a_book().nearest(0, 4), ValueError, "digit is 4; expected a number from 0 to 3"), (lambda: a_book().nearest(0, -1), ValueError, "digit is -1"),
+    (lambda: a_book().nearest(9999, 1), ValueError, "place is 9999; expected a number from 0 to 3"), (lambda: a_book().nearest(-1, 1), ValueError, "place is -1"),
+])
+def test_neighbours_that_there_are_none_of(ask: object, error: type[Exception], words: str) -> None:
+    """A −1 stood for the last digit, and the last mistake."""
+    with pytest.raises(error, match=words):
+        ask()
+    assert a_book().nearest(torch.tensor(0), np.int64(1)).indices.tolist() == a_book().nearest(0, 1).indices.tolist()
+
+
+def a_book() -> MistakeBook:
+    """Of a network that takes each of the four images for another."""
+    images, labels = torch.eye(4).view(4, 1, 2, 2), torch.arange(4)
+    return MistakeBook(nn.Flatten(), [(images, labels)], [(images, labels.roll(1))])

@@ -98,6 +98,7 @@ def test_another_number_of_widths_is_refused(network: type[nn.Module], widths: t
     (S6Net, "abcd", TypeError, "width is 'a'; expected a whole number from 1 to 999"), (S6Net, (1, 2, 3, 0), ValueError, "width is 0; expected"),
     (S6Net, (1, 2, 3, 1000), ValueError, "width is 1000"), (FastNet, (8, 2.5, 8), TypeError, "width is 2.5"), (FastNet, (-1, 8, 8), ValueError, "width is -1"),
     (TinyNet, (0, 0), ValueError, "width is 0"), (TinyNet, "aa", ValueError, "widths is 'aa'"),
+    (S6Net, 5, TypeError, "widths came as 5; expected several"), (FastNet, 5, TypeError, "widths came as 5; expected several"),
 ])
 def test_widths_that_no_weights_file_can_tell_are_refused(network: type[nn.Module], widths: object, error: type[Exception], message: str) -> None:
     """A file that `load_network` reads has at most three digits for each."""
@@ -250,7 +251,7 @@ def test_groups_and_strides_are_counted() -> None:
     ("model", "shape", "words"),
     [
         (S6Net(), (3, 32, 32), "in its first layer on an input of shape (3, 32, 32)"),
-        (nn.Sequential(nn.Conv2d(1, 4, 5), nn.Flatten(), nn.Linear(7, 10)), (1, 28, 28), "after 1 on an input"),
+        (nn.Sequential(nn.Conv2d(1, 4, 5), nn.Flatten(), nn.Linear(7, 10)), (1, 28, 28), "after layer '1' on an input"),
         (nn.Conv2d(3, 4, 5), (1, 28, 28), "in its first layer"),
     ],
 )
@@ -274,8 +275,13 @@ class Several(nn.Module):
 
 @pytest.mark.parametrize("kind", [dict, list])
 def test_a_layer_that_puts_out_no_tensor_is_told(kind: type) -> None:
-    with pytest.raises(ValueError, match=f"stopped after 0 on an input .*: a layer puts out a {kind.__name__}; expected a tensor"):
+    with pytest.raises(ValueError, match=f"stopped after layer '0' on an input .*: a layer puts out a {kind.__name__}; expected a tensor"):
         model_summary(nn.Sequential(nn.ReLU(), Several(kind)))
+
+
+def test_a_shape_is_several_sizes() -> None:
+    with pytest.raises(TypeError, match="sizes in input_shape came as 784; expected several"):
+        model_summary(S6Net(), 784)
 
 
 def test_a_summary_is_as_precise_as_the_network() -> None:
@@ -375,7 +381,7 @@ TENTH = nn.Sequential(nn.AvgPool2d(9), nn.Flatten(), nn.ConstantPad1d((0, 1), 0.
     (None, "None is no network: return one"), (7, "7 is no network"), ("S6Net", "'S6Net' is no network"),
     (lambda: None, "None is no network"), (lambda: S6Net, "is no network"), (lambda: ..., "Ellipsis is no network"),
     (lambda images: images, "Python stopped with TypeError"), (lambda: S6Net((4, 8)), "number of widths is 2"),
-    (small(nn.Linear(72, 9)), "its output has the shape (1000, 9)"), (small(nn.Linear(7, 10)), "the network stopped after 3"),
+    (small(nn.Linear(72, 9)), "its output has the shape (1000, 9)"), (small(nn.Linear(7, 10)), "the network stopped after layer '3'"),
     (nn.Sequential(nn.Flatten(), nn.Softmax(1)), "it has 0 parameters"), (small(nn.Linear(72, 10), nn.ReLU()), "all scores are on one side of 0"),
     (small(nn.Linear(72, 10), nn.LogSoftmax(1)), "all scores are on one side of 0"),
     (small(nn.Linear(72, 10), nn.Softmax(1)), "all scores are on one side of 0"), (small(nn.Linear(72, 10), nn.Sigmoid()), "all scores are on one side of 0"),

@@ -489,3 +489,10 @@ def test_one_and_many_are_refused_alike() -> None:
     """Also where only the last bit tells."""
     found = Predictions(torch.tensor([[0.9999999403953552] + [0.0] * 9]), 0.99999995)
     assert found.refused.tolist() == [found[0].refused] == [True]
+
+
+@pytest.mark.parametrize("cut", [slice(None, None, -1), slice(None, None, 2), slice(3, 0, -2), slice(5, 5), slice(-2, None), slice(None)])
+def test_a_slice_is_that_of_a_list(cut: slice) -> None:
+    """Also backwards, which PyTorch refuses."""
+    found = Predictions(torch.eye(10)[[3, 8, 1, 4]], 0.5)
+    assert list(found[cut]) == list(found)[cut] and found[cut].probabilities.shape[1] == 10 and found[cut].lowest == 0.5

@@ -202,3 +202,9 @@ def test_a_checkpoint_of_another_choice_is_refused(tmp_path: Path) -> None:
         train_in_folder(TINY, tmp_path, 3, device="cpu")
         with pytest.raises(ValueError, match=r"recipe.hard is 0.7 there and 0.5 here"):
             train_in_folder(replace(TINY, hard=0.5), tmp_path, 3, device="cpu", resume=True)
+
+
+def test_losses_are_a_tensor() -> None:
+    """A list has no `isinf`."""
+    with pytest.raises(TypeError, match="losses came as a list; expected a tensor"):
+        choose_images([1.0, 2.0], 1, 0.5)

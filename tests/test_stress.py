@@ -104,7 +104,8 @@ def test_strokes_go_both_ways():
     (dict(kind="dust"), ValueError, "kind is 'dust'; expected one of"), (dict(strength=0), ValueError, "strength is 0"),
     (dict(strength=6), ValueError, "strength is 6"), (dict(strength=1.5), TypeError, "strength is 1.5"),
     (dict(images=torch.zeros(2, 1, 28, 28)), ValueError, "have shape"), (dict(images=torch.zeros(28, 28)), ValueError, "have shape"),
-    (dict(images=torch.zeros(2, 28, 28, dtype=torch.uint8)), ValueError, "Divide bytes by 255")])
+    (dict(images=torch.zeros(2, 28, 28, dtype=torch.uint8)), ValueError, "Divide bytes by 255"),
+    (dict(images=torch.zeros(2, 28, 28).numpy()), TypeError, "images came as a ndarray; expected a tensor")])
 def test_refuses(bad, error, words):
     """Another kind, another strength, other images."""
     with pytest.raises(error, match=words):

@@ -36,6 +36,11 @@ class Fixed(nn.Module):
         return nn.functional.one_hot(self.weight[images[:, 0, 0, 0].long()].long(), 10).float()
 
 
+def of_three():
+    """A network that knows three digits."""
+    return nn.Sequential(nn.Flatten(), nn.Linear(28 * 28, 3))
+
+
 def numbered(labels, batch_size=3):
     """Batches of images that know their place."""
     images = torch.arange(len(labels)).float()[:, None, None, None].expand(-1, 1, 28, 28)
@@ -150,6 +155,9 @@ def test_compare_refuses():
         compare(net, net, [])
     with pytest.raises(ValueError, match="labels are from"):
         compare(net, net, [(torch.zeros(1, 1, 28, 28), torch.tensor([11]))])
+    for pair in (of_three(), Fixed([7])), (Fixed([7]), of_three()):
+        with pytest.raises(ValueError, match="labels are from 7 to 7; expected 0 to 2"):
+            compare(*pair, numbered([7]))
 
 
 def test_student_t_table():
@@ -264,7 +272,9 @@ def test_sealed_remembers_what_failed(sealed):
 
     class Stopped(Fixed):
         def forward(self, images):
-            raise KeyboardInterrupt
+            if len(images) > 1:  # a single one is the black image that it's tried with
+                raise KeyboardInterrupt
+            return super().forward(images)
 
     with pytest.raises(KeyboardInterrupt):
         sealed.open(Stopped([0] * 7), QUESTION)
@@ -288,9 +298,10 @@ def test_sealed_unwritable(tmp_path):
 
     class Blind(Fixed):
         def forward(self, images):
-            raise AssertionError("the images were looked at")
+            assert len(images) == 1 and not images.any(), "the images were looked at"
+            return super().forward(images)
 
-    test = SealedTest(numbered([0]), tmp_path / "nowhere" / "ledger.json")
+    test = SealedTest(numbered([0, 1]), tmp_path / "nowhere" / "ledger.json")
     with pytest.raises(OSError, match="the ledger"):
         test.open(Blind([0]), QUESTION)
 
@@ -307,6 +318,10 @@ def test_what_was_never_seen_is_no_opening(tmp_path, loader, error, words):
     path = tmp_path / "ledger.json"
     with pytest.raises(error, match=words):
         SealedTest(loader, path).open(Fixed([0] * 7), QUESTION)
+    assert not path.exists()
+    for misfit, error in (of_three(), ValueError), (FastNet().features, ValueError), (nn.Conv2d(3, 8, 3), RuntimeError):
+        with pytest.raises(error):
+            SealedTest(numbered([7, 8]), path).open(misfit, QUESTION)
     assert not path.exists()
     assert SealedTest(iter(numbered([0] * 7)), path).open(Fixed([0] * 7), QUESTION).number == 1  # in one pass
 
@@ -363,6 +378,8 @@ def test_sealed_keeps_the_lines_of_others(tmp_path):
 
     class Interrupted(Fixed):
         def forward(self, images):
+            if len(images) == 1:  # the black image
+                return super().forward(images)
             SealedTest(seen, path).open(Fixed([0] * 7), "the other network reads more than half")
             return super().forward(images)
 

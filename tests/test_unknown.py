@@ -8,6 +8,7 @@ import sys
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -336,3 +337,18 @@ def test_results_that_hold_tensors_can_be_compared(kind):
     for found in one, other:
         vars(found).update({name: torch.ones(2) for name in kind.__dataclass_fields__})
     assert one == one and one != other and one in [other, one]
+
+
+TWO = torch.tensor([0.1, 0.2])
+
+
+@pytest.mark.parametrize("use, words", [
+    (lambda: auroc(TWO.numpy(), TWO), "known came as a ndarray; expected a tensor"), (lambda: auroc(TWO, [0.1]), "unknown came as a list"),
+    (lambda: let_through([0.1], TWO), "known came as a list"), (lambda: let_through(TWO, TWO, 0.01), "shares came as 0.01; expected several, as in a list"),
+    (lambda: fit_distance([[1.0, 2]], torch.tensor([0])), "features came as a list"), (lambda: fit_distance(torch.ones(1, 2), [0]), "labels came as a list"),
+    (lambda: check_pictures(np.zeros((2, 28, 28), np.float32)), r"images came as a ndarray; expected a tensor, such as torch.as_tensor\(images\)"),
+])
+def test_what_is_no_tensor_is_told(use, words):
+    """And what is one number, where several are wanted."""
+    with pytest.raises(TypeError, match=words):
+        use()

@@ -26,7 +26,7 @@ from mnist_s6.small import TinyNet, UprightNet
 from mnist_s6.threads import twin
 from mnist_s6.util import evaluate
 from mnist_s6.widgets import base, network_bytes
-from mnist_s6.weights import NETWORKS, export_onnx, load_network, load_weights, pretrained, safetensors_bytes, safetensors_header, save_weights, weights_digest, weights_header
+from mnist_s6.weights import NETWORKS, export_onnx, is_shipped, load_network, load_weights, pretrained, safetensors_bytes, safetensors_header, save_weights, weights_digest, weights_header
 
 ROOT = Path(__file__).resolve().parent.parent
 WEIGHTS = next((ROOT / "mnist_s6" / "weights").glob("*.safetensors"))
@@ -118,6 +118,22 @@ def test_what_the_header_says_itself_is_not_for_others(tmp_path: Path, name: str
     with pytest.raises(ValueError, match=f"about holds \\['{name}'\\], which save_weights writes itself"):
         save_weights(S6Net(), tmp_path / "w", {"recipe": "mine", name: "other"})
     assert not (tmp_path / "w").exists()
+
+
+@pytest.mark.parametrize("about", [{1: 2}, ["a"], "seed 0"])
+def test_names_of_facts_are_texts(tmp_path: Path, about: object) -> None:
+    with pytest.raises(TypeError, match="about is .*; expected a dict whose names are texts"):
+        save_weights(S6Net(), tmp_path / "w", about)
+    assert not (tmp_path / "w").exists()
+
+
+@pytest.mark.parametrize("where", [torch.inference_mode, torch.no_grad])
+def test_a_network_can_learn_wherever_it_was_read(where: Callable, saved: tuple[nn.Module, Path]) -> None:
+    """PyTorch's own word was that inference tensors cannot be saved for backward."""
+    with where():
+        model = load_network(saved[1])
+    assert not any(it.is_inference() for it in (*model.parameters(), *model.buffers())) and not model.training
+    model.train()(torch.rand(2, 1, 28, 28)).sum().backward()
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names here")
@@ -287,7 +303,7 @@ def test_the_same_network_is_the_same_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("given", [S6Net, None, "w"])
 def test_what_is_no_network_is_told(given: object, saved: tuple[nn.Module, Path]) -> None:
-    for use in lambda: save_weights(given, saved[1]), lambda: load_weights(given, saved[1]), lambda: predict(in_place(1), given or "no"):
+    for use in lambda: save_weights(given, saved[1]), lambda: load_weights(given, saved[1]), lambda: predict(in_place(1), given or "no"), lambda: is_shipped(given):
         with pytest.raises(TypeError, match="expected a network, such as S6Net"):
             use()
 

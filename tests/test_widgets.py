@@ -2,6 +2,7 @@
 
 import json
 import re
+import warnings
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import torch
 from matplotlib import colormaps
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 from torchvision.datasets import MNIST
 from traitlets import TraitError
 
@@ -26,7 +28,7 @@ from mnist_s6.util import History
 from mnist_s6.widgets import BLUE, ORANGE, SIGNED, front_end, mistake_explorer, modules, network_bytes, saved_state
 from mnist_s6.widgets.augmentation import augmentation_picture
 from mnist_s6.widgets.descent import descent_explorer, descent_path
-from mnist_s6.widgets.drawing import draw_explorer, draw_picture, sheet_bytes
+from mnist_s6.widgets.drawing import draw_bars, draw_explorer, draw_picture, sheet_bytes
 from mnist_s6.widgets.filters import filter_explorer, filter_picture
 from mnist_s6.widgets.intervals import drawn_tests, intervals_explorer, intervals_picture
 from mnist_s6.widgets.judging import court_cases, judging_picture
@@ -319,3 +321,24 @@ def test_the_table_of_explorers_names_them_all_and_where_they_are_shown() -> Non
             assert f"{name}(" in (ROOT / "nbs" / room).read_text(encoding="utf-8"), (name, room)
         text = (ROOT / "nbs" / re.search(r"\((.+?)\)", made)[1]).read_text(encoding="utf-8")
         assert re.search(rf"(def|class) {name}\(", text), name
+
+
+@pytest.mark.parametrize("draw, error, words", [
+    (lambda: receptive_picture(torch.zeros(28, 28), [(2, 1)]), ValueError, "the number of values of layer 1 is 2; expected a whole number from 3 to 3"),
+    (lambda: receptive_picture(torch.zeros(28, 28), [(2, 1, 0), 3]), TypeError, "values of layer 2 came as 3; expected several"),
+    (lambda: receptive_picture(torch.zeros(28, 28), 5), TypeError, "layers came as 5"),
+    (lambda: descent_path("one weight", "a", 0.1), TypeError, "a weight is 'a'; expected a number"),
+    (lambda: descent_path("bowl", "ab", 0.1), TypeError, "a weight is 'a'"), (lambda: descent_path("one weight", 1.0, 0.1), TypeError, "starting weights came as 1.0"),
+    (lambda: descent_path("two weights", [1.0, 2.0, 3.0], 0.1), ValueError, "the number of starting weights is 3"),
+    (lambda: descent_path("bowl", [1.0], 0.1), ValueError, "loss is 'bowl'"),
+])
+def test_layers_and_weights_that_are_none_are_told(draw: Callable[[], object], error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
+        draw()
+
+
+def test_bars_are_drawn_without_a_warning() -> None:
+    """NumPy warned of a tensor, and stopped where warnings are errors."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        draw_bars(Figure(), torch.tensor([0.25, 0.75]))

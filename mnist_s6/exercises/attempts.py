@@ -77,7 +77,7 @@ def error_in_words(error: BaseException, function: Callable) -> str:
     code, text = getattr(function, '__code__', None), textwrap.shorten(str(error), 200)
     lines = [line - code.co_firstlineno + 1 for frame, line in traceback.walk_tb(error.__traceback__)
              if frame.f_code is code]
-    where = f', in line {lines[0]} of it' if lines else ''
+    where = f', in line {lines[0]} of your function' if lines else ''
     return f'Python stopped with {type(error).__name__}{": "*bool(text)}{text}{where}'
 
 # %% ../../nbs/43_attempts.ipynb #41978864

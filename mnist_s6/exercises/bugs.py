@@ -62,7 +62,9 @@ def _few_images(seed: int, count: int, norm: bool = False) -> tuple[nn.Module, t
 
 def _fit_inputs(seed: int) -> list[tuple]:
     normed = _few_images(seed + 1, 12, norm=True)
-    return [(*_few_images(seed, 3), 2), (*normed, 22 - 4*(seed % 5)), (*_few_images(seed, 2), 0)]
+    quiet = _few_images(seed + 2, 8, norm=True)
+    quiet[0].eval()
+    return [(*_few_images(seed, 3), 2), (*normed, 22 - 4*(seed % 5)), (*_few_images(seed, 2), 0), (*quiet, 3)]
 
 # %% ../../nbs/53_bugs.ipynb #5cc42a3f
 @_exercise(_fit_inputs, (
@@ -86,7 +88,7 @@ def fits(model: nn.Module, images: torch.Tensor, labels: torch.Tensor, steps: in
 # %% ../../nbs/53_bugs.ipynb #27097573
 @fits.another
 def _(model, images, labels, steps):
-    twin = copy.deepcopy(model)
+    twin = copy.deepcopy(model).train()
     for _ in range(steps):
         slopes = torch.autograd.grad(F.cross_entropy(twin(images), labels), list(twin.parameters()))
         with torch.no_grad():
@@ -95,8 +97,9 @@ def _(model, images, labels, steps):
 
 # %% ../../nbs/53_bugs.ipynb #c6c0d42c
 def _fitted(model: nn.Module, images: torch.Tensor, labels: torch.Tensor, steps: int, clear: bool = True,
-            softmax: bool = False, quiet: bool = False) -> torch.Tensor: # Of one number
+            softmax: bool = False, quiet: bool = False, train: bool = True) -> torch.Tensor: # Of one number
     "The loss after some steps of a model, which is changed."
+    model.train(train or model.training)
     def loss() -> torch.Tensor:
         logits = model(images)
         return F.cross_entropy(logits.softmax(1) if softmax else logits, labels)
@@ -110,33 +113,46 @@ def _fitted(model: nn.Module, images: torch.Tensor, labels: torch.Tensor, steps:
     return loss().detach()
 
 # %% ../../nbs/53_bugs.ipynb #3759985c
-@fits.mistake('The loss is right, but the model itself was trained. Train a copy: `copy.deepcopy(model)`.')
-def _(model, images, labels, steps): return _fitted(model, images, labels, steps)
+@fits.mistake('The model itself was trained, and it should stay as it was. Train a copy: `copy.deepcopy(model)`.')
+def _(model, images, labels, steps, **more): return _fitted(model, images, labels, steps, **more)
 @fits.mistake('The slopes are never cleared, so each step repeats all earlier ones.')
-def _(model, images, labels, steps): return _fitted(copy.deepcopy(model), images, labels, steps, clear=False)
+def _(model, images, labels, steps, **more):
+    return _fitted(copy.deepcopy(model), images, labels, steps, clear=False, **more)
 @fits.mistake('`cross_entropy` makes its own softmax, and yours is the second one.')
-def _(model, images, labels, steps): return _fitted(copy.deepcopy(model), images, labels, steps, softmax=True)
+def _(model, images, labels, steps, **more):
+    return _fitted(copy.deepcopy(model), images, labels, steps, softmax=True, **more)
 
 # %% ../../nbs/53_bugs.ipynb #c895606c
-@fits.mistake('You switched to `eval()`. The copy learns, so stay in training mode.')
-def _(model, images, labels, steps): return _fitted(copy.deepcopy(model).eval(), images, labels, steps)
 @fits.mistake('The last loss is measured in evaluation mode. Stay in training mode, as on the way there.')
-def _(model, images, labels, steps): return _fitted(copy.deepcopy(model), images, labels, steps, quiet=True)
+def _(model, images, labels, steps, **more):
+    return _fitted(copy.deepcopy(model), images, labels, steps, quiet=True, **more)
 @fits.mistake('No weight of the copy has moved: does the optimizer hold its parameters, and do `backward()` and '
               '`step()` follow each other?')
-def _(model, images, labels, steps): return _fitted(copy.deepcopy(model), images, labels, 0)
-@fits.mistake('The last loss is that of the model itself, which has not learned. Ask the copy.')
-def _(model, images, labels, steps): return _fitted(model, images, labels, 0)
+def _(model, images, labels, steps, **more): return _fitted(copy.deepcopy(model), images, labels, 0, **more)
 @fits.mistake('That is one step; make as many as `steps` says.')
-def _(model, images, labels, steps): return _fitted(copy.deepcopy(model), images, labels, min(1, steps))
+def _(model, images, labels, steps, **more):
+    return _fitted(copy.deepcopy(model), images, labels, min(1, steps), **more)
 
 # %% ../../nbs/53_bugs.ipynb #c9bc1eb8
 @fits.mistake('That is the loss before the last step. Compute it once more after the loop.')
-def _(model, images, labels, steps): return _fitted(copy.deepcopy(model), images, labels, max(0, steps - 1))
+def _(model, images, labels, steps, **more):
+    return _fitted(copy.deepcopy(model), images, labels, max(0, steps - 1), **more)
 @fits.mistake('That is the loss before the last step, and without a step there is none. Compute it at the end.')
-def _(model, images, labels, steps):
+def _(model, images, labels, steps, **more):
     if not steps: raise UnboundLocalError('loss')
-    return _fitted(copy.deepcopy(model), images, labels, steps - 1)
+    return _fitted(copy.deepcopy(model), images, labels, steps - 1, **more)
+
+# %% ../../nbs/53_bugs.ipynb #2e7fef44
+for words, wrong in list(fits.mistakes.items()):
+    fits.mistake(f'{words} And put the copy into training mode first: `twin.train()`.')(partial(wrong, train=False))
+
+# %% ../../nbs/53_bugs.ipynb #ac42e42d
+@fits.mistake('Put the copy into training mode first: `twin.train()`. Not every model comes in it.')
+def _(model, images, labels, steps): return _fitted(copy.deepcopy(model), images, labels, steps, train=False)
+@fits.mistake('You switched to `eval()`. The copy learns, so stay in training mode.')
+def _(model, images, labels, steps): return _fitted(copy.deepcopy(model).eval(), images, labels, steps, train=False)
+@fits.mistake('The last loss is that of the model itself, which has not learned. Ask the copy.')
+def _(model, images, labels, steps): return _fitted(model, images, labels, 0, train=False)
 
 # %% ../../nbs/53_bugs.ipynb #37cab016
 def _apart(model: nn.Module, images: torch.Tensor) -> torch.Tensor: # (N, classes)
@@ -363,6 +379,8 @@ def _(model, step):
 # %% ../../nbs/53_bugs.ipynb #a585b8b8
 @unmoved.mistake('The names are right, but you made the step twice.')
 def _(model, step): still = unmoved.answer(model, step); step(); return still
+@unmoved.mistake('Call `step()` once. After a second step, something may be back where it was.')
+def _(model, step): return unmoved.answer(model, lambda: (step(), step()))
 
 # %% ../../nbs/53_bugs.ipynb #aae6375d
 _SOUND = {'labels fit': True, 'first loss': 2.3, 'all weights move': True, 'loss of ten images': 0.01,
@@ -376,8 +394,16 @@ def _sick_inputs(seed: int) -> list[tuple]:
             {**_BAD, **unable, 'first loss': 40. + seed}, {**_BAD, 'labels fit': False}]
     return [({**_SOUND, **ill},) for ill in ills]
 
+# %% ../../nbs/53_bugs.ipynb #ba416a1e
+class _Checks(LineOrder):
+    "Shows what is sick in a training."
+    def puzzled(self, problem: str, arguments: tuple) -> str:
+        ills = [f'{name!r}: {value}' for name, value in arguments[0].items() if value != _SOUND[name]]
+        shown = f'{{{", ".join(ills)}, …}}' if ills else 'a sound one'
+        return super().puzzled(problem, arguments).replace('a dict', shown)
+
 # %% ../../nbs/53_bugs.ipynb #abd7c0bd
-order_of_checks = LineOrder('06_bugs', 'order_of_checks', 'Which lines name the cause of a bad training, in which '
+order_of_checks = _Checks('06_bugs', 'order_of_checks', 'Which lines name the cause of a bad training, in which '
                             'order? Two don\'t belong.',
     program='def program(training):\n    ...\n    return \'nothing found\'',
     lines=["if not training['all weights move']: return 'the optimizer'",

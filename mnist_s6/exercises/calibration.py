@@ -40,7 +40,7 @@ def _gaps(confidences: torch.Tensor, correct: torch.Tensor, bins: int) -> tuple[
 @_exercise(_confidence_inputs, (
     'For each bin: how many images, their mean confidence, the share that is right. Then weigh the gaps.',
     'Two bins with 4 and 6 images and gaps of 0.05 and 0.117: (4·0.05 + 6·0.117)/10 = 0.09.',
-    'total += inside.sum()*(confidences[inside].mean() - correct[inside].float().mean()).abs(), if any are inside',
+    'total += inside.sum()*(confidences[inside].mean() - ...).abs(), if any are inside; in the end, total/...',
 ), 'Weighing by the number of images makes it the mean over images, so that bins with two or three of them don\'t '
    'decide. 1.0 belongs to the last bin.')
 def expected_calibration_error(confidences: torch.Tensor, correct: torch.Tensor, bins: int) -> float:
@@ -240,3 +240,11 @@ read_the_refusals.mistake('There, far less than 1% is wrong. It may answer more.
 read_the_refusals.mistake('That is what it refuses. How many does it answer?')(20)
 read_the_refusals.mistake('That is the limit itself. Read the other axis.')(1)
 read_the_refusals.mistake('The place is right, but percent are asked for, as the axis has them.')(0.8)
+
+# %% ../../nbs/58_calibration.ipynb #f985b269
+for answered in 50, 60, 70, 75:
+    read_the_refusals.mistake(f'At {answered}%, only {refusal_curve(answered):.1f}% of the answers are wrong, so more '
+                              'is possible.')(answered)
+for answered in 85, 90, 95:
+    read_the_refusals.mistake(f'At {answered}%, {refusal_curve(answered):.1f}% of the answers are wrong, which is '
+                              'too many.')(answered)

@@ -23,7 +23,7 @@ _exercise = partial(exercise, '05_choices')
 def _split_inputs(seed: int) -> list[tuple]:
     places = torch.randperm(10, generator=torch.Generator().manual_seed(seed)).tolist()
     order = [20 + 5*place for place in places]
-    return [([2, 0, 1], 1), (order, 3), (order, 7), ([3, 1, 2, 0], 0)]
+    return [([2, 0, 1], 1), (order, 3), (order.copy(), 7), ([3, 1, 2, 0], 0)]
 
 # %% ../../nbs/52_choices.ipynb #fdf0fe09
 @_exercise(_split_inputs, (
@@ -60,6 +60,10 @@ def _(order, held_out): return order[len(order) - held_out:], order[:len(order) 
 def _(order, held_out): return order[:held_out], order[held_out:]
 @split.mistake('You held out the first ones, and the last ones are asked for.')
 def _(order, held_out): return order[held_out:], order[:held_out]
+
+# %% ../../nbs/52_choices.ipynb #40f104ed
+@split.mistake('The two parts are exchanged: first what is trained on. (Then try it with `held_out = 0`: −0 is 0.)')
+def _(order, held_out): return order[-held_out:], order[:-held_out]
 
 # %% ../../nbs/52_choices.ipynb #775d60bd
 @split.mistake('Don\'t sort: the order was shuffled on purpose, so that each part is a fair sample.')
@@ -150,6 +154,8 @@ def _around(values: list[float], half: float) -> tuple[float, float]:
 def _(values, t): return _around(values, t*statistics.stdev(values))
 @interval.mistake('You divide by n; it is √n.')
 def _(values, t): return _around(values, t*statistics.stdev(values)/len(values))
+@interval.mistake('n − 1 is in the deviation already; divide by √n.')
+def _(values, t): return _around(values, t*statistics.stdev(values)/(len(values) - 1)**0.5)
 @interval.mistake('Your deviation divides by n; for a sample it is n − 1.')
 def _(values, t): return _around(values, t*statistics.pstdev(values)/len(values)**0.5)
 
@@ -322,6 +328,7 @@ velocity_limit.mistake('That is the first step alone; the velocity goes on growi
 velocity_limit.mistake('That is after the second step: 0.9·1 + 1.')(1.9)
 velocity_limit.mistake('Each step adds less than 1 to it, and it settles.')(float('inf'))
 velocity_limit.mistake('That is the share that is kept. The slopes that were kept add up.')(0.9)
+velocity_limit.mistake('That is the old part alone, 0.9·10; the new slope comes on top.')(9)
 
 # %% ../../nbs/52_choices.ipynb #85acb664
 larger_batches = Prediction('05_choices', 'larger_batches', 'The same rate and as many epochs, but batches of 500 in '

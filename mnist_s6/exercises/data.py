@@ -57,6 +57,8 @@ def _(images, mean, std): return (images - images.mean())/images.std(unbiased=Fa
 @normalise.mistake('The `mean` and the `std` are given, so use these: what you calculate from a few images differs '
                    'each time.')
 def _(images, mean, std): return (images - images.mean())/images.std()
+@normalise.mistake('You typed in the numbers of MNIST. Use the `mean` and `std` that are given, for any images.')
+def _(images, mean, std): return (images - 0.1307)/0.3081
 @normalise.mistake('The images are floats from 0 to 1 already; don\'t divide by 255 again.')
 def _(images, mean, std): return (images/255 - mean)/std
 
@@ -205,6 +207,8 @@ def _(logits, labels): return (logits.argmax(0) == labels).float().mean().item()
 def _(logits, labels): return (logits.argmax() == labels).float().mean().item()
 @accuracy.mistake('You compare the largest score itself with the label. It is the place of the score that counts.')
 def _(logits, labels): return (logits.max(1).values == labels).float().mean().item()
+@accuracy.mistake('You compare all scores with the labels. First find the place of the largest in each row: `argmax`.')
+def _(logits, labels): return (logits == labels).float().mean().item()
 @accuracy.mistake('`keepdim=True` leaves (N, 1), and so each answer is compared with all labels. Leave it out.')
 def _(logits, labels): return (logits.argmax(1, keepdim=True) == labels).float().mean().item()
 

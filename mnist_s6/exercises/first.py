@@ -13,7 +13,7 @@ from functools import partial
 
 import torch
 
-from .engine import LineOrder, Prediction, Question, exercise
+from .engine import LineOrder, Prediction, Question, called, exercise
 
 # %% ../../nbs/50_first.ipynb #308c4463
 _exercise = partial(exercise, '00_start')
@@ -38,6 +38,8 @@ read_shape.mistake('And what is the 14 for? It picks one row of each image.')((1
 # %% ../../nbs/50_first.ipynb #b415b08c
 read_shape.mistake('`:10` is a slice: ten images are left.')((28,))
 read_shape.mistake('`:10` takes the places 0 to 9, and the end is not among them: how many is that?')((11, 28))
+read_shape.mistake('And what is the `:10` for? It leaves only some of the images.')((100, 28))
+read_shape.mistake('Turned around: the images stay dimension 0, and what is left of each comes after it.')((28, 10))
 
 # %% ../../nbs/50_first.ipynb #13d6e9a6
 broadcast_shape = Question('00_start', 'broadcast_shape', 'What is the shape of the last line?', answer=(3, 4),
@@ -231,6 +233,10 @@ def _(images, weight, bias): return images@weight + bias[:, None]
 @linear.mistake('`*` multiplies what stands in the same place. Weighted sums are `@`.')
 def _(images, weight, bias): return images*weight + bias
 
+# %% ../../nbs/50_first.ipynb #cbb61b00
+@linear.mistake('You made probabilities of the scores, with a softmax. Here the scores are asked for as they are.')
+def _(images, weight, bias): return (images@weight + bias).softmax(dim=1)
+
 # %% ../../nbs/50_first.ipynb #92076e18
 first_loss = Prediction('00_start', 'first_loss', 'A classifier that knows nothing gives each of ten digits the '
     'probability 0.1. What is its loss? (Two decimals will do.)', answer=math.log(10), tolerance=0.005, hints=(
@@ -253,7 +259,8 @@ first_loss.mistake('That would be a classifier that is sure, and right.')(0)
 
 # %% ../../nbs/50_first.ipynb #e51967b0
 def _slope_inputs(seed: int) -> list[tuple]:
-    return [(lambda x: x*x, 3., 0.5), (lambda x: 5 - 2*x, 1., 0.25), (lambda x: x**3 + seed, 2., 0.1)]
+    return [(called('x·x', lambda x: x*x), 3., 0.5), (called('5 − 2·x', lambda x: 5 - 2*x), 1., 0.25),
+            (called(f'x·x·x + {seed + 1}', lambda x: x**3 + seed + 1), 2., 0.1)]
 
 # %% ../../nbs/50_first.ipynb #de1beee8
 @_exercise(_slope_inputs, (
@@ -297,6 +304,10 @@ def _(function, at, step): return (function(at + step) - function(at - step))/(2
 def _(function, at, step): return (function(at + step) - function(at - step))/step
 @slope.mistake('You looked back. Here, only the step forwards is asked for.')
 def _(function, at, step): return (function(at) - function(at - step))/step
+
+# %% ../../nbs/50_first.ipynb #cba38aeb
+@slope.mistake('That is the slope of x·x, whatever function is given. Did you call `loss_of`? Call `function`.')
+def _(function, at, step): return ((at + step)**2 - at**2)/step
 
 # %% ../../nbs/50_first.ipynb #995ed98d
 step_too_far = Prediction('00_start', 'step_too_far', 'The loss is w·w, and its slope 2·w. You stand at w = 1. With '

@@ -20,7 +20,7 @@ def _matrix_inputs(seed: int) -> list[tuple]:
     one, other = torch.tensor([[2, 1], [1, 0]]), torch.tensor([[2, 0, 1], [3, 0, 2], [0, 0, 0]])
     random = torch.randint(1, 30, (5, 5), generator=generator)
     random[3] += torch.tensor([40, 30, 20, 10, 5])   # no two of its shares are alike
-    return [(one, 0), (other, 0), (other, 1), (other, 2), (random, 3), (random, 1)]
+    return [(one, 0), *((other.clone(), digit) for digit in range(3)), (random, 3), (random.clone(), 1)]
 
 # %% ../../nbs/61_flight.ipynb #e0d31889
 @_exercise(_matrix_inputs, (

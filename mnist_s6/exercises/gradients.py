@@ -14,7 +14,7 @@ from functools import partial
 import torch
 import torch.nn.functional as F
 
-from .engine import exercise
+from .engine import called, exercise
 
 # %% ../../nbs/51_gradients.ipynb #ccff748e
 _exercise = partial(exercise, '04_backprop')
@@ -121,6 +121,7 @@ def _pool_inputs(seed: int) -> list[tuple]:
     def random(*shape: int) -> torch.Tensor: return torch.randn(shape, generator=generator)
     return [(torch.tensor([[1., 5.], [3., 2.]]), torch.tensor([[7.]])),
             (torch.tensor([[-3., -1., -6., -7.], [-2., -4., -9., -8.]]), torch.tensor([[5., -4.]])),
+            (torch.tensor([[0., 0., 2., 1.], [0., 0., 1., 3.]]), torch.tensor([[5., -4.]])),
             (random(4, 6), random(2, 3))]
 
 # %% ../../nbs/51_gradients.ipynb #4352a02f
@@ -132,16 +133,16 @@ def _spread(values: torch.Tensor) -> torch.Tensor:
 @_exercise(_pool_inputs, (
     'Only one number of each block came through. If another one grows a little, what happens to the output?',
     'The block 1, 5 over 3, 2 with the slope 7 gives 0, 7 over 0, 0.',
-    'For each block: result[2*row:2*row + 2, 2*column:2*column + 2] = slope[row, column]*(block == ...)',
+    'For each block, place = block.argmax() is 0, 1, 2 or 3. So: result[2*row + place//2, ...] = slope[row, column]',
 ), 'The largest number of a block is the output, so it gets the whole slope. The others could change a little, and '
-   'nothing would happen.')
+   'nothing would happen. Of equally large ones, PyTorch takes the first, and so does `argmax`.')
 def max_pool_gradient(image: torch.Tensor, slope: torch.Tensor) -> torch.Tensor:
-    "The slopes of an image (H, W), if those of its 2×2 max-pooling are given as `slope`, (H/2, W/2)."
+    "The slopes of an image (H, W) if its 2×2 max-pooling has `slope`, (H/2, W/2). Of equal numbers, the first gets it."
     result = torch.zeros_like(image)
     for row in range(slope.shape[0]):
         for column in range(slope.shape[1]):
-            block = image[2*row:2*row + 2, 2*column:2*column + 2]
-            result[2*row:2*row + 2, 2*column:2*column + 2] = slope[row, column]*(block == block.max())
+            place = image[2*row:2*row + 2, 2*column:2*column + 2].argmax()   # 0, 1, 2 or 3
+            result[2*row + place//2, 2*column + place%2] = slope[row, column]
     return result
 
 # %% ../../nbs/51_gradients.ipynb #3eaa72da
@@ -168,12 +169,27 @@ def _(image, slope): return _spread(slope)*(image == image.max())
 @max_pool_gradient.mistake('You took the largest in size, whatever its sign. −1 is larger than −4.')
 def _(image, slope): return _spread(slope)*(image.abs() == _pooled(image.abs()))
 
+# %% ../../nbs/51_gradients.ipynb #90ca955a
+@max_pool_gradient.mistake('Where several numbers of a block are equally large, only the first gets the slope. `==` '
+                           'finds all of them.')
+def _(image, slope): return _spread(slope)*(image == _pooled(image))
+@max_pool_gradient.mistake('Where several numbers of a block are equally large, the first gets the slope. Yours is the '
+                           'last, as with `>=` in a search.')
+def _(image, slope): return max_pool_gradient.answer(image.flip(0, 1), slope.flip(0, 1)).flip(0, 1)
+@max_pool_gradient.mistake('Where several numbers of a block are equally large, you share the slope between them. In a '
+                           'max-pooling, the first gets all of it.')
+def _(image, slope):
+    largest = (image == _pooled(image)).float()
+    return _spread(slope/(4*F.avg_pool2d(largest[None], 2)[0]))*largest
+
 # %% ../../nbs/51_gradients.ipynb #2ac4bcb9
 @max_pool_gradient.mistake('The place is right, but you put the largest number there. Its slope is asked for.')
 def _(image, slope): return image*(image == _pooled(image))
 @max_pool_gradient.mistake('A maximum only chooses: the slope comes through as it is, not times the number.')
 def _(image, slope): return _spread(slope)*image*(image == _pooled(image))
 @max_pool_gradient.mistake('Right places, but 1 in each. The chain rule multiplies by the slope of what comes out.')
+def _(image, slope): return max_pool_gradient.answer(image, torch.ones_like(slope))
+@max_pool_gradient.mistake('You put 1 where the largest number is. Multiply it by the slope of what comes out.')
 def _(image, slope): return (image == _pooled(image)).float()
 
 # %% ../../nbs/51_gradients.ipynb #2207581a
@@ -182,7 +198,8 @@ def _kernel_inputs(seed: int) -> list[tuple]:
     def random(*shape: int) -> torch.Tensor: return torch.randn(shape, generator=generator)
     kernel = torch.tensor([[1., -1.], [2., 0.]])
     return [(torch.tensor([[3.]]), torch.tensor([[2.]])), (kernel, torch.tensor([[1., 0.], [0., 2.]])),
-            (random(2, 3), random(3, 4)), (random(3, 3), random(4, 2))]
+            (random(2, 3), random(3, 4)), (random(3, 3), random(4, 2)),
+            (random(2, 1), random(3, 2)), (random(1, 2), random(2, 3))]
 
 # %% ../../nbs/51_gradients.ipynb #dd7a3235
 @_exercise(_kernel_inputs, (
@@ -235,6 +252,19 @@ def _(kernel, slope): return _back(kernel, torch.ones_like(slope))
 @convolve_gradient.mistake('And the kernel? A pixel gets each output\'s slope times the weight that it was '
                            'multiplied by.')
 def _(kernel, slope): return _back(torch.ones_like(kernel), slope)
+
+# %% ../../nbs/51_gradients.ipynb #80996282
+def _by_square(size: int, kernel: torch.Tensor, slope: torch.Tensor) -> torch.Tensor:
+    "The slopes of the image, with windows of this size, and an image that fits them."
+    image = torch.zeros(slope.shape[0] + size - 1, slope.shape[1] + size - 1)
+    for row in range(slope.shape[0]):
+        for column in range(slope.shape[1]):
+            image[row:row + size, column:column + size] += slope[row, column]*kernel
+    return image
+@convolve_gradient.mistake('You take the height of the kernel for its width as well. The two may differ.')
+def _(kernel, slope): return _by_square(kernel.shape[0], kernel, slope)
+@convolve_gradient.mistake('You take the width of the kernel for its height as well. The two may differ.')
+def _(kernel, slope): return _by_square(kernel.shape[1], kernel, slope)
 
 # %% ../../nbs/51_gradients.ipynb #c32ddb64
 @convolve_gradient.mistake('That has the shape of the outputs. The image is larger by the size of the kernel less 1.')
@@ -294,6 +324,14 @@ def _(x, slope, eps): y, deviation = _norm_parts(x, eps); return (slope - slope.
 @batch_norm_gradient.mistake('In the last part it is the *normalised* numbers, not x.')
 def _(x, slope, eps): y, deviation = _norm_parts(x, eps); return (slope - slope.mean() - x*(slope*x).mean())/deviation
 
+# %% ../../nbs/51_gradients.ipynb #4a93b1d8
+@batch_norm_gradient.mistake('The mean of the slopes is taken away from them, and you added it.')
+def _(x, slope, eps): y, deviation = _norm_parts(x, eps); return (slope + slope.mean() - y*(slope*y).mean())/deviation
+@batch_norm_gradient.mistake('The sign of the last part is wrong: normalised·mean(slope·normalised) is taken away.')
+def _(x, slope, eps): y, deviation = _norm_parts(x, eps); return (slope - slope.mean() + y*(slope*y).mean())/deviation
+@batch_norm_gradient.mistake('Both parts are taken away from the slopes, and you added them.')
+def _(x, slope, eps): y, deviation = _norm_parts(x, eps); return (slope + slope.mean() + y*(slope*y).mean())/deviation
+
 # %% ../../nbs/51_gradients.ipynb #d545f28f
 @batch_norm_gradient.mistake('And divide by the deviation, as on the way forward.')
 def _(x, slope, eps): y, _ = _norm_parts(x, eps); return slope - slope.mean() - y*(slope*y).mean()
@@ -302,6 +340,8 @@ def _(x, slope, eps):
     deviation = (x.var() + eps).sqrt()
     y = (x - x.mean())/deviation
     return (slope - slope.mean() - y*(slope*y).mean())/deviation
+@batch_norm_gradient.mistake('And `eps`? It is added to the variance before the root, as on the way forward.')
+def _(x, slope, eps): return batch_norm_gradient.answer(x, slope, 0)
 @batch_norm_gradient.mistake('That is divided by the variance; divide by its square root.')
 def _(x, slope, eps): return batch_norm_gradient.answer(x, slope, eps)/_norm_parts(x, eps)[1]
 
@@ -309,10 +349,11 @@ def _(x, slope, eps): return batch_norm_gradient.answer(x, slope, eps)/_norm_par
 def _function_inputs(seed: int) -> list[tuple]:
     generator = torch.Generator().manual_seed(seed)
     def random(*shape: int) -> torch.Tensor: return torch.randn(shape, generator=generator, dtype=torch.float64)
-    return [(lambda x: (x**3).sum(), torch.tensor([2.], dtype=torch.float64), 0.1),
-            (lambda x: x[0]**3*x[1], torch.tensor([3., -2.], dtype=torch.float64), 0.5),
-            (lambda x: x.exp().sum() + x.prod(), random(5), 0.1),
-            (lambda x: (x**2).sum(), torch.tensor([3., 1.], dtype=torch.float64), 1e-7)]   # too little for float32
+    double = partial(torch.tensor, dtype=torch.float64)
+    return [(called('(x**3).sum()', lambda x: (x**3).sum()), double([2.]), 0.1),
+            (called('x[0]**3*x[1]', lambda x: x[0]**3*x[1]), double([3., -2.]), 0.5),
+            (called('x.exp().sum() + x.prod()', lambda x: x.exp().sum() + x.prod()), random(5), 0.1),
+            (called('(x**2).sum()', lambda x: (x**2).sum()), double([3., 1.]), 1e-7)]   # too little for float32
 
 # %% ../../nbs/51_gradients.ipynb #44ea5b5f
 @_exercise(_function_inputs, (
@@ -360,6 +401,12 @@ def _(function, x, h):
 @numerical_gradient.mistake('All of your slopes are 0. Are the two places one and the same tensor? Each needs its own '
                             '`clone()`.')
 def _(function, x, h): return torch.zeros_like(x)
+
+# %% ../../nbs/51_gradients.ipynb #28a50b28
+@numerical_gradient.mistake('You divide by 2h, and moved only ahead. Is there an `old = x[i]`? It is a view, and '
+                            'changes along with x: take `x[i].item()`.')
+def _(function, x, h):
+    return torch.stack([function(x + h*e) - function(x) for e in torch.eye(len(x)).to(x)])/(2*h)
 
 # %% ../../nbs/51_gradients.ipynb #83b4f664
 @numerical_gradient.mistake('All numbers are moved at once. Each has a slope of its own: move one at a time.')

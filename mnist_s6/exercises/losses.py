@@ -92,7 +92,8 @@ def _loss_inputs(seed: int) -> list[tuple]:
     generator = torch.Generator().manual_seed(seed)
     return [(torch.tensor([[2., 0.]]), torch.tensor([1])),
             (torch.randn(4, 3, generator=generator)*2, torch.tensor([0, 2, 1, 2])),
-            (torch.randn(3, 5, generator=generator)*2, torch.randint(5, (3,), generator=generator))]
+            (torch.randn(3, 5, generator=generator)*2, torch.randint(5, (3,), generator=generator)),
+            (torch.randn(2, 3, generator=generator)*2, torch.tensor([0, 0]))]
 
 # %% ../../nbs/47_losses.ipynb #abe6548f
 @_exercise(_loss_inputs, (
@@ -200,6 +201,11 @@ def _(logits, labels): return (logits.softmax(1) - labels)/len(labels)
                                 'divided by the number of images.')
 def _(logits, labels): return -_slopes(logits, labels)
 
+# %% ../../nbs/47_losses.ipynb #dbf069ff
+@cross_entropy_gradient.mistake('Tell `F.one_hot` how many classes there are: by itself it looks only for the largest '
+                                'label, and here that may be a smaller one.')
+def _(logits, labels): return (logits.softmax(1) - F.one_hot(labels))/len(labels)
+
 # %% ../../nbs/47_losses.ipynb #557f5b77
 @cross_entropy_gradient.mistake('Your softmax goes over the images. It has to go over the classes, dimension 1.')
 def _(logits, labels): return (logits.softmax(0) - F.one_hot(labels, logits.shape[1]))/len(labels)
@@ -274,6 +280,14 @@ def _(x, w1, w2, labels):
 def _(x, w1, w2, labels):
     before, hidden, d_scores, d_hidden = _parts(x, w1, w2, labels)
     return x.T @ (d_hidden*(before > 0)), before.T @ d_scores
+
+# %% ../../nbs/47_losses.ipynb #b4628973
+@two_layer_gradients.mistake('Tell `F.one_hot` how many classes there are, as many as w2 has columns: by itself it '
+                             'looks only for the largest label.')
+def _(x, w1, w2, labels):
+    before, hidden, *_ = _parts(x, w1, w2, labels)
+    d_scores = ((hidden @ w2).softmax(1) - F.one_hot(labels))/len(labels)
+    return x.T @ ((d_scores @ w2.T)*(before > 0)), hidden.T @ d_scores
 
 # %% ../../nbs/47_losses.ipynb #83235dc6
 @two_layer_gradients.mistake('The loss is a mean, so divide by the number of images.')

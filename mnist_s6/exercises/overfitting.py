@@ -133,7 +133,7 @@ which_underfits = Question('05_choices', 'which_underfits', 'Four trainings on t
         '   training  validation', 'a      0.01        0.61', 'b      0.93        0.98', 'c      0.11        0.14',
         'd      2.30        2.30']), hints=(
         'A network that is too small can\'t even read the images that it learns from.',
-        '−ln(1/10) is 2.30: who has that, has learned nothing at all.',
+        '−ln(1/10) is 2.30: whoever has that has learned nothing at all.',
         'Look for two losses that are both high, close to each other, and below 2.30.'),
     why='Its training loss is high too, so it hasn\'t learned by heart: it can\'t. d has learned nothing, which is '
         'a matter of the rate, or a bug.')

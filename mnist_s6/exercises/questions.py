@@ -25,6 +25,7 @@ scores_shape = Question('01_datasets', 'scores_shape', 'What is the shape of `im
 # %% ../../nbs/56_questions.ipynb #b8757e2d
 scores_shape.another([100, 10])
 scores_shape.mistake('The pixels are summed up, so the 784 is gone.')((100, 784))
+scores_shape.mistake('The two 784 meet and are summed up. What else is there in each of the two shapes?')((784, 784))
 scores_shape.mistake('That is the shape of the weights, which stays the same for any number of images.')((784, 10))
 scores_shape.mistake('Turned around: the images stay in the rows.')((10, 100))
 scores_shape.mistake('That would be for one image; here there are 100.')((10,))

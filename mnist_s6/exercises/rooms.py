@@ -159,7 +159,7 @@ def _room(number: int, symptom: str, choices: dict[str, str], why: str, hints: t
     right = next(letter for letter, text in letters.items() if not choices[text])
     guess = Prediction('06_bugs', f'room_{number}', f'{symptom} What do you look at next, a, b, c or d?', answer=right,
                        code='\n'.join(f'{letter}  {text}' for letter, text in letters.items()), why=why,
-                       hints=(*hints, f'Here it is {right}: {letters[right]}'))
+                       hints=(*hints, f'It is one of these two: {"a or b" if right in "ab" else "c or d"}.'))
     guess.another(right.upper())
     for letter, text in letters.items():
         if choices[text]: guess.mistake(choices[text])(letter)

@@ -23,7 +23,8 @@ half_as_wide = Prediction('07_truth', 'half_as_wide', 'How many times as many te
     code='(high - low) for n images\n(high - low)/2 for ... times n images', hints=(
         'The deviation is √(share · (1 − share)/n). Where does n stand in it?',
         'Nine times as many images make it a third as wide.', 'It is the number whose root is 2.'),
-    why='The width shrinks with the root of the number of images, so each further digit costs a hundred times as many.')
+    why='The width shrinks with the root of the number of images, so each further decimal costs a hundred times as '
+        'many.')
 
 # %% ../../nbs/54_truth.ipynb #4c219839
 half_as_wide.another(4.)
@@ -86,6 +87,21 @@ def _(correct, n):
 def _(correct, n): return _interval(correct, n, z=2)
 @wilson.mistake('With 1.645, 5% are left at each end, so that is a level of 90%. Take 1.96.')
 def _(correct, n): return _interval(correct, n, z=1.645)
+
+# %% ../../nbs/54_truth.ipynb #c1ce2247
+def _two_and_two(correct: int, n: int, z: float = 1.96) -> tuple[float, float]:
+    "The plain interval, after two right and two wrong answers were added."
+    share = (correct + 2)/(n + 4)
+    half = z*math.sqrt(share*(1 - share)/(n + 4))
+    return share - half, share + half
+
+# %% ../../nbs/54_truth.ipynb #fbbc8d98
+@wilson.mistake('Adding two and two gives the middle for z = 2; the half has a formula of its own.')
+def _(correct, n): return _two_and_two(correct, n)
+@wilson.mistake('Adding two and two gives the middle for z = 2, and z is 1.96 here. The half has a formula of its own.')
+def _(correct, n): return _two_and_two(correct, n, z=2)
+@wilson.mistake('Adding two and two gives the middle for z = 2. The half has a formula of its own: nothing is cut off.')
+def _(correct, n): low, high = _two_and_two(correct, n); return max(0., low), min(1., high)
 
 # %% ../../nbs/54_truth.ipynb #6cd68b3a
 @wilson.mistake('The middle lacks z²/(2n), which pulls it towards one half.')
@@ -206,6 +222,8 @@ def _(values, t): return _around(values, t*mean(abs(x - mean(values)) for x in v
 def _(values, t): return _around(values, t*stdev(values))
 @mean_interval.mistake('You used the variance, the square of the deviation: take its root.')
 def _(values, t): return _around(values, t*stdev(values)**2/math.sqrt(len(values)))
+@mean_interval.mistake('n − 1 is in the deviation already; divide by √n.')
+def _(values, t): return _around(values, t*stdev(values)/math.sqrt(len(values) - 1))
 
 # %% ../../nbs/54_truth.ipynb #a4fc2616
 @mean_interval.mistake('You took 1.96, and for so few values that is too little. `t` is given.')
@@ -224,7 +242,7 @@ def _(values, t): return _around(values, t*stdev(values)/math.sqrt(len(values)))
 # %% ../../nbs/54_truth.ipynb #b983e5ac
 @_exercise(lambda seed: [(2,), (3,), (5,), (18 + seed,)], (
     'Draw k numbers from a bell curve, take the largest, and do that often. What is the mean?',
-    'For k = 2 it is about 0.56, and for k = 1 it is 0. A thousand repetitions are enough.',
+    'For k = 2 it is about 0.56, and for k = 1 it is 0. Two thousand repetitions are enough.',
     'return torch.randn(10_000, k).max(1).values...',
 ), 'Each row is one experiment with k networks that are equally good. The mean over all rows is the gain that you can '
    'expect from choosing alone.', tolerance=0.07)
@@ -239,7 +257,7 @@ def _(k):
     return mean(max(gauss(0, 1) for _ in range(k)) for _ in range(1500))
 
 # %% ../../nbs/54_truth.ipynb #402d9ee2
-def _drawn(k: int) -> torch.Tensor: return torch.randn(10_000, k)   # each row is an experiment
+def _drawn(k: int, n: int = 10_000) -> torch.Tensor: return torch.randn(n, k)   # each of n rows is an experiment
 
 # %% ../../nbs/54_truth.ipynb #b29a66b9
 @best_of.mistake('That is the worst of k: take the largest.')
@@ -260,10 +278,21 @@ def _(k): return torch.randn(k).max().item()
 @best_of.mistake('One largest number of all experiments: take it in each row, then the mean.')
 def _(k): return _drawn(k).max().item()
 
+# %% ../../nbs/54_truth.ipynb #4640bd32
+@best_of.mistake('That is the largest of all experiments, for each of the k networks. Turn it round: the largest of '
+                 'the k, for each experiment.')
+def _(k): return _drawn(k, 2000).max(0).values.mean().item()
+@best_of.mistake('The largest was taken over all experiments. Take it over the k networks, in each experiment.')
+def _(k): return torch.randn(k, 2000).max(1).values.mean().item()
+@best_of.mistake('That is the largest number of all. Take the largest of the k in each experiment, then the mean.')
+def _(k): return _drawn(k, 2000).max().item()
+@best_of.mistake('Those are the places of the largest numbers. Their values are asked for.')
+def _(k): return _drawn(k).argmax(1).double().mean().item()
+
 # %% ../../nbs/54_truth.ipynb #a9eefa65
 @best_of.mistake('`rand` draws between 0 and 1, all alike. A bell curve comes from `randn`.')
 def _(k): return torch.rand(10_000, k).max(1).values.mean().item()
-@best_of.mistake('You divide by the deviation of the k that were drawn. It is 1 for all, and needs no division.')
+@best_of.mistake('Do you divide by the deviation of the k that were drawn? The bell curve has 1, and needs no division.')
 def _(k): x = _drawn(k); return ((x.max(1).values - x.mean(1))/x.std(1)).mean().item()
 
 # %% ../../nbs/54_truth.ipynb #595ec2a3

@@ -13,7 +13,7 @@ import traitlets
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..checks import check_number
+from ..checks import check_number, check_several
 from .base import BLUE, ORANGE, Explorer, Picture, number_words
 
 # %% ../../nbs/28_descent.ipynb #f4c70e3d
@@ -66,6 +66,7 @@ def descent_path(
         check_number(name, value, 0, high)
     for name, value, high in ('seed', seed, 2**63 - 1), ('steps', steps, 60):
         check_number(name, value, 0, high, whole=True)
+    start = [check_number('a weight', weight, -100, 100) for weight in check_several('starting weights', start, 1, 2)]
     weights = torch.tensor(start, dtype=torch.double, requires_grad=True)
     draws = torch.rand(steps, len(start), generator=torch.Generator().manual_seed(seed)).double()   # 0 to 1
     pushes = noise*3**0.5*(2*draws - 1)   # evenly spread numbers from −1 to 1 deviate by 1/√3

@@ -57,11 +57,11 @@ def draw_bars(
     shares: torch.Tensor, # (classes,) probabilities
 ) -> None:
     "The probability of each digit; the best is hatched, and says so."
-    axes, best = figure.subplots(), shares.argmax().item()
-    bars = axes.bar(range(len(shares)), shares, color=BLUE)
+    axes, best, heights = figure.subplots(), shares.argmax().item(), shares.tolist()
+    bars = axes.bar(range(len(heights)), heights, color=BLUE)
     bars[best].set_facecolor(ORANGE)
     bars[best].set_hatch('///')
-    axes.bar_label(bars, [f'{share:.1%}' if share >= 0.0005 else '' for share in shares], fontsize=8)
+    axes.bar_label(bars, [f'{height:.1%}' if height >= 0.0005 else '' for height in heights], fontsize=8)
     axes.set(ylim=(0, 1.15), yticks=[], xticks=range(len(shares)), xlabel='digit', ylabel='probability')
     axes.set_title(f'reads as {best}', fontsize=9)
 

@@ -14,7 +14,7 @@ import traitlets
 from matplotlib.figure import Figure
 from torch import nn
 
-from ..checks import check_number
+from ..checks import check_number, check_several
 from ..model import receptive_field
 from .base import Explorer, Picture, frame, show
 
@@ -27,7 +27,8 @@ def averaging_layers(
 ) -> list[nn.Conv2d]:
     "Convolutions that average what is in their window; raises `ValueError` or `TypeError` for other numbers."
     layers = []
-    for number, (kernel, stride, padding) in enumerate(stack, start=1):
+    for number, layer in enumerate(check_several('layers', stack, 0, 100), start=1):
+        kernel, stride, padding = check_several(f'values of layer {number}', layer, 3, 3)
         check_number(f'kernel of layer {number}', kernel, 1, 7, whole=True)
         check_number(f'stride of layer {number}', stride, 1, 3, whole=True)
         check_number(f'padding of layer {number}', padding, 0, 3, whole=True)
