@@ -9,6 +9,8 @@ __all__ = ['command_parser']
 import argparse, os
 from typing import IO, NoReturn
 
+from . import __version__
+
 # %% ../nbs/75_arguments.ipynb #7b000019
 class _Parser(argparse.ArgumentParser):
     "Says what is wrong in one line, and lists the recipes only where its help is shown."
@@ -37,11 +39,11 @@ _ABOUT_PREDICT = """
 images may be of any size, in colour or grey, dark on light or light on dark, with one digit on an even
 background; with --digits many, one line of digits that do not touch. Formats: PNG, JPEG, GIF (its first picture),
 BMP, TIFF, WEBP, PPM. A file whose name begins with - is written ./-name. A probability compares the ten digits;
-it does not say whether there is a digit at all. With --refuse 0.01 the table says none where the network is less
-sure than of 99% of real digits: of many letters and scribbles, though not of those that look like a digit.
+it does not say whether there is a digit at all. With --refuse 0.01 the table says 'none' where the network is less
+sure than it is of 99% of real digits. This catches many letters and scribbles, but not those that look like a digit.
 
 with --json, each line is an object: {"file": "a.png", "digit": 7, "probability": 0.99, "probabilities": [ten numbers]}
-or, with --refuse, "lowest": 0.71, "refused": false as well;
+or, with --refuse, "lowest": the probability below which an answer is refused, "refused": false as well;
 or, for a line: {"file": "a.png", "digits": "42", "probability": 0.98, "probabilities": [[ten numbers], [ten numbers]],
 "boxes": [[first row, first column, last row + 1, last column + 1], ...]}
 
@@ -54,25 +56,28 @@ def _add_predict_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('files', nargs='+', metavar='FILE',
                         help='an image, a folder (all images in it, sorted), or - for one image from standard input')
     parser.add_argument('--digits', choices=('one', 'many'), default='one',
-                        help='whether an image shows one digit (as if not said) or a line of them, as a house number')
+                        help='whether each image shows one digit (the default) or a line of digits, '
+                             'such as a house number')
     parser.add_argument('--json', action='store_true', help='one JSON object a line, in place of the table')
     parser.add_argument('--weights', metavar='FILE', type=os.path.expanduser,   # --weights=~/a, which no shell expands
-                        help="a safetensors file that save_weights has written; the package's own without it")
+                        help="a safetensors file written by save_weights (default: the package's own network)")
     parser.add_argument('--refuse', type=float, metavar='SHARE',
-                        help="give no unsure answer; costs such a share of digits, as 0.01 (only the package's own)")
+                        help='refuse unsure answers, at the cost of this share of real digits: 0.001, 0.002, 0.005, '
+                             "0.01, 0.02, 0.05 or 0.1 (only with the package's own network)")
 
 # %% ../nbs/75_arguments.ipynb #15c00014
 _ABOUT_TRAIN = """recipes:
 {recipes}
 
-5,000 training images are set aside, and read after each epoch; the test images are read once, at the end.
+5,000 training images are held out for validation and evaluated after each epoch; the test images are read once, at
+the end.
 The folder gets checkpoint.safetensors, weights.safetensors, history.csv, curves.png, and ledger.json, which says
 when the test images were read, by which weights, and what came of it.
 A training that was stopped or killed goes on with the same words and --resume.
 
-On 4 cores:            torchrun --nproc-per-node=4 -m mnist_s6.commands train fast
-On 2 machines, each:   torchrun --nnodes=2 --nproc-per-node=4 --rdzv-backend=c10d --rdzv-endpoint=HOST:29500 \\
-                                -m mnist_s6.commands train fast
+On 4 cores:              torchrun --nproc-per-node=4 -m mnist_s6.commands train fast
+On each of 2 machines:   torchrun --nnodes=2 --nproc-per-node=4 --rdzv-backend=c10d --rdzv-endpoint=HOST:29500 \\
+                                  -m mnist_s6.commands train fast
 The result is that of one process, up to rounding. --resume works on another number of processes too."""
 
 # %% ../nbs/75_arguments.ipynb #e61112d0
@@ -94,10 +99,13 @@ def command_parser(
     "What both commands understand."
     parser = _Parser(name, description='Read handwritten digits, or train networks that do.')
     commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND', help='predict or train')
+    parsers = [parser]
     for name, about, below, add_options in (
         ('predict', 'Tell which handwritten digit each image shows.', _ABOUT_PREDICT, _add_predict_options),
         ('train', 'Train a network on MNIST, with a checkpoint after each epoch.', _ABOUT_TRAIN, _add_train_options),
     ):
-        add_options(commands.add_parser(name, prog=f'mnist_s6_{name}', description=about, epilog=below,
-                                        formatter_class=argparse.RawDescriptionHelpFormatter))
+        parsers.append(commands.add_parser(name, prog=f'mnist_s6_{name}', description=about, epilog=below,
+                                           formatter_class=argparse.RawDescriptionHelpFormatter))
+        add_options(parsers[-1])
+    for each in parsers: each.add_argument('--version', action='version', version=f'mnist_s6 {__version__}')
     return parser

@@ -101,7 +101,8 @@ def _answer(
 # %% ../nbs/15_commands.ipynb #15c00027
 def _refuse(name: str, error: Exception) -> int: # Exit status
     "Say in one line what is wrong with an input."
-    reason = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)   # without the file's name
+    reason = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+    reason = reason.removeprefix(f'{name!r} ').removeprefix(f'{name} ')   # it stands before the reason already
     with suppress(OSError): print(f'mnist_s6_predict: {_shown(name)}: {_shown(reason)}', file=sys.stderr)
     return 1
 
@@ -192,7 +193,7 @@ def _train(options: argparse.Namespace, words: Sequence[str]) -> int: # Exit sta
             finally:
                 _forget_the_alarm()   # how it ended is told without being interrupted
         except KeyboardInterrupt:
-            say(f'stopped{again(words, folder) or " before there was anything to keep"}', store)
+            say(f'mnist_s6_train: stopped{again(words, folder) or " before there was anything to keep"}', store)
             return 130
         except (ValueError, TypeError, OSError, ArithmeticError, RuntimeError) as error:
             how = again(words, folder) if isinstance(error, ConnectionError) else ''
@@ -233,7 +234,7 @@ def _train_and_tell(options: argparse.Namespace, folder: Path) -> None:
         right, n = found.correct, found.images
         files = [_shown(folder/name) for name in ('weights.safetensors', 'history.csv', 'curves.png', 'ledger.json')]
         print(f'test accuracy {right/n:.2%} (95% interval {wilson(right, n)}) '
-              f'after {len(run.history)} epochs, in {", ".join(files)}')
+              f'after {len(run.history)} epoch{"s"*(len(run.history) > 1)}, in {", ".join(files)}')
 
 # %% ../nbs/15_commands.ipynb #15c00041
 def _cant_print(name: str, error: OSError) -> int: # Exit status

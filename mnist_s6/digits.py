@@ -225,7 +225,8 @@ def _layout(shape: tuple[int, ...]) -> tuple[int | None, bool]:
     first, last = size == 4 and shape[1] in channels, size in (3, 4) and shape[-1] in channels
     if not 2 <= size <= 4 or (size == 4 and first == last):
         raise ValueError(f'images have shape {shape}; expected (H, W), (H, W, C), (N, H, W), (N, C, H, W) '
-                         'or (N, H, W, C), with C from 1 to 4, and no other dimension that could be C')
+                         'or (N, H, W, C), with C from 1 to 4, and no other dimension that could be C; '
+                         'or rows of 784 numbers, (784,) or (N, 784)')
     return 1 if first else size - 1 if last else None, size == 4 or (size == 3 and not last)
 
 # %% ../nbs/11_digits.ipynb #1b4d9614
@@ -249,27 +250,32 @@ def _grey_images(array: np.ndarray | torch.Tensor) -> tuple[torch.Tensor, bool]:
     return pixels if many else pixels[None], many
 
 # %% ../nbs/11_digits.ipynb #d818d672
-def _picture_pixels(picture: 'Image') -> torch.Tensor: # (H, W), uint8, or float from 0 to 1
-    "The grey pixels of a Pillow image, the right way up; raises `ValueError` for a size or values out of range."
+def _picture_pixels(picture: 'Image') -> tuple[torch.Tensor, int]: # (H, W), and which number is white
+    "The grey pixels of a Pillow image, the right way up; raises `ValueError` for a size out of range."
     from PIL import Image, ImageOps
     _check_size(picture.height, picture.width)
     if picture.getexif().get(0x0112, 1) != 1: picture = ImageOps.exif_transpose(picture)
-    if picture.mode[0] == 'I':   # 16 bits, also where Pillow keeps them in 32
-        numbers = torch.from_numpy(np.asarray(picture).astype('float32'))
-        check_range(numbers, 65_535)
-        return numbers/65_535
-    if picture.mode == 'F': return as_pixels(np.asarray(picture))
+    if picture.mode[0] in 'IF':   # floats, or 16 bits, also where Pillow keeps them in 32
+        return torch.from_numpy(np.asarray(picture).astype('float32')), 1 if picture.mode == 'F' else 65_535
     if picture.mode[-1] in 'Aa' or 'transparency' in picture.info:
         picture = picture.convert('RGBA')
         picture = Image.alpha_composite(Image.new('RGBA', picture.size, 'white'), picture)
     elif picture.mode not in ('1', 'L', 'RGB'): picture = picture.convert('RGB')
-    return torch.from_numpy(np.array(picture if picture.mode == 'L' else picture.convert('L')))
+    return torch.from_numpy(np.array(picture if picture.mode == 'L' else picture.convert('L'))), 255
+
+def _within(numbers: torch.Tensor, white: int) -> torch.Tensor: # (H, W), uint8, or float from 0 to 1
+    "Bytes as they are, other numbers divided by white; raises `ValueError` if they are out of range."
+    if numbers.dtype == torch.uint8: return numbers
+    check_range(numbers, white)
+    return numbers/white
 
 # %% ../nbs/11_digits.ipynb #b4904cff
 #: The formats that files may have, as Pillow calls them
 FORMATS = ('PNG', 'JPEG', 'GIF', 'BMP', 'TIFF', 'WEBP', 'PPM')
 
 # %% ../nbs/11_digits.ipynb #ce9bf3e8
+_REMEDY = 'Convert any other kind, such as the HEIC of iPhones, to JPEG or PNG first'
+
 @contextmanager
 def _reading(name: str | None) -> Iterator[None]: # A file's; None for a picture that is at hand
     "Raise a `ValueError` that names the picture for whatever is wrong with it; Pillow's warnings are silenced."
@@ -277,11 +283,11 @@ def _reading(name: str | None) -> Iterator[None]: # A file's; None for a picture
         with without_warnings(): yield   # odd files are read, or refused
     except Exception as error:
         reason = str(error).split('<')[0].strip() or type(error).__name__
-        wanted = f'. Expected a whole {", ".join(FORMATS[:-1])} or {FORMATS[-1]} file' if name else ''
+        wanted = f'. Expected a whole {", ".join(FORMATS[:-1])} or {FORMATS[-1]} file. {_REMEDY}' if name else ''
         raise ValueError(f'{name or "the picture"!r} is no image that can be read ({reason}){wanted}') from None
 
 # %% ../nbs/11_digits.ipynb #5d3a0c43
-def _open_image(file: str | Path | BinaryIO, name: str) -> torch.Tensor: # (H, W), as `_picture_pixels`
+def _open_image(file: str | Path | BinaryIO, name: str) -> torch.Tensor: # (H, W), uint8, or float from 0 to 1
     "Read an image file; raises `OSError` if it can't be opened, `ValueError` if it holds no whole image."
     from PIL import Image
     if isinstance(file, (str, os.PathLike)):
@@ -289,7 +295,8 @@ def _open_image(file: str | Path | BinaryIO, name: str) -> torch.Tensor: # (H, W
         with open(file, 'rb') as opened: return _open_image(opened, name)
     with _reading(name), Image.open(file, formats=FORMATS) as picture:
         picture.draft('L', picture.size)   # a JPEG unpacks only its luminance
-        return _picture_pixels(picture)
+        numbers, white = _picture_pixels(picture)
+    return _within(numbers, white)
 
 # %% ../nbs/11_digits.ipynb #2922ac03
 def grey_pictures(
@@ -301,7 +308,8 @@ def grey_pictures(
         return _open_image(images, 'the file')[None], False
     if isinstance(images, (np.ndarray, torch.Tensor)): return _grey_images(images)
     if 'PIL.Image' in sys.modules and isinstance(images, sys.modules['PIL.Image'].Image):
-        with _reading(None): return _picture_pixels(images)[None], False
+        with _reading(None): numbers, white = _picture_pixels(images)
+        return _within(numbers, white)[None], False
     if not isinstance(images, (list, tuple)):
         raise TypeError(f'images is of type {type(images).__name__}; expected a path, an open file of bytes, '
                         'a Pillow image, an array, a tensor, or a list of these')

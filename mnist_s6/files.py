@@ -55,7 +55,7 @@ def packaged(
     try: yield
     except (OSError, ValueError, LookupError, TypeError, lzma.LZMAError) as error:
         raise RuntimeError(f"can't read {what} inside mnist_s6 ({type(error).__name__}: {error}). "
-                           'Reinstall it: pip install --force-reinstall mnist_s6') from None
+                           'Reinstall the package mnist_s6') from None
 
 # %% ../nbs/10_files.ipynb #2f11ca48
 def _packed(name: str, digest: str) -> bytes:

@@ -281,9 +281,11 @@ def strongest_ink(
         level = missing[strong].median().item() if strong.any() else 0
         if level >= 0.1 and not _is_blot(strong): return ((missing - start)/(level - start)).clamp(0, 1)*near
         ink = digit_components(ink & ~near)   # what is paler than a blot
-    raise ValueError('no ink that could be a digit: what differs from the background does so by '
-                     f'{missing.max():.0%} at most (expected 10%), or is a speck, grain, a rim or an empty box. '
-                     'Is the image empty, or its background transparent (which counts as white)?')
+    blank = missing.max() - _paper_level(missing)[0] < 0.1
+    raise ValueError('no ink that could be a digit: ' + (
+        'the picture is blank: nothing differs from its background by 10% or more. '
+        'Is that background transparent (which counts as white)?' if blank else
+        'the only marks are specks, grain, ruled lines, a rim or an empty box. Cut the picture to its digit'))
 
 # %% ../nbs/09_ink.ipynb #e81b6d47
 def ink_on_black(

@@ -117,7 +117,7 @@ class MistakeBook:
         labels = _is_digit('label', label, found.labels, classes)
         return (labels & _is_digit('prediction', prediction, found.predictions, classes)).nonzero()[:, 0]
 
-    def nearest(self, place: int, digit: int) -> Neighbours: # `place` in `mistakes`
+    def nearest(self, place: int, digit: int) -> Neighbours: # At most 5, the nearest first
         "Up to 5 of the 50 images of `digit` nearest to a mistake, read correctly; raises `ValueError` or `TypeError`."
         indices, images = self.shelves[_place('digit', digit, self.shelves)]
         near = nearest_images(self.mistakes.images[_place('place', place, self.mistakes)], images)

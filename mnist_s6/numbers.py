@@ -292,7 +292,7 @@ def _plot_number(number: Number) -> 'Figure':
     figure = Figure(figsize=(8, min(7, max(2.2, 1.5 + 7*rows/columns))), layout='constrained')
     axes = figure.subplots()
     shown = grey_image(number.picture[::step, ::step])
-    axes.imshow(shown, cmap='gray', vmin=0, vmax=1, extent=(0, columns, rows, 0))
+    axes.imshow(shown.numpy(), cmap='gray', vmin=0, vmax=1, extent=(0, columns, rows, 0))
     for box in number.ignored: _draw_box(axes, box, 'tab:orange', ':')
     _draw_digits(axes, number)
     trust = 'in doubt' if '?' in number.digits else f'with a probability of {number.probability:.1%}'

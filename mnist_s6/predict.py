@@ -33,7 +33,7 @@ class Prediction:
     digit: int # 0 to 9, the one with the highest probability
     probability: float # Of this digit, 0 to 1
     probabilities: tuple[float, ...] # Of the digits 0 to 9; their sum is 1
-    lowest: float | None = None # With `refuse`, the lowest probability that is an answer; None without it
+    lowest: float | None = None # With `refuse`, the probability below which there is no answer; None without it
 
     @property
     def refused(self) -> bool: # Always False without `refuse`
@@ -120,7 +120,7 @@ def _logits(
 def _lowest(
     refuse: 'float | Refusal | None', # As in `predict`
     model: nn.Module,
-) -> float | None: # The lowest probability that is an answer; None if all are
+) -> float | None: # The probability below which there is no answer; None if there always is
     "The limit that goes with a share of digits; raises `ValueError` or `TypeError` where none is known."
     if refuse is None: return None
     if hasattr(refuse, 'lowest'): return check_number('refuse.lowest', refuse.lowest, 0, 1)
@@ -142,9 +142,9 @@ def predict(images: np.ndarray | torch.Tensor, model: nn.Module | None = None,
 
 # %% ../nbs/13_predict.ipynb #a7e04481
 def predict(
-    images: 'str | Path | BinaryIO | Image | np.ndarray | torch.Tensor | list | tuple', # See 11_digits
+    images: 'str | Path | BinaryIO | Image | np.ndarray | torch.Tensor | list | tuple', # (H, W) or (N, H, W), any size
     model: nn.Module | None = None, # Returns logits (N, 10), as from `load_network`; None is the course's own
-    refuse: 'float | Refusal | None' = None, # Give no unsure answer, such as 0.01: about 1% of digits get none
+    refuse: 'float | Refusal | None' = None, # Share of real digits to lose: with 0.01, the 1% least sure
 ) -> Prediction | Predictions: # One for one image, a sequence for many
     "Tell which digits images show; raises `TypeError`, `ValueError` or `OSError`, or what `check_scores` raises."
     if model is None: model = shipped_network()

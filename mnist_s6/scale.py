@@ -216,6 +216,8 @@ def again(words: Sequence[str], folder: Path) -> str: # Empty if nothing was beg
     elsewhere = processes > here   # on another machine, and perhaps the checkpoint too
     if not elsewhere and not (folder/'checkpoint.safetensors').exists(): return ''
     command, any_number = ['mnist_s6_train'], ''
+    if 'mnist_s6.commands' in sys.orig_argv:   # begun by `python -m`, perhaps where nothing is installed
+        command = [*sys.orig_argv[:sys.orig_argv.index('mnist_s6.commands') + 1], 'train']
     if processes > 1:
         meeting = [f'--nnodes={processes//here}', '--rdzv-backend=c10d', '--rdzv-endpoint=HOST:PORT']
         started = '-m', 'mnist_s6.commands', 'train'

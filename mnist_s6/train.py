@@ -88,7 +88,8 @@ def find_recipe(
     "The recipe of that name; raises `ValueError` if there is none."
     if isinstance(recipe, Recipe): return recipe
     if isinstance(recipe, str) and recipe in RECIPES: return RECIPES[recipe]
-    raise ValueError(f'no recipe is called {recipe!r}; expected one of {list(RECIPES)}, or a Recipe')
+    other = '' if isinstance(recipe, str) else ', or a Recipe'
+    raise ValueError(f'no recipe is called {recipe!r}; expected one of {", ".join(RECIPES)}{other}')
 
 # %% ../nbs/14_train.ipynb #47a1cc6c
 class Run(NamedTuple):
@@ -274,13 +275,16 @@ def _clear(folder: Path) -> None:
         for stale in folder.glob(f'.{name}.*.tmp'): stale.unlink()
 
 # %% ../nbs/14_train.ipynb #14a00021
+_RESUME = 'resume=True (in a terminal, --resume)'
+
 def _check_folder(folder: Path, resume: bool) -> None:
     "Raise `FileExistsError` or `FileNotFoundError` where the folder doesn't fit."
     checkpoint = folder/'checkpoint.safetensors'
     if resume and not checkpoint.is_file():
-        raise FileNotFoundError(2, 'there is no checkpoint to go on from: start without resume', str(checkpoint))
+        raise FileNotFoundError(2, f'there is no checkpoint to go on from: begin without {_RESUME}', str(checkpoint))
     if not resume and checkpoint.exists():
-        raise FileExistsError(17, 'a training was begun here: resume it, or choose another folder', str(folder))
+        raise FileExistsError(17, f'there is a training here already: add {_RESUME}, or choose another folder',
+                              str(folder))
     if not resume and any((folder/name).exists() for name in _FILES):
         raise FileExistsError(17, 'a training has left its results here: choose another folder', str(folder))
 

@@ -18,7 +18,9 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import Subset
 
-from .checks import as_before, check_batch, check_classes, check_number, check_probabilities, check_scores
+from mnist_s6.checks import (
+    as_before, check_batch, check_classes, check_number, check_probabilities, check_scores, check_tensor,
+)
 from .model import ask, device_of, evaluating
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ def get_device(
 # %% ../nbs/03_util.ipynb #7d6f9675
 def _check_labels(logits: torch.Tensor, labels: torch.Tensor) -> None: # (N, classes) and (N,), on any devices
     "Raise `ValueError` or `TypeError` for labels that don't fit."
+    check_tensor('logits', logits); check_tensor('labels', labels)
     if logits.ndim != 2 or labels.shape != logits.shape[:1]:
         raise ValueError(f'logits have shape {tuple(logits.shape)} and labels {tuple(labels.shape)}; '
                          'expected (N, classes) and (N,). If labels are one-hot, pass their argmax(1)')

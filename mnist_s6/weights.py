@@ -64,7 +64,7 @@ def save_weights(
     path: str | Path, # As in 'weights.safetensors'
     about: dict[str, object] | None = None, # More to write down, such as recipe and seed
 ) -> None:
-    "Write weights, and whose they are, to a file; raises `OSError`, or `ValueError` or `TypeError` for odd facts."
+    "Write weights, and which network they are of, to a file; raises `OSError`, and `ValueError` or `TypeError` for odd facts."
     check_network(model)
     if not isinstance(about or {}, dict) or not all(isinstance(name, str) for name in about or {}):
         raise TypeError(f"about is {about!r:.80}; expected a dict whose names are texts, such as {{'seed': 0}}")
@@ -211,7 +211,7 @@ def load_network(
 _ONE_LOADS = threading.Lock() # Of the threads
 
 def shipped_network() -> nn.Module: # In evaluation mode; the same one at each call
-    "What `pretrained` copies: to be asked, and nobody's to change; raises `RuntimeError` if the package is damaged."
+    "What `pretrained` copies, shared by all: never change it; raises `RuntimeError` if the package is damaged."
     with _ONE_LOADS, torch.device('cpu'): return _read_once()
 
 @functools.cache
@@ -243,7 +243,7 @@ def export_onnx(
 ) -> None:
     "Write a network to an ONNX file; raises `ImportError` without the package onnx, `OSError` if it can't be written."
     try: import onnx
-    except ImportError: raise ImportError('export_onnx needs the package onnx: pip install "mnist_s6[onnx]"') from None
+    except ImportError: raise ImportError('export_onnx needs the package onnx: pip install onnx') from None
     model = pretrained() if model is None else model
     check_network(model)
     model, buffer = twin(model), io.BytesIO()

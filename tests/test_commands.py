@@ -8,6 +8,7 @@ import io
 import json
 import os
 import pickle
+import re
 import shutil
 import signal
 import socket
@@ -95,7 +96,7 @@ def test_a_broken_file_is_refused_and_the_others_are_read(name: str, tmp_path: P
     bad.write_bytes(content)
     good.write_bytes(PNG)
     status, out, errors = run("--json", bad, good)
-    assert (status, len(errors)) == (1, 1) and errors[0].startswith(f"mnist_s6_predict: {bad}: ")
+    assert (status, len(errors)) == (1, 1) and errors[0].startswith(f"mnist_s6_predict: {bad}: ") and errors[0].count(str(bad)) == 1
     assert [json.loads(line)["digit"] for line in out.splitlines()] == [1]
     assert sorted(tmp_path.iterdir()) == [bad, good] and bad.read_bytes() == content
 
@@ -216,7 +217,7 @@ def test_no_picture_in_a_folder_is_passed_over_in_silence(tmp_path: Path, run: C
     status, out, errors = run("--json", tmp_path)
     assert [Path(json.loads(line)["file"]).name for line in out.splitlines()] == ["a.png", "b.jfif", "c.JPE", "d.pnm"]
     assert status == 1 and [line.split(": ")[1].rpartition("/")[2] for line in errors] == ["e.HEIC", "f.avif", "g.svg", "h.pdf", "i.CR2", "j.psd", "k.jxl"]
-    assert all("is no image that can be read" in line for line in errors)
+    assert all("is no image that can be read" in line and "Convert any other kind, such as the HEIC of iPhones, to JPEG or PNG first" in line for line in errors)
 
 
 @pytest.mark.parametrize("content", [PNG, b"", PNG[:50], b"text"])
@@ -251,6 +252,68 @@ def test_help_says_it_all(capsys: pytest.CaptureFixture[str]) -> None:
     for word in "--json", "--weights", "exit status", "folder", "standard input", "PNG", "probabilities":
         assert word in shown
 
+
+
+def shown_help(command: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """The help of a command, in one line."""
+    with pytest.raises(SystemExit):
+        start([command, "--help"])
+    return " ".join(capsys.readouterr().out.split())
+
+
+def test_the_help_lists_the_shares_that_may_be_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """They come from a file, which help doesn't read."""
+    limits = json.loads((WEIGHTS.parent / "refusal.json").read_text())["limits"]
+    *shares, last = [str(limit["share"]) for limit in limits]
+    assert f"real digits: {', '.join(shares)} or {last} (only" in shown_help("predict", capsys)
+
+
+def test_the_help_names_what_json_tells_and_promises_no_limit(tmp_path: Path, run: Callable, capsys: pytest.CaptureFixture[str]) -> None:
+    """A limit that was typed was out of date with the next network."""
+    (tmp_path / "a.png").write_bytes(PNG)
+    told = json.loads(run("--json", "--refuse", "0.01", tmp_path / "a.png")[1]) | json.loads(run("--json", "--digits", "many", tmp_path / "a.png")[1])
+    shown = shown_help("predict", capsys)
+    assert "lowest" in told and all(f'"{name}": ' in shown for name in told) and not re.search(r'"lowest": \d', shown)
+
+
+@pytest.mark.parametrize("words", [["--version"], ["predict", "--version"], ["train", "--version"]])
+def test_a_command_tells_its_version(words: list[str]) -> None:
+    """Without waiting for PyTorch."""
+    code = f"import sys\nfrom mnist_s6.commands import start\ntry: start({words})\nfinally: assert 'torch' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"mnist_s6 {mnist_s6.__version__}\n", "")
+
+
+@pytest.mark.parametrize(("typed", "began"), [
+    (["/bin/python", "/bin/mnist_s6_train"], "mnist_s6_train"), ([".venv/bin/python", "-u", "-m", "mnist_s6.commands", "train"], ".venv/bin/python -u -m mnist_s6.commands train"),
+])
+def test_a_stopped_training_goes_on_as_it_was_begun(typed: list[str], began: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where nothing is installed there is no `mnist_s6_train`."""
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    Path("my run").mkdir()
+    Path("my run/checkpoint.safetensors").touch()
+    words = ["quick", "--output", "my run"]
+    monkeypatch.setattr(sys, "orig_argv", [*typed, *words])
+    monkeypatch.setattr(mnist_s6.commands, "_train_and_tell", stop)
+    assert start(["train", *words]) == 130
+    assert capsys.readouterr().err == f"mnist_s6_train: stopped; to go on: {began} quick --output 'my run' --resume\n"
+
+
+def test_the_last_line_counts_epochs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for module in mnist_s6.train, mnist_s6.datasets:
+        monkeypatch.setattr(module, "load_data", few_images(300, 100))
+    monkeypatch.setattr(mnist_s6.train.History, "plot", lambda history: Figure(figsize=(1, 1)))  # the real one takes longer
+    for count, words in ("1", "after 1 epoch, in"), ("2", "after 2 epochs, in"):
+        assert start(["train", "quick", "--epochs", count, "--output", str(tmp_path / count)]) == 0
+        assert words in capsys.readouterr().out
+
+
+def test_an_unknown_recipe_is_answered_in_words_of_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    assert start(["train", "slow"]) == 1
+    assert capsys.readouterr().err == f"mnist_s6_train: no recipe is called 'slow'; expected one of {', '.join(mnist_s6.train.RECIPES)}\n"
 
 
 def start_command(*words: str, before: Callable[[], None] = usual_signals, **options: object) -> subprocess.Popen:
@@ -306,7 +369,7 @@ runpy.run_module("mnist_s6.commands", run_name="__main__", alter_sys=True)""")
     done = subprocess.run([sys.executable, "-m", "pressing", command, *words], cwd=tmp_path, env=os.environ | {"PYTHONPATH": f"{ROOT}:."},
                           capture_output=True, text=True, timeout=60, preexec_fn=usual_signals)
     ending = " before there was anything to keep" if command == "train" else ""
-    assert (done.stderr.removeprefix("mnist_s6_predict: "), done.returncode) == (f"stopped{ending}\n", 130)
+    assert (done.stderr, done.returncode) == (f"mnist_s6_{command}: stopped{ending}\n", 130)
 
 
 def test_closed_input_and_full_output_are_one_line(tmp_path: Path) -> None:
@@ -438,7 +501,7 @@ def test_altered_weights_are_refused(tmp_path: Path, run: Callable) -> None:
     for name, content in altered_weights().items():
         path.write_bytes(content)
         status, out, errors = run("--weights", path, image)
-        if (status, out, len(errors)) != (1, "", 1) or not errors[0].startswith("mnist_s6_predict: "):
+        if (status, out, len(errors)) != (1, "", 1) or not errors[0].startswith(f"mnist_s6_predict: {path}: ") or errors[0].count(str(path)) > 1:
             accepted.append((name, status, errors))
         assert path.read_bytes() == content
     assert accepted == []

@@ -3,6 +3,7 @@
 import _thread
 import ast
 import copy
+import csv
 import inspect
 import json
 import os
@@ -782,7 +783,9 @@ SAID = {
     "fits": [(last_loss, "before the last step")],
     "unregistered": [(lambda m: lists_with(m, lambda x: isinstance(x, torch.nn.Conv2d)), "not only a convolution"), (lambda m: lists_with(m, callable), "no layer"),
                      (lambda m: len(lists_with(m, callable)), "should be a list or a tuple")],
-    "split": [(lambda order, n: (order[: len(order) - n], [0] * n), "at [1][0] it is 0")],
+    "split": [(lambda order, n: (order[: len(order) - n], [0] * n), "at [1][0] it is 0"),
+              (lambda order, n: ([order.pop() for _ in range(n)][::-1], list(order))[::-1], "what comes back is right, but `order`")],
+    "order_of_checks": [("egac", "with training = {'validation accuracy': 0.4, "), ("d", "with training = a sound one: your result is 'too small")],
     "half_as_wide": [(40_000, "*times*")],
     "when_the_nines": [(said, "It does learn") for said in ("never", "Never!", "never, they stay hard", "never, because it forgets them")],
     "find_the_leak": [((6, 7), "write one number, such as")],
@@ -791,7 +794,8 @@ SAID = {
     "mean_interval": [(lambda v, t: [np.mean(v) + sign * t * np.abs(v - np.mean(v)).mean() / len(v) ** 0.5 for sign in (-1, 1)], "squares")],
     "first_learned": [(for_good, "first, even if")],
     "found_and_trusted": [(lambda m, d: [100 * share for share in exercises.found_and_trusted.answer(m, d)], "percent"),
-                          (lambda m, d: [exercises.found_and_trusted.answer(m, d)[0], m.trace() / m.sum()], "The second is the accuracy")],
+                          (lambda m, d: [exercises.found_and_trusted.answer(m, d)[0], m.trace() / m.sum()], "The second is the accuracy"),
+                          (lambda m, d: [exercises.found_and_trusted.answer(m, d), m.zero_()][0], "what comes back is right, but `matrix`")],
     "linear_scaling": [(lambda lr, a, b: lr * round(b / a), "made a whole number")],
     "limit_for": [(lambda c, share: c.quantile(share), "between two confidences")],
     "best_of": [(lambda k: [x := torch.randn(10_000, k), ((x.max(1).values - x.mean(1)) / x.std(1)).mean()][1], "needs no division")],
@@ -1054,6 +1058,24 @@ def trains(times=1, after=False, reduction="mean"):
     return answer
 
 
+def stays_after_two(model, step):
+    """The names of what is as it was, after two steps."""
+    before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    step(), step()
+    return [name for name, parameter in model.named_parameters() if torch.equal(parameter, before[name])]
+
+
+def two_and_two(correct, n, z=1.96):
+    """The plain interval, after two right and two wrong answers were added."""
+    share = (correct + 2) / (n + 4)
+    half = z * (share * (1 - share) / (n + 4)) ** 0.5
+    return share - half, share + half
+
+
+def around(values, half):
+    return np.mean(values) - half, np.mean(values) + half
+
+
 def evaluates_the_first(model, loader):
     """A `return` inside of the loop."""
     mode = model.training
@@ -1210,6 +1232,20 @@ SLIPS = [
     ("convolve_gradient", back_by_square, "the height of the kernel for its width"),
     ("convolve_gradient", lambda k, s: back_by_square(k, s, lambda k: k.shape[1]), "the width of the kernel for its height"),
     ("read_shape", (28, 10), "Turned around"), ("read_shape", "100x28", "what is the `:10` for"), ("scores_shape", (784, 784), "The two 784 meet"),
+    ("split", lambda order, n: (order[-n:], order[:-n]), "are exchanged"),
+    ("velocity_limit", 9, "the new slope comes on top"),
+    ("interval", lambda v, t: around(v, t * np.std(v, ddof=1) / (len(v) - 1) ** 0.5), "is in the deviation already"),
+    ("mean_interval", lambda v, t: around(v, t * np.std(v, ddof=1) / (len(v) - 1) ** 0.5), "is in the deviation already"),
+    ("fits", fits_by(), "Not every model comes in it"), ("fits", fits_by(order="backward step"), "And put the copy into training mode"),
+    ("unmoved", stays_after_two, "Call `step()` once"),
+    ("wilson", two_and_two, "gives the middle for z = 2; the half"), ("wilson", lambda c, n: two_and_two(c, n, z=2), "z is 1.96 here"),
+    ("wilson", lambda c, n: np.clip(two_and_two(c, n), 0, 1), "nothing is cut off"),
+    ("best_of", lambda k: torch.randn(2000, k).max(0).values.mean(), "Turn it round"),
+    ("best_of", lambda k: torch.randn(k, 2000).max(1).values.mean(), "over the k networks, in each"),
+    ("best_of", lambda k: torch.randn(2000, k).max(), "then the mean"),
+    ("best_of", lambda k: torch.randn(2000, k).max(1).indices.float().mean(), "the places of the largest"),
+    ("best_of", lambda k: exercises.truth.best_of.answer(k) + 0.15, "Do you divide"),
+    ("read_the_refusals", 90, "1.8% of the answers are wrong"), ("read_the_refusals", 75, "0.7% of the answers are wrong, so more"),
 ]  # fmt: skip
 
 
@@ -1275,6 +1311,8 @@ def test_progress(own_record, tmp_path):
     assert exercises.progress().next.name == exercises.EXERCISES[0].name != "flip"
     text = exercises.progress().csv(tmp_path / "class.csv")
     assert (tmp_path / "class.csv").read_text() == text and text.count("\n") == 1 + count
+    first, *lines = csv.reader(exercises.progress().csv(learner="Ada, 3b").splitlines())  # to tell the tables of a class apart
+    assert first[:2] == ["learner", "name"] and {line[0] for line in lines} == {"Ada, 3b"} and [line[1:] for line in lines] == list(csv.reader(text.splitlines()))[1:]
     assert f"1 of {count}" in str(exercises.progress()) and f"1 of {count}" in exercises.progress()._repr_html_()
     exercises.reset()
     assert not own_record.exists() and f"0 of {count}" in str(exercises.progress())

@@ -257,7 +257,7 @@ def test_stopped(number, tmp_path):
     statuses = group.wait()
     assert 130 in statuses and 0 not in statuses
     (line,) = group.said()
-    assert line.startswith("stopped; to go on") and line.endswith("--resume") and "torchrun --nproc-per-node=2" in line
+    assert line.startswith("mnist_s6_train: stopped; to go on") and line.endswith("--resume") and "torchrun --nproc-per-node=2" in line
     assert (tmp_path / "run" / "checkpoint.safetensors").exists()
 
 

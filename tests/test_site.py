@@ -1,5 +1,6 @@
 """The course's web site: whole, closed in itself, and light enough to take along."""
 
+import inspect
 import io
 import json
 import re
@@ -8,6 +9,7 @@ import sys
 import time
 import zipfile
 import zlib
+from functools import cached_property
 from html import unescape
 from pathlib import Path
 
@@ -25,6 +27,8 @@ import pages  # noqa: E402
 import reading  # noqa: E402
 from helpers import built_site  # noqa: E402
 from sphinx.errors import ExtensionError  # noqa: E402
+
+from mnist_s6.train import train_in_folder  # noqa: E402
 
 pytestmark = pytest.mark.timeout(900)  # seconds; the first test waits for the build, on a busy machine too
 NOTEBOOKS = sorted(path.stem for path in (ROOT / "nbs").glob("*.ipynb"))
@@ -157,6 +161,21 @@ def test_the_library_is_documented(texts: dict[str, str]) -> None:
     assert not re.search(r"raises `", page)
     for name in build_site.module_names():
         assert f"library/{name}.html" in texts
+    digits = texts["library/mnist_s6.numbers.html"].split('id="mnist_s6.numbers.Number.digits"')[1]
+    assert "with a ? in place of a digit in doubt" in digits.split('<dt class="sig')[0]  # a comment beside a property
+    listed = texts["library/mnist_s6.train.html"].split('id="mnist_s6.train.train_in_folder"')[1].split("</dl>")[0]
+    assert re.findall(r"<li><p><strong>(\w+)</strong>", listed) == list(inspect.signature(train_in_folder).parameters)
+
+
+def test_the_list_of_the_library_says_what_each_module_is(texts: dict[str, str]) -> None:
+    items = re.findall(r'<li><p><a [^>]*href="(\S+)\.html">.*?</a>: (.+?)</p>', texts["library/index.html"])
+    assert [name for name, _ in items] == list(build_site.module_names())
+    assert dict(items)["mnist_s6.train"] == "A whole training under one name, and checkpoints to stop it and go on."
+
+
+def test_the_course_starts_where_its_route_does(texts: dict[str, str]) -> None:
+    (first,) = re.findall(r'<link rel="next"[^>]* href="(\w+\.html)"', texts["index.html"])
+    assert f'<a href="{first}">Start the course</a>' in texts["index.html"]
 
 
 def test_the_version_and_its_date_stand_on_each_page(texts: dict[str, str]) -> None:
@@ -271,17 +290,33 @@ class Two:
 
     field: int = 1  # How many
 
-    def __init__(self, name: str):  # Of it
+    def __init__(self, field: str, name: str, other: str = ""):  # Of it
         """Begin."""
+
+    @property
+    def kind(self) -> str:  # As in 'two'
+        """What it is."""
+
+    @cached_property
+    def size(self) -> int:  # In bytes
+        """How large it is."""
+
+    def bare(self, first: int) -> int:  # What comes out
+        """No word about `first`."""
 
 
 def test_comments_beside_parameters_are_their_documentation() -> None:
-    assert list(library.described(one)) == [("first", "The first"), ("return", "What comes out, as `x`")]
-    assert list(library.described(Two)) == [("field", "How many"), ("name", "Of it")]
+    told = [("first", "The first"), ("second", ""), ("more", ""), ("return", "What comes out, as `x`")]
+    assert list(library.described(one)) == told  # none is missing where others have a comment
+    assert list(library.described(Two)) == [("field", "How many"), ("name", ""), ("other", "Of it")]
+    assert list(library.described(vars(Two)["kind"])) == [("return", "As in 'two'")]
+    assert list(library.described(vars(Two)["size"])) == [("return", "In bytes")]
+    assert list(library.described(Two.bare)) == [("return", "What comes out")]
     assert list(library.described(3)) == []
     lines = ["Do `it` to a*b."]
     library.with_parameters(None, "function", "one", one, None, lines)
-    assert lines == [r"Do ``it`` to a\*b.", "", ":param first: The first", ":returns: What comes out, as ``x``", ""]
+    fields = [":param first: The first", ":param second:", ":param more:", ":returns: What comes out, as ``x``"]
+    assert lines == [r"Do ``it`` to a\*b.", "", *fields, ""]
 
 
 def test_icons_are_there_and_asked_for(texts: dict[str, str]) -> None:

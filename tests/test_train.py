@@ -281,6 +281,13 @@ def test_results_without_a_checkpoint_are_kept(tmp_path, name):
     assert content(tmp_path) == {name: b"precious"}
 
 
+def test_a_folder_that_does_not_fit_is_told_in_words_of_both(begun, tmp_path):
+    """Of Python, and of the terminal; whether the training there has ended or not."""
+    for folder, resume, words in (begun, False, "there is a training here already: add"), (tmp_path / "none", True, "no checkpoint to go on from: begin without"):
+        with pytest.raises(OSError, match=rf"{words} resume=True \(in a terminal, --resume\)"):
+            train_in_folder(TINY, folder, 3, resume=resume, device="cpu")
+
+
 def test_two_trainings_in_one_folder(tmp_path, monkeypatch):
     """The second one has begun while the first one read its data: it is left alone."""
     real = library.run_recipe
@@ -290,7 +297,7 @@ def test_two_trainings_in_one_folder(tmp_path, monkeypatch):
         return real(*words)
 
     monkeypatch.setattr(library, "run_recipe", slowly)
-    with pytest.raises(FileExistsError, match="a training was begun here"):
+    with pytest.raises(FileExistsError, match="there is a training here already"):
         train_in_folder(TINY, tmp_path, 3, device="cpu")
     assert content(tmp_path) == {"checkpoint.safetensors": b"of another"}
 

@@ -127,10 +127,12 @@ class Progress(Course):
 
     def csv(self,
         path: str | Path | None = None, # Where to write it too; None writes nothing
+        learner: str = '', # Whose table it is, to tell many apart: a first column, if given
     ) -> str: # A header, then a line for each exercise
         "The table for a spreadsheet; raises `OSError` if `path` can't be written."
+        first, who = (('learner',), (learner,)) if learner else ((), ())
         text = io.StringIO()
-        csv.writer(text, lineterminator='\n').writerows([Line._fields, *self.lines])
+        csv.writer(text, lineterminator='\n').writerows([first + Line._fields, *(who + line for line in self.lines)])
         if path is not None: write_atomically(path, text.getvalue().encode(), 'the table')
         return text.getvalue()
 

@@ -292,7 +292,7 @@ def _(k): return _drawn(k).argmax(1).double().mean().item()
 # %% ../../nbs/54_truth.ipynb #a9eefa65
 @best_of.mistake('`rand` draws between 0 and 1, all alike. A bell curve comes from `randn`.')
 def _(k): return torch.rand(10_000, k).max(1).values.mean().item()
-@best_of.mistake('Do you divide by the deviation of the k that were drawn? The bell curve has 1, and needs no division.')
+@best_of.mistake('Do you divide by the deviation of the k that were drawn? It is 1 for all, and needs no division.')
 def _(k): x = _drawn(k); return ((x.max(1).values - x.mean(1))/x.std(1)).mean().item()
 
 # %% ../../nbs/54_truth.ipynb #595ec2a3
