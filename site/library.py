@@ -7,6 +7,7 @@ import re
 import textwrap
 import tokenize
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 from sphinx.application import Sphinx
@@ -21,7 +22,8 @@ def comments_in(source: str) -> dict[int, str]:
 
 
 def definition(thing: object) -> tuple[Any, dict[int, str]]:
-    """A function's or class's syntax tree and its comments; None and {} where Python has no source."""
+    """A function's, class's or property's syntax tree and its comments; None and {} where Python has no source."""
+    thing = thing.fget if isinstance(thing, property) else thing.func if isinstance(thing, cached_property) else thing
     try:
         source = textwrap.dedent(inspect.getsource(thing))
     except (OSError, TypeError):
@@ -30,7 +32,7 @@ def definition(thing: object) -> tuple[Any, dict[int, str]]:
 
 
 def described(thing: object) -> Iterator[tuple[str, str]]:
-    """Each parameter, or field of a class, with the comment beside it; last `return`."""
+    """Each parameter, or field of a class, with the comment beside it, or "" if only others have one; last `return`."""
     node, comments = definition(thing)
     if isinstance(node, ast.ClassDef):
         start = next((it for it in node.body if getattr(it, "name", "") == "__init__"), None)
@@ -40,10 +42,11 @@ def described(thing: object) -> Iterator[tuple[str, str]]:
         named = [*parameters(node), *([("return", node.returns.end_lineno)] if node.returns else [])]
     else:
         named = []
-    for number, (name, line) in enumerate(named):
-        alone = all(other != line for _, other in named[number + 1 :])  # a comment belongs to the last name of its line
-        if alone and line in comments:
-            yield name, comments[line]
+    last = {line: name for name, line in named}  # a comment belongs to the last name of its line
+    told = [(name, comments.get(line, "") if last[line] == name else "") for name, line in named]
+    known = {name for name, words in told if words}  # a class may have a field and a parameter of the same name
+    silent = {"self", "cls", "return", *known} if known - {"return"} else {name for name, _ in told}
+    yield from ((name, words) for name, words in told if words or name not in silent)
 
 
 def parameters(node: ast.FunctionDef) -> list[tuple[str, int]]:
@@ -72,7 +75,7 @@ def with_parameters(app: Sphinx, what: str, name: str, thing: object, options: A
     lines += [""] * bool(fields)
     for parameter, comment in fields:
         field = "returns" if parameter == "return" else f"param {parameter}"
-        lines.append(f":{field}: {as_rst(comment)}")
+        lines.append(f":{field}: {as_rst(comment)}".rstrip())
     lines.append("")
 
 

@@ -143,6 +143,25 @@ def test_fixed_names():
     assert {exercise.name for exercise in FUNCTIONS} >= set(NAMES)
 
 
+def things_in(value: object) -> set[int]:
+    """What a function could change in an argument."""
+    if isinstance(value, torch.Tensor):
+        return {value.untyped_storage().data_ptr()} if value.numel() else set()
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else []
+    if isinstance(value, torch.nn.Module):
+        parts = [*value.parameters(), *value.buffers()]
+    own = {id(value)} if isinstance(value, (list, dict, torch.nn.Module)) else set()
+    return own.union(*map(things_in, parts))
+
+
+@every
+def test_inputs_share_nothing(exercise: object) -> None:
+    """Whoever changes an argument spoils no other input."""
+    cases = exercise.inputs(0)  # all kept, so that no id comes twice
+    found = [things_in(case) for case in cases]
+    assert sum(map(len, found)) == len(set().union(*found))
+
+
 @every
 def test_proved(exercise):
     """Stubs, right forms and mistakes, for other seeds than the ten of its notebook."""
@@ -1104,6 +1123,8 @@ SLIPS = [
     ("one_cycle", lambda *four: one_wave(*four, rounds=int), "Don't round"),
     ("one_cycle", lambda *four: one_wave(*four, rounds=round), "Don't round"),
     ("one_cycle", lambda *four: one_wave(*four, half=1), "halve it"),
+    ("one_cycle", lambda step, n, top, up: top * (step / (up * n) if step <= up * n else (1 + np.cos(np.pi * step / n)) / 2), "over what is left"),
+    ("one_cycle", lambda step, n, top, up: top * (step / (up * n) if step <= up * n else (1 + np.cos(np.pi / 2 * (step / n - up) / (1 - up))) / 2), "from 0 to π/2"),
     ("sgd_step", in_a_loop, "Nothing has changed"),
     ("softmax", lambda s: (s - s.amax(1, True)).exp() / (s - s.amax(1, True)).exp().sum(1), "one sum for each row"),
     ("softmax", lambda s: s.exp() / s.exp().sum(1), "Two things"),

@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 import sys
-import textwrap
 import time
 import zipfile
 import zlib
@@ -32,17 +31,19 @@ REFERENCE = """``{name}``
 {made}
 """
 MADE = "\n   Made in :doc:`/{0}`.\n"
-LIBRARY = """The library
-===========
+LIBRARY = """# The library
 
-.. code-block:: text
-
+```text
 {docstring}
+```
 
-.. toctree::
-   :maxdepth: 1
+```{{toctree}}
+:hidden:
 
 {names}
+```
+
+{sentences}
 """
 
 
@@ -62,6 +63,11 @@ def module_names() -> dict[str, Path]:
     return {name: path for path in files if (name := module_name(path)) != LIB}
 
 
+def docstring(path: Path) -> str:
+    """What a module says about itself; "" if nothing."""
+    return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+
+
 def write_reference(folder: Path) -> None:
     """A page for each module of the library, and one that leads to them."""
     folder.mkdir()
@@ -70,10 +76,11 @@ def write_reference(folder: Path) -> None:
         made = re.search(r"File to edit: (?:\.\./)+nbs/(.+)\.ipynb", path.read_text(encoding="utf-8"))
         page = REFERENCE.format(name=name, line="=" * (len(name) + 4), made=MADE.format(made[1]) if made else "")
         (folder / f"{name}.rst").write_text(page, encoding="utf-8")
-    names = "\n".join(f"   {name}" for name in modules)
-    whole = ast.parse((ROOT / LIB / "__init__.py").read_text(encoding="utf-8"))
-    docstring = textwrap.indent(ast.get_docstring(whole), "   ")
-    (folder / "index.rst").write_text(LIBRARY.format(docstring=docstring, names=names), encoding="utf-8")
+    first = {name: docstring(path).partition("\n")[0] for name, path in modules.items()}
+    sentences = "\n".join(f"- [`{name}`]({name}.rst): {words}" for name, words in first.items())
+    whole = docstring(ROOT / LIB / "__init__.py")
+    index = LIBRARY.format(docstring=whole, names="\n".join(modules), sentences=sentences)
+    (folder / "index.md").write_text(index, encoding="utf-8")
 
 
 def lay_out(folder: Path) -> None:

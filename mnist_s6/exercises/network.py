@@ -334,7 +334,7 @@ def _(layers):
 def _norm_inputs(seed: int) -> list[tuple]:
     x = torch.randn(4, 2, 3, 3, generator=torch.Generator().manual_seed(seed))*torch.tensor([[[3.]], [[0.5]]]) + 2
     same = torch.tensor([[1., 4.], [3., 4.]])[:, :, None, None]   # (2, 2, 1, 1): the second channel is all 4
-    return [(torch.tensor([0., 2.]).reshape(2, 1, 1, 1), 0.1), (same, 1e-3), (x, 0.1), (x, 1e-5)]
+    return [(torch.tensor([0., 2.]).reshape(2, 1, 1, 1), 0.1), (same, 1e-3), (x, 0.1), (x.clone(), 1e-5)]
 
 # %% ../../nbs/46_network.ipynb #d6a70597
 @_exercise(_norm_inputs, (

@@ -194,6 +194,13 @@ def _(step, steps, max_lr, warm_up): return _cycle(step + 1, warm_up*steps, (1 -
 @one_cycle.mistake('The rate reaches 0 at the last step already. It would be 0 one step after it, at `steps`.')
 def _(step, steps, max_lr, warm_up): return _cycle(step, warm_up*steps, steps - 1 - warm_up*steps, max_lr)
 
+# %% ../../nbs/48_steps.ipynb #aca3c20b
+@one_cycle.mistake('Your cosine runs over all `steps`. It should run over what is left after the warm-up, and begin '
+                   'there.')
+def _(step, steps, max_lr, warm_up):
+    rise = warm_up*steps
+    return max_lr*step/rise if step <= rise else max_lr*(1 + math.cos(math.pi*step/steps))/2
+
 # %% ../../nbs/48_steps.ipynb #13b97e51
 @one_cycle.mistake('The fall is a straight line; it should be a cosine.')
 def _(step, steps, max_lr, warm_up): return max_lr*min(step/(warm_up*steps), (steps - step)/((1 - warm_up)*steps))
@@ -218,6 +225,10 @@ def _(step, steps, max_lr, warm_up):
 def _(step, steps, max_lr, warm_up):
     rise = warm_up*steps
     return max_lr*step/rise if step < rise else max_lr*math.cos(math.pi*(step - rise)/(steps - rise))
+@one_cycle.mistake('Your cosine goes only from 0 to π/2, so it ends at half of `max_lr`. It has to go on to π.')
+def _(step, steps, max_lr, warm_up):
+    rise = warm_up*steps
+    return max_lr*step/rise if step < rise else max_lr*(1 + math.cos(math.pi/2*(step - rise)/(steps - rise)))/2
 
 # %% ../../nbs/48_steps.ipynb #2754d259
 @one_cycle.mistake('Your cosine rises: it is 1 + cos, not 1 − cos.')
