@@ -17,7 +17,7 @@ LEDGER = HERE / "results" / "ledger.json"
 
 
 def train(recipe: Recipe | str, seed: int, threads: int | None = None, watched: int = 500, device: str | None = "cpu") -> Run:
-    """Train by a recipe without a word, as `run_recipe` does, to the same weights; `device` as for `get_device`.
+    """Train by a recipe without a word, as `run_recipe` does on all images, to the same weights; `device` as for `get_device`.
 
     `fit` evaluates after each epoch: here on the first `watched` training images, so that nobody peeks at the test images.
     """

@@ -70,9 +70,8 @@ _ABOUT_TRAIN = """recipes:
 {recipes}
 
 5,000 training images are held out for validation and evaluated after each epoch; the test images are read once, at
-the end.
-The folder gets checkpoint.safetensors, weights.safetensors, history.csv, curves.png, and ledger.json, which says
-when the test images were read, by which weights, and what came of it.
+the end. The folder gets checkpoint.safetensors, weights.safetensors, history.csv, curves.png, and ledger.json, which
+says when the test images were read, by which weights, and what came of it.
 A training that was stopped or killed goes on with the same words and --resume.
 
 On 4 cores:              torchrun --nproc-per-node=4 -m mnist_s6.commands train fast

@@ -142,7 +142,7 @@ def run_recipe(
     recipe: Recipe | str, # Or the name of one of `RECIPES`
     seed: int = 0, # Of weights, order and augmentation; see `run_on`
     root: str | Path | None = None, # See `load_data`
-    validation: bool | int = False, # See `load_data`: hold out training images and evaluate on them
+    validation: bool | int = True, # Hold out so many training images and evaluate on them; False: on the test images
     device: str | torch.device | None = None, # See `get_device`; None: the CPU for several processes, else the fastest
     callbacks: Sequence[Callable[[Training], None]] = (), # See `fit`
 ) -> Run:
@@ -309,7 +309,7 @@ def train_in_folder(
     folder: str | Path, # Gets the checkpoint, and at the end weights.safetensors, history.csv and curves.png
     seed: int = 0, # See `run_recipe`, as the next three
     root: str | Path | None = None,
-    validation: bool | int = False,
+    validation: bool | int = True,
     device: str | torch.device | None = None,
     resume: bool = False, # Go on from the folder's checkpoint
 ) -> Run:

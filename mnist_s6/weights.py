@@ -64,7 +64,7 @@ def save_weights(
     path: str | Path, # As in 'weights.safetensors'
     about: dict[str, object] | None = None, # More to write down, such as recipe and seed
 ) -> None:
-    "Write weights, and which network they are of, to a file; raises `OSError`, and `ValueError` or `TypeError` for odd facts."
+    "Write weights and their network's name to a file; raises `OSError`, and `ValueError` or `TypeError` for odd facts."
     check_network(model)
     if not isinstance(about or {}, dict) or not all(isinstance(name, str) for name in about or {}):
         raise TypeError(f"about is {about!r:.80}; expected a dict whose names are texts, such as {{'seed': 0}}")

@@ -555,10 +555,10 @@ def test_a_damaged_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     for content in None, b"", WEIGHTS.read_bytes()[:-1]:
         if content is not None:
             (tmp_path / "weights" / WEIGHTS.name).write_bytes(content)
-        with pytest.raises(RuntimeError, match="can't read the weights inside mnist_s6 .*Reinstall it"):
+        with pytest.raises(RuntimeError, match="can't read the weights inside mnist_s6 .*Reinstall the package"):
             pretrained()
         status, _, errors = run("a.png")
-        assert status == 1 and len(errors) == 1 and "Reinstall it" in errors[0]
+        assert status == 1 and len(errors) == 1 and "Reinstall the package" in errors[0]
 
 
 

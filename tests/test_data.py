@@ -104,6 +104,6 @@ def test_a_damaged_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "data" / f"{name}.xz").write_bytes(content)
     monkeypatch.setattr(data_files, "files", lambda _: tmp_path)
     monkeypatch.setattr(data_files, "MNIST_FILES", {name: MNIST_FILES[name]})
-    with pytest.raises(RuntimeError, match=rf"can't read {name}.xz inside mnist_s6 \(.+\). Reinstall it"):
+    with pytest.raises(RuntimeError, match=rf"can't read {name}.xz inside mnist_s6 \(.+\). Reinstall the package"):
         unpack_data(tmp_path)
     assert list(tmp_path.rglob("*ubyte*.tmp")) == []

@@ -172,8 +172,8 @@ def _score_inputs(seed: int) -> list[tuple]:
     logits, labels = torch.randn(40, 3, generator=generator), torch.randint(3, (40,), generator=generator)
     few = torch.tensor([[2., 1., 0.], [0., 3., 4.], [5., 0., 1.]])
     two_classes = torch.tensor([[9., 0.], [1., 2.], [0., 3.]])
-    return [(few[:1].clone(), torch.tensor([0])), (two_classes, torch.tensor([0, 1, 1])), (few, torch.tensor([0, 2, 2])),
-            (logits, labels)]
+    return [(few[:1].clone(), torch.tensor([0])), (two_classes, torch.tensor([0, 1, 1])),
+            (few, torch.tensor([0, 2, 2])), (logits, labels)]
 
 # %% ../../nbs/45_data.ipynb #14bbb1e2
 @exercise('03_util', _score_inputs, (
