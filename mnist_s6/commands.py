@@ -102,7 +102,7 @@ def _answer(
 def _refuse(name: str, error: Exception) -> int: # Exit status
     "Say in one line what is wrong with an input."
     reason = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
-    reason = reason.removeprefix(f'{name!r} ').removeprefix(f'{name} ')   # it stands before the reason already
+    reason = reason.removeprefix(f'{name!r} ')   # it stands before the reason already
     with suppress(OSError): print(f'mnist_s6_predict: {_shown(name)}: {_shown(reason)}', file=sys.stderr)
     return 1
 

@@ -34,7 +34,11 @@ def plot_images(
 ) -> 'Figure': # A matplotlib figure, not shown yet
     "Draw images in a grid with one grey scale; raises `ValueError` where shapes or titles don't fit."
     from matplotlib.figure import Figure
-    if isinstance(images, (list, tuple)): images = torch.stack([torch.as_tensor(image) for image in images])
+    if isinstance(images, (list, tuple)):
+        images = [torch.as_tensor(image) for image in images]
+        if len(shapes := {tuple(image.shape) for image in images}) != 1:
+            raise ValueError(f'images have {len(shapes)} shapes; expected at least one image, and all of one shape')
+        images = torch.stack(images)
     if isinstance(titles, torch.Tensor): titles = titles.tolist()
     images = torch.as_tensor(images).detach().cpu().float().numpy()
     if images.ndim == 4 and images.shape[1] == 1: images = images[:, 0]

@@ -304,12 +304,12 @@ def grey_pictures(
 ) -> tuple[torch.Tensor | list[torch.Tensor], bool]: # (N, H, W), or N of (H, W); and whether they are many
     "The grey images of what was given; raises `TypeError`, `ValueError` or `OSError` if it is none."
     if isinstance(images, (str, os.PathLike)): return _open_image(images, os.fspath(images))[None], False
-    if hasattr(images, 'read') and not isinstance(images, io.TextIOBase):   # an open file, or what passes for one
-        return _open_image(images, 'the file')[None], False
     if isinstance(images, (np.ndarray, torch.Tensor)): return _grey_images(images)
     if 'PIL.Image' in sys.modules and isinstance(images, sys.modules['PIL.Image'].Image):
         with _reading(None): numbers, white = _picture_pixels(images)
         return _within(numbers, white)[None], False
+    if hasattr(images, 'read') and not isinstance(images, io.TextIOBase):   # an open file, or what passes for one
+        return _open_image(images, 'the file')[None], False
     if not isinstance(images, (list, tuple)):
         raise TypeError(f'images is of type {type(images).__name__}; expected a path, an open file of bytes, '
                         'a Pillow image, an array, a tensor, or a list of these')

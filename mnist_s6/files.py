@@ -90,7 +90,8 @@ def write_atomically(
         target = Path(os.path.realpath(path))   # where a link leads: the link stays
         if target.exists() and not (target.is_file() or target.is_dir()): raise OSError(22, 'a pipe or device is there')
         before = target.stat().st_mode & 0o777 if target.is_file() else None   # who may do what with it
-        if before is not None and not os.access(target, os.W_OK): raise PermissionError(13, 'it is write-protected')
+        if before is not None and not os.access(target, os.W_OK):
+            raise PermissionError(13, 'it is write-protected: allow writing to it, or name another')
         temporary = target.with_name(f'.{target.name[:50]}.{os.urandom(8).hex()}.tmp')
         file = open(temporary, 'xb', opener=lambda name, how: os.open(name, how, 0o666 if before is None else before))
         try:

@@ -283,9 +283,9 @@ def strongest_ink(
         ink = digit_components(ink & ~near)   # what is paler than a blot
     blank = missing.max() - _paper_level(missing)[0] < 0.1
     raise ValueError('no ink that could be a digit: ' + (
-        'the picture is blank: nothing differs from its background by 10% or more. '
+        'nothing stands out from its background by 10% or more, as on a blank sheet. '
         'Is that background transparent (which counts as white)?' if blank else
-        'the only marks are specks, grain, ruled lines, a rim or an empty box. Cut the picture to its digit'))
+        'the only marks are specks, grain, ruled lines, a rim, an empty box or an even area. Cut it to its digit'))
 
 # %% ../nbs/09_ink.ipynb #e81b6d47
 def ink_on_black(

@@ -28,7 +28,7 @@ def nearest_images(
 ) -> torch.Tensor: # (count,) places in `images`, the nearest first
     "The images that differ least from `image`, pixel by pixel; raises `ValueError` or `TypeError` on misfits."
     for name, given in ('image', image), ('images', images): check_tensor(name, given)
-    count = check_number('count', count, 1, math.inf, whole=True)
+    count = check_number('count', count, 0, math.inf, whole=True)
     if image.shape != images.shape[1:]:
         raise ValueError(f'image has shape {tuple(image.shape)}, images {tuple(images.shape)}; '
                          'expected (1, H, W) and (n, 1, H, W)')

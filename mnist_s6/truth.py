@@ -226,7 +226,7 @@ def _checked(loader: Iterable, model: nn.Module) -> list[tuple[torch.Tensor, tor
     "All batches; raises `ValueError` or `TypeError` for odd ones, odd labels, none, or too few scores."
     batches = [check_batch(batch) for batch in loader]
     check_number('the number of test images', sum(len(labels) for _, labels in batches), 1, math.inf)
-    with evaluating(model) as network: scores = ask(network, torch.zeros_like(batches[0][0][:1]))   # (1, classes)
+    with evaluating(model) as network: scores = ask(network, torch.zeros_like(batches[0][0]))   # (N, classes)
     for _, labels in batches: check_classes(labels, scores.shape[-1])
     return batches
 

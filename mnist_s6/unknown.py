@@ -190,7 +190,7 @@ def fit_distance(
     features: torch.Tensor, # (N, D), of training images
     labels: torch.Tensor, # (N,)
 ) -> Distance:
-    "Learn where the classes are, and how they spread; raises `ValueError` or `TypeError` for a class without images."
+    "Learn where the classes are, and how they spread; raises `TypeError`, or `ValueError` for a class without images."
     for name, given in ('features', features), ('labels', labels): check_tensor(name, given)
     check_classes(labels, int(labels.max()) + 1 if len(labels) else 1)
     labels = labels.long()   # bytes would be taken for a mask
@@ -231,7 +231,7 @@ def let_through(
 ) -> list[float]: # For each share, that of the other pictures which are answered all the same
     "What slips through where so many digits are refused; raises `ValueError` or `TypeError`."
     _check_both(known, unknown)
-    shares = [check_number('a share', share, 0, 1) for share in check_several('shares', shares, 1, 10**6)]
+    shares = [check_number('a share', share, 0, 1) for share in check_several('shares', shares, 0, 10**6)]
     limits = known.double().quantile(1 - torch.tensor(shares, dtype=torch.double))
     return [(unknown <= limit).double().mean().item() for limit in limits]
 

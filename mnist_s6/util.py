@@ -18,9 +18,8 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import Subset
 
-from mnist_s6.checks import (
-    as_before, check_batch, check_classes, check_number, check_probabilities, check_scores, check_tensor,
-)
+from .checks import as_before, check_batch, check_classes, check_number
+from .checks import check_probabilities, check_scores, check_tensor
 from .model import ask, device_of, evaluating
 
 if TYPE_CHECKING:

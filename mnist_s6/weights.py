@@ -8,7 +8,7 @@ __all__ = ['NETWORKS', 'weights_digest', 'safetensors_bytes', 'safetensors_heade
 
 # %% ../nbs/12_weights.ipynb #f0c5e739
 import copy, functools, hashlib, io, json, os, re, threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -66,7 +66,8 @@ def save_weights(
 ) -> None:
     "Write weights and their network's name to a file; raises `OSError`, and `ValueError` or `TypeError` for odd facts."
     check_network(model)
-    if not isinstance(about or {}, dict) or not all(isinstance(name, str) for name in about or {}):
+    about = {} if about is None else about
+    if not isinstance(about, Mapping) or not all(isinstance(name, str) for name in about):
         raise TypeError(f"about is {about!r:.80}; expected a dict whose names are texts, such as {{'seed': 0}}")
     model = twin(model)   # without wrappers, such as that of torch.compile
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
@@ -85,7 +86,8 @@ def _reading(path: str | Path) -> Iterator[None]:
     from safetensors import SafetensorError
     try: yield
     except SafetensorError as error:
-        raise ValueError(f'{path} is no whole safetensors file ({error}). Pass a file that save_weights has written. '
+        raise ValueError(f'{str(path)!r} is no whole safetensors file ({error}). '
+                         'Pass a file that save_weights has written. '
                          "A pickle (.pt, .pth, .bin) is never opened: it may run a stranger's program") from None
 
 # %% ../nbs/12_weights.ipynb #d1ge5703
@@ -122,7 +124,7 @@ def _read_weights(
     with _reading(path): found = load(data)
     header, digest = safetensors_header(data), weights_digest(found)
     if header.get('sha256', digest) != digest:
-        raise ValueError(f'{path} was changed after it was written (its SHA-256 is wrong). '
+        raise ValueError(f'{str(path)!r} was changed after it was written (its SHA-256 is wrong). '
                          'Get it again, or save the weights again')
     return found, header
 
@@ -158,7 +160,7 @@ def _fill(
         fits = not _misfits(found, {name: tensor.to(precision) if tensor.is_floating_point() else tensor
                                     for name, tensor in expected.items()})
         remedy = f'Call model.to({precision}) first' if fits else 'Make the network that was saved'
-        raise ValueError(f'{path} holds weights of another network: {len(misfits)} tensors do not fit, '
+        raise ValueError(f'{str(path)!r} holds weights of another network: {len(misfits)} tensors do not fit, '
                          f'such as {misfits[0]}. {remedy}')
     put_weights(model, found)
 
@@ -185,12 +187,12 @@ def _check_header(
 ) -> None:
     "Raise `ValueError` for weights that are of no network of the course."
     if (name := header.get('network', '')[:80]).isidentifier() and name not in NETWORKS:
-        raise ValueError(f'{path} holds the weights of the network {name!r}, and load_network knows only '
+        raise ValueError(f'{str(path)!r} holds the weights of the network {name!r}, and load_network knows only '
                          f'{", ".join(NETWORKS)}. Make the network in your program, and call load_weights(model, path)')
     for field, pattern in _HEADER.items():
         if not re.fullmatch(pattern, header.get(field, '')):
             given = header.get(field, '')[:80]
-            raise ValueError(f'{path} has the {field} {given!r} in its header; expected {pattern}. '
+            raise ValueError(f'{str(path)!r} has the {field} {given!r} in its header; expected {pattern}. '
                              'Write the file with save_weights')
 
 # %% ../nbs/12_weights.ipynb #53e8ed91

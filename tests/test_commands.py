@@ -206,6 +206,14 @@ def test_a_folder_is_read_in_order(tmp_path: Path, run: Callable) -> None:
 
 
 
+def test_a_name_that_is_a_word_takes_none_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Callable) -> None:
+    """A file's name is said once, and a reason that begins like it is said whole."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "no").write_bytes(encoded(Image.new("L", (40, 40))))
+    _, _, errors = run("no")
+    assert errors[0].startswith("mnist_s6_predict: no: no ink that could be a digit")
+
+
 def test_no_picture_in_a_folder_is_passed_over_in_silence(tmp_path: Path, run: Callable) -> None:
     """A line for each picture of a format that can't be read, exit status 1; macOS's and Windows' own notes are no pictures."""
     for name in "a.png", "b.jfif", "c.JPE", "d.pnm":

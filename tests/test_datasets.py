@@ -75,6 +75,9 @@ def test_pictures_may_be_a_list_and_titles_labels() -> None:
     images = [torch.zeros(28, 28), torch.ones(28, 28)]
     figure = plot_images(images, torch.tensor([7, 2]))
     assert [axes.get_title() for axes in figure.axes] == ["7", "2"]
+    for misfits in [], [torch.zeros(28, 28), torch.zeros(20, 20)]:
+        with pytest.raises(ValueError, match="images have . shapes; expected at least one image, and all of one shape"):
+            plot_images(misfits)
     assert stratified_split([1, 2, 3], 1)[1].tolist() == stratified_split(torch.tensor([1, 2, 3]), 1)[1].tolist()
 
 

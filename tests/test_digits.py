@@ -190,7 +190,7 @@ def test_no_ink_is_told(empty: torch.Tensor) -> None:
 def test_faint_ink_and_specks_are_told() -> None:
     faint = torch.full((40, 40), 0.5)
     faint[10:30, 20] = 0.55
-    with pytest.raises(ValueError, match="the picture is blank: nothing differs from its background by 10% or more"):
+    with pytest.raises(ValueError, match="nothing stands out from its background by 10% or more, as on a blank sheet"):
         ink_on_black(faint)
     speck = 0.9 + 0.02 * torch.rand(40, 40, generator=torch.Generator().manual_seed(0))
     speck[20, 20] = 0
@@ -463,7 +463,7 @@ def _blank(kind: str) -> torch.Tensor:
 def test_a_sheet_without_a_digit_is_told(kind: str) -> None:
     """Also with a speck of so many pixels."""
     for sheet in _blank(kind), 255 - _blank(kind):
-        why = {"slope": "the picture is blank", "grain": "the (picture is blank|only marks are specks, grain)"}.get(kind, "the only marks are specks")
+        why = {"slope": "nothing stands out", "grain": "(nothing stands out|the only marks are specks, grain)"}.get(kind, "the only marks are specks")
         with pytest.raises(ValueError, match=f"^no ink that could be a digit: {why}"):
             predict(sheet)
 
@@ -474,7 +474,7 @@ def test_a_blank_sheet_is_told_so(level: float) -> None:
     sheet = torch.full((100, 100), level)
     sheet[30:70, 40:45] *= 0.92
     for blank in torch.full((28, 28), level), sheet:
-        with pytest.raises(ValueError, match="^no ink that could be a digit: the picture is blank: nothing differs"):
+        with pytest.raises(ValueError, match="^no ink that could be a digit: nothing stands out from its background"):
             predict(blank)
 
 

@@ -775,6 +775,7 @@ SAID = {
                 (first_alone(lambda x, m: ((x - m) ** 2).sum(1).argmin(), bare=True), "only the first of 3 comes back")],
     "brightness": [(lambda x: x.flatten(1).median(1), "a pair"), (first_alone(torch.mean), "only the first of 4"), (first_alone(torch.mean, bare=True), "only the first of 4")],
     "batch_indices": [(lambda order, n: [order[:n]], "only the first of 2")],
+    "relu_gradient": [(lambda x, slope: slope[x > 0], "your result has the shape")],  # the first of some inputs, but there is no loop
     "slope": [(lambda f, at, step: 6.5, "with function = 5 − 2·x, at = 1, step = 0.25: your result is 6.5, and should be -2")],
     "read_shape": [(torch.zeros(10, 28), "you gave the numbers themselves: write their shape, a tuple such as (2, 3)"), ((10, 14, 1), "you said (10, 14, 1): that is not it"),
                    ((28, 28), "you said (28, 28): the first number is not it"), ("10x27", "you said (10, 27): the second number is not it")],

@@ -249,7 +249,7 @@ def test_what_is_write_protected_is_kept(tmp_path: Path, monkeypatch: pytest.Mon
     write_atomically(note, b"first")
     note.chmod(0o444)
     monkeypatch.setattr(os, "access", lambda path, how: not (Path(path) == note and how == os.W_OK))
-    with pytest.raises(PermissionError, match="can't write the file .it is write-protected.. Pass a path"):
+    with pytest.raises(PermissionError, match="can't write the file .it is write-protected: allow writing to it, or name another.. Pass a path"):
         write_atomically(note, b"second")
     assert note.read_bytes() == b"first" and list(tmp_path.iterdir()) == [note]
 

@@ -143,7 +143,7 @@ IMAGES = torch.rand(4, 1, 2, 2)
 
 
 @pytest.mark.parametrize("ask, error, words", [
-    (lambda: nearest_images(IMAGES[0], IMAGES, -1), ValueError, "count is -1; expected a whole number from 1"),
+    (lambda: nearest_images(IMAGES[0], IMAGES, -1), ValueError, "count is -1; expected a whole number from 0"),
     (lambda: nearest_images(IMAGES[0], IMAGES, 2.5), TypeError, "count is 2.5"), (lambda: nearest_images(IMAGES[0], IMAGES, "a"), TypeError, "count is 'a'"),
     (lambda: nearest_images(IMAGES[0].numpy(), IMAGES), TypeError, "image came as a ndarray"), (lambda: nearest_images(IMAGES[0], [IMAGES]), TypeError, "images came as a list"),
     (lambda: a_book().nearest(0, 4), ValueError, "digit is 4; expected a number from 0 to 3"), (lambda: a_book().nearest(0, -1), ValueError, "digit is -1"),

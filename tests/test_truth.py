@@ -272,7 +272,7 @@ def test_sealed_remembers_what_failed(sealed):
 
     class Stopped(Fixed):
         def forward(self, images):
-            if len(images) > 1:  # a single one is the black image that it's tried with
+            if images.any():  # else they are the black ones that it's tried with
                 raise KeyboardInterrupt
             return super().forward(images)
 
@@ -298,7 +298,7 @@ def test_sealed_unwritable(tmp_path):
 
     class Blind(Fixed):
         def forward(self, images):
-            assert len(images) == 1 and not images.any(), "the images were looked at"
+            assert not images.any(), "the images were looked at"
             return super().forward(images)
 
     test = SealedTest(numbered([0, 1]), tmp_path / "nowhere" / "ledger.json")
@@ -378,7 +378,7 @@ def test_sealed_keeps_the_lines_of_others(tmp_path):
 
     class Interrupted(Fixed):
         def forward(self, images):
-            if len(images) == 1:  # the black image
+            if not images.any():  # the black ones
                 return super().forward(images)
             SealedTest(seen, path).open(Fixed([0] * 7), "the other network reads more than half")
             return super().forward(images)

@@ -381,7 +381,7 @@ def test_an_onnx_file_gives_the_same_logits(tmp_path: Path) -> None:
 
 def test_without_onnx_the_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnx", None)
-    with pytest.raises(ImportError, match=r'pip install "mnist_s6\[onnx\]"'):
+    with pytest.raises(ImportError, match="pip install onnx"):
         export_onnx(tmp_path / "digits.onnx")
 
 

@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from .attempts import Outcome, TimeUp, error_in_words, is_stub, run, undisturbed, within_time
-from .differences import ONLY_FIRST, RIGHT_BUT, as_numbers, outcome_difference, show
+from .differences import RIGHT_BUT, as_numbers, first_alone, outcome_difference, show
 from .readings import letters_in, readings
 from .record import note
 
@@ -148,10 +148,21 @@ def _problems(answers: Answers, right: Iterable[Outcome], found: Iterable[Outcom
 # %% ../../nbs/41_engine.ipynb #4793568e
 def _place(problems: Iterable[str], right: Sequence[Outcome]) -> int:
     "The first input where a result is wrong, and not only what is left behind; those with an empty list last."
-    def rank(i: int, problem: str) -> tuple[bool, bool, bool]:
+    def rank(i: int, problem: str) -> tuple[bool, bool]:
         empty = any(each == [] for each in right[i].arguments if isinstance(each, list))
-        return not problem.startswith(ONLY_FIRST), problem.startswith(RIGHT_BUT), empty
+        return problem.startswith(RIGHT_BUT), empty
     return min((rank(i, problem), i) for i, problem in enumerate(problems) if problem)[1]
+
+# %% ../../nbs/41_engine.ipynb #41e0a002
+def _early_return(
+    answers: Answers, right: Sequence[Outcome], found: Sequence[Outcome], problems: Sequence[str],
+) -> tuple[str, int] | None: # Words, and the first input where it shows; None if something else is wrong
+    "What is said where each wrong result is the first of what should come back."
+    said = {i: first_alone(wanted.output, outcome.output, answers.tolerance)
+            for i, (wanted, outcome, problem) in enumerate(zip(right, found, problems))
+            if problem and not outcome.error and not problem.startswith(RIGHT_BUT)}
+    said = {i: words for i, words in said.items() if words is not None}
+    return (said[min(said)], min(said)) if said and all(said.values()) else None
 
 # %% ../../nbs/41_engine.ipynb #caac1132
 def judge(
@@ -170,6 +181,7 @@ def judge(
     stopped = [bool(outcome.error) for outcome in found]
     if all(stopped) or any(problem and not error for problem, error in zip(problems, stopped)):
         if words := _known_mistake(answers, known, found): return words, None
+    if early := _early_return(answers, known[''], found, problems): return early
     place = _place(problems, known[''])
     return problems[place], place
 

@@ -66,7 +66,8 @@ def descent_path(
         check_number(name, value, 0, high)
     for name, value, high in ('seed', seed, 2**63 - 1), ('steps', steps, 60):
         check_number(name, value, 0, high, whole=True)
-    start = [check_number('a weight', weight, -100, 100) for weight in check_several('starting weights', start, 1, 2)]
+    start = check_several('starting weights', start.tolist() if isinstance(start, torch.Tensor) else start, 1, 2)
+    start = [check_number('a weight', weight, -100, 100) for weight in start]
     weights = torch.tensor(start, dtype=torch.double, requires_grad=True)
     draws = torch.rand(steps, len(start), generator=torch.Generator().manual_seed(seed)).double()   # 0 to 1
     pushes = noise*3**0.5*(2*draws - 1)   # evenly spread numbers from −1 to 1 deviate by 1/√3
