@@ -121,7 +121,7 @@ def fit(
     schedule: OneCycle = OneCycle(), # How to step
     callbacks: Sequence[Callable[[Training], None]] = (), # Called before the first epoch, and after each
 ) -> History:
-    "Train, evaluating after each epoch; raises what `train_epoch` and `evaluate` do; Ctrl-C's error keeps it."
+    "Train, evaluating after each epoch; raises what `train_epoch` and `evaluate` do; Ctrl-C's error has `.training`."
     _check_given(model, train_loader, test_loader, schedule)
     callbacks = _functions(callbacks)
     epochs = check_number('epochs', epochs, 1, 10_000, whole=True)

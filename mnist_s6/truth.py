@@ -185,9 +185,9 @@ def _in_words(hypothesis: str) -> str:
 # %% ../nbs/07_truth.ipynb #c4831293
 def network_digest(model: nn.Module) -> str: # 64 hexadecimal digits
     "Which weights a network has, on whatever device: their SHA-256; raises `TypeError` if it is none."
-    check_network(model)   # `twin` is a copy that computes as the network does
+    check_network(model)
     return weights_digest({name: tensor.detach().cpu().contiguous()
-                           for name, tensor in twin(model).state_dict().items()})
+                           for name, tensor in twin(model).state_dict().items()})   # its copy, without wrappers
 
 # %% ../nbs/07_truth.ipynb #2e1a2305
 def _write_ledger(path: Path, openings: Iterable[Opening]) -> None:

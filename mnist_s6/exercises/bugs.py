@@ -397,10 +397,9 @@ def _sick_inputs(seed: int) -> list[tuple]:
 # %% ../../nbs/53_bugs.ipynb #ba416a1e
 class _Checks(LineOrder):
     "Shows what is sick in a training."
-    def puzzled(self, problem: str, arguments: tuple) -> str:
-        ills = [f'{name!r}: {value}' for name, value in arguments[0].items() if value != _SOUND[name]]
-        shown = f'{{{", ".join(ills)}, …}}' if ills else 'a sound one'
-        return super().puzzled(problem, arguments).replace('a dict', shown)
+    def argument(self, value: object) -> str:
+        ills = [f'{name!r}: {found}' for name, found in value.items() if found != _SOUND[name]]
+        return f'{{{", ".join(ills)}, …}}' if ills else 'a sound one'
 
 # %% ../../nbs/53_bugs.ipynb #abd7c0bd
 order_of_checks = _Checks('06_bugs', 'order_of_checks', 'Which lines name the cause of a bad training, in which '

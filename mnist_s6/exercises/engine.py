@@ -260,9 +260,10 @@ class Exercise(Task):
         if place is not None: words = self.puzzled(words, self.inputs(seed)[place])
         return Result(not words, words or 'right')
 
+    argument = staticmethod(_argument)   # how a message shows one
     def puzzled(self, problem: str, arguments: tuple) -> str:
         "What to say about an answer that is wrong in no known way."
-        given = ', '.join(f'{name} = {_argument(value)}' for name, value in zip(self.names, arguments))
+        given = ', '.join(f'{name} = {self.argument(value)}' for name, value in zip(self.names, arguments))
         return f'with {given}: {problem}'
 
     def noted(self, answer: object, result: Result) -> Result:
